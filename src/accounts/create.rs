@@ -1,0 +1,236 @@
+//! New local accounts.
+
+use super::{Account, Kind, Role, sign_in, store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::kernel::crypt::{Ed25519Key, RsaKey};
+use crate::kernel::db::Tx;
+use crate::kernel::id::AccountId;
+
+/// Names that would be mistaken for the house's own pages or voice.
+const RESERVED: &[&str] = &[
+    "node",
+    "actor",
+    "admin",
+    "administrator",
+    "api",
+    "inbox",
+    "outbox",
+    "settings",
+    "me",
+    "users",
+    "guests",
+    "oauth",
+    "auth",
+    "home",
+    "local",
+    "about",
+    "help",
+    "support",
+    "root",
+    "system",
+    "host",
+    "crew",
+    "moderator",
+    "mod",
+    "staff",
+    "security",
+    "postmaster",
+    "abuse",
+    "webmaster",
+    "everyone",
+    "here",
+    "all",
+    "null",
+    "undefined",
+    "www",
+    "mail",
+    "assets",
+    "media",
+    "search",
+    "explore",
+    "tags",
+    "public",
+    "well_known",
+];
+
+/// What a new account starts with.
+pub struct New<'a> {
+    /// The name of its handle.
+    pub name: &'a str,
+    /// The name it shows; may be empty.
+    pub display_name: &'a str,
+    /// Its e-mail address.
+    pub email: Option<&'a str>,
+    /// Its password.
+    pub password: &'a str,
+    /// What it may do.
+    pub role: Role,
+    /// Whether the address needs no confirmation.
+    pub confirmed: bool,
+}
+
+/// Checks the name of a new handle: `[a-z0-9_]{1,30}`, and none that is reserved.
+///
+/// # Errors
+/// `Invalid`, with what to change.
+pub fn check_name(name: &str) -> Result<()> {
+    let sound = (1..=30).contains(&name.len()) && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !sound {
+        return Err(Error::invalid("name", "error-name-form"));
+    }
+    if RESERVED.contains(&name) {
+        return Err(Error::invalid("name", "error-name-reserved"));
+    }
+    Ok(())
+}
+
+/// Makes a local account with its keys.
+///
+/// # Errors
+/// `Invalid` when the name, the address or the password cannot be taken.
+pub async fn create(app: &App, new: New<'_>) -> Result<Account> {
+    check_name(new.name)?;
+    sign_in::check_password(new.password)?;
+    let email = new.email.map(sign_in::fold_email).transpose()?;
+    let password = app.passwords.hash(new.password).await;
+    let keys = Keys::generate(app).await?;
+    let account = blank(app, Kind::Local, new.name, new.role, new.display_name, &keys);
+    let mut tx = app.db.begin().await?;
+    if store::name_taken(&mut tx, new.name).await? {
+        return Err(Error::invalid("name", "error-name-taken"));
+    }
+    if let Some(email) = &email
+        && sign_in::store::find_by_email(&mut tx, email).await?.is_some()
+    {
+        return Err(Error::invalid("email", "error-email-taken"));
+    }
+    insert(app, &mut tx, &account, keys).await?;
+    let confirmed_at = new.confirmed.then(|| app.clock.now());
+    sign_in::store::insert(&mut tx, account.id, email.as_deref(), confirmed_at, &password).await?;
+    tx.commit().await?;
+    Ok(account)
+}
+
+/// Makes the node's own actor, unless it exists; at the first start.
+///
+/// # Errors
+/// What the database says.
+pub async fn ensure_node_actor(app: &App) -> Result<()> {
+    if store::node_actor(&app.db).await?.is_some() {
+        return Ok(());
+    }
+    let keys = Keys::generate(app).await?;
+    let account = blank(app, Kind::Node, "node", Role::Member, "", &keys);
+    let mut tx = app.db.begin().await?;
+    if store::node_actor(&mut tx).await?.is_none() {
+        insert(app, &mut tx, &account, keys).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+struct Keys {
+    pem: String,
+    multibase: String,
+    rsa: Vec<u8>,
+    ed25519: Vec<u8>,
+}
+
+impl Keys {
+    async fn generate(app: &App) -> Result<Self> {
+        let made = tokio::task::spawn_blocking(|| anyhow::Ok((RsaKey::generate()?, Ed25519Key::generate()?))).await;
+        let ((rsa, rsa_der), (ed25519, ed25519_der)) = made.map_err(anyhow::Error::from)??;
+        Ok(Self {
+            pem: rsa.public_pem(),
+            multibase: ed25519.multibase(),
+            rsa: app.secret.seal(&rsa_der),
+            ed25519: app.secret.seal(&ed25519_der),
+        })
+    }
+}
+
+async fn insert(app: &App, tx: &mut Tx, account: &Account, keys: Keys) -> Result<()> {
+    store::insert_local(&mut *tx, account).await?;
+    store::insert_keys(&mut *tx, account.id, keys.rsa, keys.ed25519).await?;
+    app.signers.forget(&account.id.0);
+    Ok(())
+}
+
+fn blank(app: &App, kind: Kind, name: &str, role: Role, display_name: &str, keys: &Keys) -> Account {
+    let origin = app.origin();
+    let now = app.clock.now();
+    let node = kind == Kind::Node;
+    let uri = if node {
+        origin.at("/actor")
+    } else {
+        origin.at(&format!("/users/{name}"))
+    };
+    let below = |path: &str| Some(format!("{uri}/{path}"));
+    Account {
+        id: AccountId::mint(now),
+        kind,
+        role,
+        name: name.to_owned(),
+        host: String::new(),
+        domain: String::new(),
+        url: Some(if node {
+            origin.at("/about")
+        } else {
+            origin.at(&format!("/@{name}"))
+        }),
+        actor_type: if node { "Application" } else { "Person" }.to_owned(),
+        display_name: display_name.trim().to_owned(),
+        bio: String::new(),
+        fields: Vec::new(),
+        emojis: Vec::new(),
+        avatar: None,
+        header: None,
+        avatar_url: None,
+        header_url: None,
+        locked: false,
+        bot: node,
+        discoverable: role == Role::Host,
+        indexable: role == Role::Host,
+        public_key_id: Some(format!("{uri}#main-key")),
+        public_key_pem: Some(keys.pem.clone()),
+        ed25519_key_id: Some(format!("{uri}#ed25519-key")),
+        ed25519_key: Some(keys.multibase.clone()),
+        inbox_id: None,
+        shared_inbox_id: None,
+        followers_uri: below("followers"),
+        following_uri: below("following"),
+        outbox_uri: below("outbox"),
+        featured_uri: below("collections/featured"),
+        aliases: Vec::new(),
+        moved_to: None,
+        moved_at: None,
+        followers_count: 0,
+        following_count: 0,
+        posts_count: 0,
+        last_post_at: None,
+        created_at: now,
+        updated_at: now,
+        fetched_at: None,
+        backfilled_at: None,
+        disabled_at: None,
+        deleted_at: None,
+        version: 0,
+        uri,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_name;
+
+    #[test]
+    fn handles_have_one_form() {
+        for good in ["nina", "a", "the_band_9", &"x".repeat(30)] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "Nina", "näna", "a-b", "a b", "admin", "node", &"x".repeat(31)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The end of an account.
+
+use super::sign_in;
+use super::{Account, Kind, sessions, store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Conn, Tx, sql};
+use crate::kernel::id::AccountId;
+
+/// Ends a local account: it can no longer sign in, its page and posts are gone, its name stays taken.
+///
+/// The posts themselves are removed by `posts::remove_all`, which the job calls once the farewell is written.
+///
+/// # Errors
+/// `Conflict` when it is the last host.
+pub async fn remove(app: &App, account: &Account) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if account.is_host() && !store::another_host(&mut tx, account.id).await? {
+        return Err(Error::conflict("error-last-host"));
+    }
+    sessions::end_all(&mut tx, account.id).await?;
+    sign_in::store::delete(&mut tx, account.id).await?;
+    mark(&mut tx, account, now).await?;
+    jobs::enqueue(&mut tx, now, Job::SendFarewell(account.id)).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// Empties an account's profile and notes its end.
+///
+/// # Errors
+/// What the database says.
+pub async fn mark(tx: &mut Tx, account: &Account, now: Time) -> sqlx::Result<()> {
+    sql("UPDATE accounts SET deleted_at = $1, display_name = '', bio = '', fields = '[]', emojis = '[]', avatar = NULL, header = NULL, avatar_url = NULL, header_url = NULL, version = version + 1 WHERE id = $2")
+        .bind(now)
+        .bind(account.id)
+        .run(&mut *tx)
+        .await?;
+    remember(&mut *tx, &account.uri, &account.host, account.kind == Kind::Local, now).await
+}
+
+/// Removes what stands between an account and others: follows, blocks, favourites are counted down elsewhere.
+///
+/// # Errors
+/// What the database says.
+pub async fn sever(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
+    sql("UPDATE accounts SET followers_count = CASE WHEN followers_count > 0 THEN followers_count - 1 ELSE 0 END WHERE id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL)").bind(id).run(&mut *tx).await?;
+    sql("UPDATE accounts SET following_count = CASE WHEN following_count > 0 THEN following_count - 1 ELSE 0 END WHERE id IN (SELECT follower_id FROM follows WHERE followee_id = $1 AND accepted_at IS NOT NULL)").bind(id).run(&mut *tx).await?;
+    sql("DELETE FROM follows WHERE follower_id = $1 OR followee_id = $1")
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
+    sql("DELETE FROM blocks WHERE account_id = $1").bind(id).run(&mut *tx).await?;
+    sql("DELETE FROM mutes WHERE account_id = $1").bind(id).run(&mut *tx).await?;
+    sql("DELETE FROM notifications WHERE account_id = $1 OR from_id = $1")
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
+    sql("UPDATE accounts SET followers_count = 0, following_count = 0 WHERE id = $1")
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
+    Ok(())
+}
+
+/// Leaves a tombstone, so that what comes late does not bring the thing back.
+///
+/// # Errors
+/// What the database says.
+pub async fn remember(conn: impl Conn, uri: &str, host: &str, local: bool, now: Time) -> sqlx::Result<()> {
+    sql("INSERT INTO tombstones (uri, host, local, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (uri) DO NOTHING")
+        .bind(uri)
+        .bind(host)
+        .bind(local)
+        .bind(now)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether a tombstone stands for this id.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_gone(conn: impl Conn, uri: &str) -> sqlx::Result<bool> {
+    Ok(sql("SELECT uri FROM tombstones WHERE uri = $1")
+        .bind(uri)
+        .optional(conn)
+        .await?
+        .is_some())
+}

@@ -1,0 +1,112 @@
+//! Signed-in browsers.
+
+use std::time::Duration;
+
+use super::{Account, store};
+use crate::app::App;
+use crate::error::Result;
+use crate::kernel::clock::Time;
+use crate::kernel::crypt;
+use crate::kernel::db::{Conn, sql};
+use crate::kernel::id::{AccountId, SessionId};
+
+/// A browser that goes unused this long is signed out.
+const IDLE: Duration = Duration::from_secs(14 * 86_400);
+/// No browser stays signed in longer than this.
+const LONGEST: Duration = Duration::from_secs(90 * 86_400);
+
+/// A signed-in browser.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// What it calls itself.
+    pub browser: String,
+    /// Since when it is signed in.
+    pub created_at: Time,
+    /// When it was last seen.
+    pub seen_at: Time,
+}
+
+/// Signs a browser in; returns the token for its cookie, of which only a digest is kept.
+///
+/// # Errors
+/// What the database says.
+pub async fn start(app: &App, account: AccountId, browser: &str) -> Result<String> {
+    let token = crypt::token();
+    let now = app.clock.now();
+    sql("INSERT INTO sessions (id, token_hash, account_id, browser, created_at, seen_at) VALUES ($1, $2, $3, $4, $5, $5)")
+        .bind(SessionId::mint(now))
+        .bind(crypt::token_hash(&token))
+        .bind(account)
+        .bind(crate::kernel::html::truncate(browser, 300))
+        .bind(now)
+        .run(&app.db)
+        .await?;
+    Ok(token)
+}
+
+/// Who a cookie's token belongs to, if its session still counts.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(app: &App, token: &str) -> Result<Option<(Account, SessionId)>> {
+    let now = app.clock.now();
+    let row = sql("SELECT accounts.*, sessions.id AS session_id, sessions.seen_at FROM sessions JOIN accounts ON accounts.id = sessions.account_id WHERE token_hash = $1 AND sessions.seen_at > $2 AND sessions.created_at > $3")
+        .bind(crypt::token_hash(token))
+        .bind(now.minus(IDLE))
+        .bind(now.minus(LONGEST))
+        .optional(&app.db)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let account = store::read(&row)?;
+    let id: SessionId = row.get("session_id")?;
+    let seen_at: Time = row.get("seen_at")?;
+    if now.since(seen_at) > Duration::from_secs(600) {
+        sql("UPDATE sessions SET seen_at = $1 WHERE id = $2")
+            .bind(now)
+            .bind(id)
+            .run(&app.db)
+            .await?;
+    }
+    Ok(account.is_active().then_some((account, id)))
+}
+
+/// The account's sessions, last used first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(app: &App, account: AccountId) -> Result<Vec<Session>> {
+    let rows = sql("SELECT * FROM sessions WHERE account_id = $1 ORDER BY seen_at DESC, id DESC LIMIT 100")
+        .bind(account)
+        .all(&app.db)
+        .await?;
+    let read = |row: &crate::kernel::db::Row| {
+        Ok(Session {
+            id: row.get("id")?,
+            browser: row.get("browser")?,
+            created_at: row.get("created_at")?,
+            seen_at: row.get("seen_at")?,
+        })
+    };
+    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
+/// Ends one session of an account.
+///
+/// # Errors
+/// What the database says.
+pub async fn end(app: &App, account: AccountId, session: SessionId) -> Result<()> {
+    sql("DELETE FROM sessions WHERE id = $1 AND account_id = $2")
+        .bind(session)
+        .bind(account)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// Ends every session of an account.
+pub(super) async fn end_all(conn: impl Conn, account: AccountId) -> sqlx::Result<()> {
+    sql("DELETE FROM sessions WHERE account_id = $1").bind(account).run(conn).await?;
+    Ok(())
+}

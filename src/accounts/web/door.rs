@@ -1,0 +1,286 @@
+//! Signing in, out and up; intents that come from elsewhere.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+
+use super::{ConfirmPage, MessagePage, mail};
+use crate::accounts::create::{self, New};
+use crate::accounts::sign_in::{self, Attempt, SignIn};
+use crate::accounts::{Role, sessions};
+use crate::app::App;
+use crate::audiences;
+use crate::error::{Error, Problem};
+use crate::federation::objects::Found;
+use crate::federation::webfinger;
+use crate::kernel::config::RegistrationMode;
+use crate::ui::page::{is_own_path, with_status};
+use crate::ui::visitor::cookie;
+use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
+
+#[derive(Template)]
+#[template(path = "accounts/sign_in.html")]
+struct SignInPage {
+    ui: Ui,
+    next: String,
+    login: String,
+    code_wanted: bool,
+    open: bool,
+    problems: Vec<Problem>,
+}
+
+/// Where to go after signing in.
+#[derive(Debug, Deserialize)]
+pub struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /sign-in`
+pub async fn new(State(app): State<App>, visitor: Visitor, Query(next): Query<Next>) -> PageResult {
+    let open = app.settings.registration == RegistrationMode::Open;
+    Ok(Page(SignInPage {
+        ui: visitor.ui,
+        next: next.next,
+        login: String::new(),
+        code_wanted: false,
+        open,
+        problems: Vec::new(),
+    })
+    .into_response())
+}
+
+/// What the sign-in form sends.
+#[derive(Debug, Deserialize)]
+pub struct SignInForm {
+    login: String,
+    password: String,
+    code: Option<String>,
+    #[serde(default)]
+    next: String,
+}
+
+/// Goes on to a path with a fresh session.
+pub fn signed_in(app: &App, token: &str, path: &str) -> Response {
+    let mut response = see_other(path);
+    if let Ok(value) = HeaderValue::from_str(&cookie(app, token)) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}
+
+/// `POST /sign-in`
+pub async fn create(State(app): State<App>, visitor: Visitor, Form(form): Form<SignInForm>) -> PageResult {
+    let attempt = Attempt {
+        login: &form.login,
+        password: &form.password,
+        code: form.code.as_deref(),
+        address: visitor.address,
+    };
+    let open = app.settings.registration == RegistrationMode::Open;
+    let mut page = SignInPage {
+        ui: visitor.ui,
+        next: form.next.clone(),
+        login: form.login.clone(),
+        code_wanted: form.code.is_some(),
+        open,
+        problems: Vec::new(),
+    };
+    match sign_in::sign_in(&app, &attempt).await {
+        Ok(SignIn::Done(account)) => {
+            if let (Some(session), Some(before)) = (visitor.session, visitor.account) {
+                sessions::end(&app, before.id, session).await?;
+            }
+            let token = sessions::start(&app, account.id, &visitor.browser).await?;
+            let next = if is_own_path(&form.next) { form.next } else { "/home".to_owned() };
+            Ok(signed_in(&app, &token, &next))
+        }
+        Ok(SignIn::CodeWanted) => {
+            page.code_wanted = true;
+            Ok(Page(page).into_response())
+        }
+        Err(Error::Invalid(problems)) => {
+            page.problems = problems;
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /sign-out`
+pub async fn destroy(State(app): State<App>, visitor: Visitor) -> PageResult {
+    if let (Some(account), Some(session)) = (visitor.account, visitor.session) {
+        sessions::end(&app, account.id, session).await?;
+    }
+    Ok(signed_in(&app, "", "/"))
+}
+
+#[derive(Template)]
+#[template(path = "accounts/sign_up.html")]
+struct SignUpPage {
+    ui: Ui,
+    open: bool,
+    name: String,
+    email: String,
+    problems: Vec<Problem>,
+}
+
+/// `GET /sign-up`
+pub async fn sign_up(State(app): State<App>, visitor: Visitor) -> PageResult {
+    let open = app.settings.registration == RegistrationMode::Open;
+    Ok(Page(SignUpPage {
+        ui: visitor.ui,
+        open,
+        name: String::new(),
+        email: String::new(),
+        problems: Vec::new(),
+    })
+    .into_response())
+}
+
+/// What the sign-up form sends.
+#[derive(Debug, Deserialize)]
+pub struct SignUpForm {
+    name: String,
+    email: String,
+    password: String,
+}
+
+/// `POST /sign-up`: with mail the address is confirmed first; without, the account is there at once.
+pub async fn register(State(app): State<App>, visitor: Visitor, Form(form): Form<SignUpForm>) -> PageResult {
+    if app.settings.registration != RegistrationMode::Open {
+        return Err(Error::Forbidden.into());
+    }
+    app.limits.sign_up.take(&visitor.address, app.clock.now()).map_err(Error::TooMany)?;
+    let ui = visitor.ui;
+    let new = New {
+        name: &form.name,
+        display_name: "",
+        email: Some(&form.email),
+        password: &form.password,
+        role: Role::Member,
+        confirmed: app.mailer.is_none(),
+    };
+    match create::create(&app, new).await {
+        Ok(account) if app.mailer.is_none() => {
+            let token = sessions::start(&app, account.id, &visitor.browser).await?;
+            Ok(signed_in(&app, &token, "/settings"))
+        }
+        Ok(account) => {
+            mail::write_confirmation(&app, &ui, account.id, &form.email).await?;
+            let sentences = vec![ui.tv("sign-up-mail", "value", form.email)];
+            Ok(Page(MessagePage {
+                title: ui.t("sign-up-mail-title"),
+                sentences,
+                codes: Vec::new(),
+                step: None,
+                ui,
+            })
+            .into_response())
+        }
+        Err(Error::Invalid(problems)) => Ok(with_status(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            SignUpPage {
+                ui,
+                open: true,
+                name: form.name,
+                email: form.email,
+                problems,
+            },
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET /language/{tag}`: keeps the language on the device.
+pub async fn language(Path(tag): Path<String>) -> Response {
+    let tag = if tag == "de" { "de" } else { "en" };
+    let mut response = see_other("/");
+    if let Ok(value) = HeaderValue::from_str(&format!("lang={tag}; Path=/; Max-Age=31536000; SameSite=Lax")) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}
+
+/// `GET /authorize_interaction?uri=`: shows what somebody wants to interact with.
+pub async fn interact(State(app): State<App>, signed_in: SignedIn, Query(query): Query<HashMap<String, String>>) -> PageResult {
+    let uri = query
+        .get("uri")
+        .or_else(|| query.get("acct"))
+        .map(String::as_str)
+        .unwrap_or_default();
+    intent_page(&app, signed_in, "object", uri, &query).await
+}
+
+/// `GET /intents/{verb}` (FEP-3b86): shows what is about to be done and asks; nothing happens by looking.
+pub async fn intent(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Path(verb): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> PageResult {
+    let uri = query
+        .get("object")
+        .or_else(|| query.get("inReplyTo"))
+        .map(String::as_str)
+        .unwrap_or_default();
+    intent_page(&app, signed_in, &verb, uri, &query).await
+}
+
+async fn intent_page(app: &App, SignedIn(member, visitor): SignedIn, verb: &str, uri: &str, query: &HashMap<String, String>) -> PageResult {
+    let ui = visitor.ui;
+    app.limits.look_up.take(&member.id.0, app.clock.now()).map_err(Error::TooMany)?;
+    if uri.is_empty() && verb == "create" {
+        let content: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("content", query.get("content").map_or("", String::as_str))
+            .finish();
+        return Ok(see_other(&format!("/compose?{content}")));
+    }
+    let found = match webfinger::look_up(app, uri).await {
+        Ok(found) => found,
+        Err(error) => return Err(Error::unavailable("search-failed", error).into()),
+    };
+    let page = match found {
+        Found::Account(account) => ConfirmPage {
+            title: ui.tv("intent-follow", "name", account.shown_name().to_owned()),
+            sentence: ui.handle(&account),
+            action: format!("/accounts/{}/follow", account.id),
+            ask_comment: false,
+            hidden: Vec::new(),
+            button: ui.t("follow"),
+            danger: false,
+            back: account.path(),
+            ui,
+        },
+        Found::Post(post) => {
+            if !audiences::may_see(app, Some(&member), post.thing()).await? {
+                return Err(Error::NotFound.into());
+            }
+            let author = crate::accounts::get(app, post.account).await?;
+            let path = format!("{}/{}", author.path(), post.id);
+            let (title, button, action) = match verb {
+                "like" => ("intent-favourite", "favourite", "favourite"),
+                "announce" => ("intent-boost", "boost", "boost"),
+                "create" => return Ok(see_other(&format!("/compose?reply={}", post.id))),
+                _ => return Ok(see_other(&path)),
+            };
+            let words = crate::kernel::html::shorten(&crate::kernel::html::to_text(&post.html), 300);
+            ConfirmPage {
+                title: ui.tv(title, "name", author.shown_name().to_owned()),
+                sentence: words,
+                action: format!("/posts/{}/{action}", post.id),
+                ask_comment: false,
+                hidden: Vec::new(),
+                button: ui.t(button),
+                danger: false,
+                back: path,
+                ui,
+            }
+        }
+    };
+    Ok(Page(page).into_response())
+}

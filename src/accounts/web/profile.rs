@@ -1,0 +1,154 @@
+//! Profiles, and the front page, which is the host's.
+
+use askama::Template;
+use axum::extract::{OriginalUri, Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, Method};
+use serde::Deserialize;
+
+use crate::accounts::{self, Account};
+use crate::app::App;
+use crate::error::Error;
+use crate::federation::serve::{self, Asking, wants_document};
+use crate::kernel::page::Window;
+use crate::posts::view::{self, View};
+use crate::posts::{keep, web as post_pages};
+use crate::relations::blocks::{self, Relation};
+use crate::relations::web as people_pages;
+use crate::timelines;
+use crate::ui::{Page, PageResult, Ui, Visitor};
+
+/// Where a list goes on.
+#[derive(Debug, Deserialize)]
+pub struct Paging {
+    before: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "accounts/profile.html")]
+struct ProfilePage {
+    ui: Ui,
+    account: Account,
+    front: bool,
+    relation: Option<Relation>,
+    pinned: Vec<View>,
+    views: Vec<View>,
+    older: Option<String>,
+}
+
+async fn page(app: &App, visitor: Visitor, account: Account, front: bool, before: Option<i64>) -> PageResult {
+    let viewer = visitor.account.as_ref();
+    let relation = match viewer {
+        Some(viewer) if viewer.id != account.id => Some(blocks::relation(app, viewer.id, &account).await?),
+        _ => None,
+    };
+    if relation.is_some_and(|relation| relation.blocked_by) {
+        return Err(Error::NotFound.into());
+    }
+    let posts = timelines::of_account(app, viewer, account.id, Window::before(before, 20)).await?;
+    let older = posts
+        .last()
+        .filter(|_| posts.len() >= 20)
+        .map(|last| format!("{}?before={}", account.path(), last.id));
+    let pinned = if before.is_none() {
+        view::load(app, viewer, &keep::pinned(app, account.id).await?).await?
+    } else {
+        Vec::new()
+    };
+    let views = view::load(app, viewer, &posts).await?;
+    Ok(Page(ProfilePage {
+        ui: visitor.ui,
+        account,
+        front,
+        relation,
+        pinned,
+        views,
+        older,
+    })
+    .into_response())
+}
+
+/// `GET /`: the house. A document is asked for at the host's own id.
+pub async fn front(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
+    let host = accounts::first_host(&app).await?;
+    let Some(host) = host else {
+        return Ok(crate::nodes::web::waiting(&visitor.ui));
+    };
+    if wants_document(&headers) {
+        return Ok(Redirect::to(&host.uri).into_response());
+    }
+    page(&app, visitor, host, true, None).await
+}
+
+/// `GET /@{handle}`
+pub async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(handle): Path<String>,
+    Query(paging): Query<Paging>,
+    headers: HeaderMap,
+) -> PageResult {
+    let account = find(&app, &handle).await?;
+    if account.is_local() && wants_document(&headers) {
+        return Ok(serve::actor_document(&app, &account.name).await);
+    }
+    page(&app, visitor, account, false, paging.before).await
+}
+
+async fn find(app: &App, handle: &str) -> Result<Account, Error> {
+    accounts::find_by_handle(app, handle)
+        .await?
+        .filter(|account| account.is_active() && account.kind != accounts::Kind::Node)
+        .ok_or(Error::NotFound)
+}
+
+/// `GET /@{handle}/{what}`: a post, the followers, the followed.
+pub async fn part(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((handle, what)): Path<(String, String)>,
+    Query(paging): Query<Paging>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> PageResult {
+    let account = find(&app, &handle).await?;
+    if matches!(what.as_str(), "followers" | "following") {
+        return people_pages::list(&app, visitor, &account, &what, paging.before).await;
+    }
+    let id = what.parse().map_err(|_| Error::NotFound)?;
+    if account.is_local() && wants_document(&headers) {
+        let asking = Asking {
+            method: &Method::GET,
+            uri: &uri,
+            headers: &headers,
+        };
+        return Ok(serve::post_document(&app, &asking, &account.name, &what).await);
+    }
+    post_pages::show(&app, visitor, id).await
+}
+
+/// `GET /users/{name}`: the actor's id; a browser is sent to the page.
+pub async fn actor(State(app): State<App>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if wants_document(&headers) || !headers.contains_key(http::header::ACCEPT) {
+        return serve::actor_document(&app, &name).await;
+    }
+    Redirect::to(&format!("/@{name}")).into_response()
+}
+
+/// `GET /users/{name}/posts/{id}`: a post's id; a browser is sent to the page.
+pub async fn post(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    if wants_document(&headers) || !headers.contains_key(http::header::ACCEPT) {
+        let asking = Asking {
+            method: &Method::GET,
+            uri: &uri,
+            headers: &headers,
+        };
+        return serve::post_document(&app, &asking, &name, &id).await;
+    }
+    Redirect::to(&format!("/@{name}/{id}")).into_response()
+}

@@ -1,0 +1,197 @@
+//! Settings: password, address, second factor, sessions.
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::settings::Saved;
+use super::{MessagePage, door, mail};
+use crate::accounts::second_factor::{self, Offer};
+use crate::accounts::sessions::{self, Session};
+use crate::accounts::{Account, sign_in};
+use crate::app::App;
+use crate::error::{Error, Problem, Result};
+use crate::kernel::id::SessionId;
+use crate::ui::page::with_status;
+use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
+
+#[derive(Template)]
+#[template(path = "accounts/security.html")]
+struct SecurityPage {
+    ui: Ui,
+    email: String,
+    has_factor: bool,
+    sessions: Vec<Session>,
+    current: i64,
+    saved: bool,
+    problems: Vec<Problem>,
+}
+
+async fn page(app: &App, member: &Account, visitor: Visitor, saved: bool, problems: Vec<Problem>) -> Result<SecurityPage> {
+    Ok(SecurityPage {
+        email: sign_in::email(app, member.id).await?.unwrap_or_default(),
+        has_factor: second_factor::is_set(app, member).await?,
+        sessions: sessions::list(app, member.id).await?,
+        current: visitor.session.map_or(0, |session| session.0),
+        ui: visitor.ui,
+        saved,
+        problems,
+    })
+}
+
+async fn problem(app: &App, member: &Account, visitor: Visitor, error: Error) -> PageResult {
+    match error {
+        Error::Invalid(problems) => Ok(with_status(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            page(app, member, visitor, false, problems).await?,
+        )),
+        error => Err(error.into()),
+    }
+}
+
+/// `GET /settings/security`
+pub async fn show(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(saved): Query<Saved>) -> PageResult {
+    Ok(Page(page(&app, &member, visitor, saved.is_some(), Vec::new()).await?).into_response())
+}
+
+/// What the forms of this page send.
+#[derive(Debug, Deserialize)]
+pub struct SecurityForm {
+    #[serde(default)]
+    current: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    code: String,
+}
+
+/// `POST /settings/password`: every session ends but a fresh one for this browser.
+pub async fn password(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<SecurityForm>) -> PageResult {
+    if !sign_in::password_fits(&app, member.id, &form.current).await? {
+        return problem(&app, &member, visitor, Error::invalid("current", "error-password")).await;
+    }
+    if let Err(error) = sign_in::set_password(&app, member.id, &form.password).await {
+        return problem(&app, &member, visitor, error).await;
+    }
+    let token = sessions::start(&app, member.id, &visitor.browser).await?;
+    Ok(door::signed_in(&app, &token, "/settings/security?saved=1"))
+}
+
+/// `POST /settings/email`: the new address counts once it is confirmed.
+pub async fn email(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<SecurityForm>) -> PageResult {
+    let folded = match sign_in::fold_email(&form.email) {
+        Ok(folded) => folded,
+        Err(error) => return problem(&app, &member, visitor, error).await,
+    };
+    let ui = visitor.ui;
+    mail::write_change(&app, &ui, member.id, &folded).await?;
+    let sentence = if app.mailer.is_some() {
+        ui.tv("email-change-sent", "value", folded)
+    } else {
+        ui.t("email-change-host")
+    };
+    Ok(Page(MessagePage {
+        title: ui.t("email"),
+        sentences: vec![sentence],
+        codes: Vec::new(),
+        step: None,
+        ui,
+    })
+    .into_response())
+}
+
+#[derive(Template)]
+#[template(path = "accounts/factor.html")]
+struct FactorPage {
+    ui: Ui,
+    offer: Offer,
+    action: String,
+    skip: Option<String>,
+    problems: Vec<Problem>,
+}
+
+/// Where the set-up of a second factor was begun.
+#[derive(Debug, Deserialize)]
+pub struct From {
+    from: Option<String>,
+}
+
+/// `GET /settings/factor`
+pub async fn factor(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(from): Query<From>) -> PageResult {
+    if second_factor::is_set(&app, &member).await? {
+        return Ok(see_other("/settings/security"));
+    }
+    let offer = second_factor::offer(&app, &member).await?;
+    let skip = from.from.map(|_| "/setup/done".to_owned());
+    let action = if skip.is_some() {
+        "/settings/factor?from=setup"
+    } else {
+        "/settings/factor"
+    }
+    .to_owned();
+    Ok(Page(FactorPage {
+        ui: visitor.ui,
+        offer,
+        action,
+        skip,
+        problems: Vec::new(),
+    })
+    .into_response())
+}
+
+/// `POST /settings/factor`
+pub async fn confirm_factor(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(from): Query<From>,
+    Form(form): Form<SecurityForm>,
+) -> PageResult {
+    match second_factor::confirm(&app, &member, &form.code).await {
+        Ok(codes) => {
+            let ui = visitor.ui;
+            let next = if from.from.is_some() { "/setup/done" } else { "/settings/security" };
+            let step = Some((next.to_owned(), ui.t("codes-kept")));
+            Ok(Page(MessagePage {
+                title: ui.t("codes-title"),
+                sentences: vec![ui.t("codes-explain")],
+                codes,
+                step,
+                ui,
+            })
+            .into_response())
+        }
+        Err(Error::Invalid(problems)) => {
+            let offer = second_factor::offer(&app, &member).await?;
+            Ok(with_status(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                FactorPage {
+                    ui: visitor.ui,
+                    offer,
+                    action: "/settings/factor".to_owned(),
+                    skip: None,
+                    problems,
+                },
+            ))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /settings/factor/remove`
+pub async fn remove_factor(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<SecurityForm>) -> PageResult {
+    if !sign_in::password_fits(&app, member.id, &form.current).await? {
+        return problem(&app, &member, visitor, Error::invalid("factor", "error-password")).await;
+    }
+    second_factor::remove(&app, &member).await?;
+    Ok(see_other("/settings/security?saved=1"))
+}
+
+/// `POST /settings/sessions/{id}/end`
+pub async fn end_session(State(app): State<App>, SignedIn(member, _): SignedIn, Path(id): Path<SessionId>) -> PageResult {
+    sessions::end(&app, member.id, id).await?;
+    Ok(see_other("/settings/security"))
+}

@@ -1,0 +1,186 @@
+//! What every request and every job has at hand.
+
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::kernel::cache::Cache;
+use crate::kernel::clock::Clock;
+use crate::kernel::config::Settings;
+use crate::kernel::crypt::{Ed25519Key, Passwords, PublicKey, RsaKey, Secret};
+use crate::kernel::db::Db;
+use crate::kernel::http::Http;
+use crate::kernel::mail::Mailer;
+use crate::kernel::origin::{Origin, parse_url};
+use crate::kernel::rate::Limit;
+use crate::kernel::storage::Storage;
+
+/// The node; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// What an [`App`] points at.
+pub struct Inner {
+    /// What the operator set.
+    pub settings: Settings,
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// The guarded client.
+    pub http: Http,
+    /// The way out for mail, where one is configured.
+    pub mailer: Option<Mailer>,
+    /// Our own pictures and other files.
+    pub media: Storage,
+    /// Copies of remote pictures.
+    pub cache: Storage,
+    /// The node's secret key.
+    pub secret: Secret,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// Limits on how often.
+    pub limits: Limits,
+    /// Parsed keys of local accounts, by account id.
+    pub signers: Cache<i64, (RsaKey, Ed25519Key)>,
+    /// Parsed keys of remote accounts, by their text.
+    pub verifiers: Cache<String, PublicKey>,
+    /// Rung when there may be new work.
+    pub wake: Notify,
+    /// Whether this node is one of the demonstration, which talks to nobody else.
+    pub demo: bool,
+    origin: RwLock<Arc<Origin>>,
+}
+
+/// Limits on how often, keyed by address prefix, account or host.
+pub struct Limits {
+    /// Sign-ins of one address.
+    pub sign_in_address: Limit<IpAddr>,
+    /// Sign-ins to one account.
+    pub sign_in_account: Limit<String>,
+    /// Sign-ups of one address.
+    pub sign_up: Limit<IpAddr>,
+    /// Mails to one address.
+    pub mail: Limit<String>,
+    /// Look-ups of remote things by one account.
+    pub look_up: Limit<i64>,
+    /// Requests of one peer to the inbox.
+    pub inbox: Limit<String>,
+    /// Fetches of unknown keys from one host.
+    pub unknown_key: Limit<String>,
+    /// Re-fetches of the key of one actor.
+    pub key_refetch: Limit<String>,
+    /// Fetches of pictures by one address.
+    pub pictures: Limit<IpAddr>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        Self {
+            sign_in_address: Limit::new(30, minutes(15)),
+            sign_in_account: Limit::new(10, minutes(15)),
+            sign_up: Limit::new(5, minutes(30)),
+            mail: Limit::new(3, minutes(60)),
+            look_up: Limit::new(10, minutes(1)),
+            inbox: Limit::new(3600, minutes(1)),
+            unknown_key: Limit::new(120, minutes(1)),
+            key_refetch: Limit::new(1, minutes(10)),
+            pictures: Limit::new(600, minutes(5)),
+        }
+    }
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// What the operator set.
+    pub settings: Settings,
+    /// The opened, migrated database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// The public address, as stored or provisional.
+    pub origin: Origin,
+    /// Whether this node is one of the demonstration.
+    pub demo: bool,
+}
+
+impl App {
+    /// Puts the node together.
+    ///
+    /// # Errors
+    /// When the key file, the certificate authority or the mail address cannot be used.
+    pub fn new(parts: Parts) -> anyhow::Result<Self> {
+        let Parts {
+            settings,
+            db,
+            clock,
+            origin,
+            demo,
+        } = parts;
+        let secret = Secret::load_or_create(&settings.key_file())?;
+        let from = settings
+            .mail_from
+            .clone()
+            .unwrap_or_else(|| format!("noreply@{}", crate::kernel::origin::name_of(&origin.domain)));
+        let mailer = settings.mail_url.as_deref().map(|url| Mailer::new(url, &from)).transpose()?;
+        Ok(Self(Arc::new(Inner {
+            http: Http::new(&settings.federation)?,
+            media: Storage::new(settings.data_dir.join("media")),
+            cache: Storage::new(settings.data_dir.join("cache")),
+            passwords: Passwords::default(),
+            limits: Limits::default(),
+            signers: Cache::new(2_000),
+            verifiers: Cache::new(20_000),
+            wake: Notify::new(),
+            origin: RwLock::new(Arc::new(origin)),
+            settings,
+            db,
+            clock,
+            mailer,
+            secret,
+            demo,
+        })))
+    }
+
+    /// This node's public address.
+    pub fn origin(&self) -> Arc<Origin> {
+        self.origin.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over the address chosen at set-up.
+    pub fn set_origin(&self, origin: Origin) {
+        *self.origin.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(origin);
+    }
+
+    /// Whether this node talks to others: not while its address is one that only this machine reaches,
+    /// unless the operator admits that network.
+    pub fn federates(&self) -> bool {
+        let origin = self.origin();
+        if !origin.is_loopback() {
+            return true;
+        }
+        let loopback = parse_url(&origin.url).and_then(|url| match url.host()? {
+            url::Host::Ipv4(ip) => Some(IpAddr::V4(ip)),
+            url::Host::Ipv6(ip) => Some(IpAddr::V6(ip)),
+            url::Host::Domain(_) => Some(IpAddr::from([127, 0, 0, 1])),
+        });
+        loopback.is_some_and(|ip| self.settings.federation.allow_networks.iter().any(|network| network.contains(ip)))
+    }
+
+    /// The largest share of the data folder that pictures may take, and where it lies.
+    pub fn data_dir(&self) -> PathBuf {
+        self.settings.data_dir.clone()
+    }
+}
+
+impl Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

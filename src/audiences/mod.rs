@@ -1,0 +1,199 @@
+//! Who may see a thing, decided in one place.
+//!
+//! Followers, tiers, ticket holders and lists write into audiences from above; every page, feed, search,
+//! stream and signed fetch asks [`may_see`], or, for lists, carries the same rule in SQL ([`visible!`](crate::visible)).
+
+use crate::accounts::Account;
+use crate::app::App;
+use crate::error::Result;
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Conn, sql};
+use crate::kernel::id::{AccountId, AudienceId, PostId};
+use crate::relations::{blocks, follows};
+
+/// Who may see a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everyone, and it is shown on public pages.
+    Public,
+    /// Everyone who has the address.
+    Unlisted,
+    /// The author's followers, and who is mentioned.
+    Followers,
+    /// Who is named.
+    People,
+    /// The members of a grant: a tier, an event, a list.
+    Grant(AudienceId),
+}
+
+impl Audience {
+    /// Its name in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Unlisted => "unlisted",
+            Self::Followers => "followers",
+            Self::People => "people",
+            Self::Grant(_) => "grant",
+        }
+    }
+
+    /// Reads its name; a grant needs the id beside it.
+    pub fn parse(name: &str, grant: Option<AudienceId>) -> Self {
+        match (name, grant) {
+            ("public", _) => Self::Public,
+            ("unlisted", _) => Self::Unlisted,
+            ("followers", _) => Self::Followers,
+            ("grant", Some(id)) => Self::Grant(id),
+            _ => Self::People,
+        }
+    }
+
+    /// Whether everyone may see it.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Public | Self::Unlisted)
+    }
+
+    /// How narrow it is; a reply is never wider than what it answers.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Public => 0,
+            Self::Unlisted => 1,
+            Self::Followers => 2,
+            Self::Grant(_) => 3,
+            Self::People => 4,
+        }
+    }
+
+    /// The narrower of two.
+    #[must_use]
+    pub fn narrower(self, other: Self) -> Self {
+        if other.rank() > self.rank() { other } else { self }
+    }
+}
+
+/// Something with an audience.
+#[derive(Clone, Copy, Debug)]
+pub struct Thing {
+    /// The post.
+    pub post: PostId,
+    /// Whose it is.
+    pub author: AccountId,
+    /// Who may see it.
+    pub audience: Audience,
+}
+
+/// Whether a viewer may see a thing; a visitor is nobody.
+///
+/// # Errors
+/// What the database says.
+pub async fn may_see(app: &App, viewer: Option<&Account>, thing: Thing) -> Result<bool> {
+    let Some(viewer) = viewer else {
+        return Ok(thing.audience.is_open());
+    };
+    if viewer.id == thing.author {
+        return Ok(true);
+    }
+    if blocks::blocks(&app.db, thing.author, viewer.id).await? {
+        return Ok(false);
+    }
+    if thing.audience.is_open() || is_named(&app.db, thing.post, viewer.id).await? {
+        return Ok(true);
+    }
+    Ok(match thing.audience {
+        Audience::Followers => follows::is_following(&app.db, viewer.id, thing.author).await?,
+        Audience::Grant(grant) => is_member(&app.db, grant, viewer.id, app.clock.now()).await?,
+        _ => false,
+    })
+}
+
+/// The same rule as a condition on `posts`, where `$1` is the viewer's id (0 for a visitor) and `$2` the present moment.
+#[macro_export]
+macro_rules! visible {
+    () => {
+        "(posts.audience IN ('public', 'unlisted') OR posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1) OR (posts.audience = 'followers' AND EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.accepted_at IS NOT NULL)) OR (posts.audience = 'grant' AND EXISTS (SELECT 1 FROM audience_members WHERE audience_members.audience_id = posts.audience_id AND audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)))) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1)"
+    };
+}
+
+/// Whether an account is named by a post.
+async fn is_named(conn: impl Conn, post: PostId, account: AccountId) -> sqlx::Result<bool> {
+    Ok(sql("SELECT post_id FROM post_people WHERE post_id = $1 AND account_id = $2")
+        .bind(post)
+        .bind(account)
+        .optional(conn)
+        .await?
+        .is_some())
+}
+
+/// Whether an account is a member of a grant now.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_member(conn: impl Conn, grant: AudienceId, account: AccountId, now: Time) -> sqlx::Result<bool> {
+    let row = sql("SELECT account_id FROM audience_members WHERE audience_id = $1 AND account_id = $2 AND (until IS NULL OR until > $3)")
+        .bind(grant)
+        .bind(account)
+        .bind(now)
+        .optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Makes a grant of an account: `kind` is what fills it, such as a tier or an event.
+///
+/// # Errors
+/// What the database says.
+pub async fn create_grant(conn: impl Conn, owner: AccountId, kind: &str, name: &str, now: Time) -> sqlx::Result<AudienceId> {
+    let id = AudienceId::mint(now);
+    sql("INSERT INTO audiences (id, account_id, kind, name, created_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(id)
+        .bind(owner)
+        .bind(kind)
+        .bind(name)
+        .bind(now)
+        .run(conn)
+        .await?;
+    Ok(id)
+}
+
+/// Lets an account into a grant, until a moment or for good.
+///
+/// # Errors
+/// What the database says.
+pub async fn add_member(conn: impl Conn, grant: AudienceId, account: AccountId, until: Option<Time>) -> sqlx::Result<()> {
+    sql("INSERT INTO audience_members (audience_id, account_id, until) VALUES ($1, $2, $3) ON CONFLICT (audience_id, account_id) DO UPDATE SET until = EXCLUDED.until")
+        .bind(grant)
+        .bind(account)
+        .bind(until)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
+/// Takes an account out of a grant.
+///
+/// # Errors
+/// What the database says.
+pub async fn remove_member(conn: impl Conn, grant: AudienceId, account: AccountId) -> sqlx::Result<()> {
+    sql("DELETE FROM audience_members WHERE audience_id = $1 AND account_id = $2")
+        .bind(grant)
+        .bind(account)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Audience, AudienceId};
+
+    #[test]
+    fn a_reply_is_never_wider_than_what_it_answers() {
+        assert_eq!(Audience::Public.narrower(Audience::Followers), Audience::Followers);
+        assert_eq!(Audience::People.narrower(Audience::Public), Audience::People);
+        assert_eq!(Audience::Unlisted.narrower(Audience::Public), Audience::Unlisted);
+        let grant = Audience::Grant(AudienceId(1));
+        assert_eq!(Audience::parse(grant.name(), Some(AudienceId(1))), grant);
+        assert_eq!(Audience::parse("grant", None), Audience::People);
+    }
+}

@@ -1,0 +1,122 @@
+//! `afterparty doctor`: looks whether everything is in order, and says what to do where it is not.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use super::{open, say};
+use crate::accounts;
+use crate::app::App;
+use crate::kernel::config::Settings;
+use crate::kernel::http::DOCUMENT;
+use crate::nodes::setup;
+
+/// What was looked at: well, or what to do.
+struct Finding(&'static str, Result<String, String>);
+
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let mut findings = vec![
+        Finding("settings", Ok("every key and value is understood".to_owned())),
+        exceptions(&settings),
+    ];
+    match open(settings).await {
+        Ok(app) => {
+            findings.push(Finding("database", Ok("it answers and its schema is current".to_owned())));
+            findings.push(rights(&app));
+            findings.push(clock(&app));
+            findings.push(house(&app).await);
+            findings.push(reachable(&app).await);
+        }
+        Err(error) => findings.push(Finding("database", Err(format!("{error:#}")))),
+    }
+    let mut troubles = 0;
+    for Finding(name, outcome) in findings {
+        match outcome {
+            Ok(text) => say(&format!("  well     {name}: {text}")),
+            Err(text) => {
+                troubles += 1;
+                say(&format!("  TROUBLE  {name}: {text}"));
+            }
+        }
+    }
+    if troubles == 0 {
+        Ok(())
+    } else {
+        anyhow::bail!("{troubles} of these need you")
+    }
+}
+
+/// Exceptions made for tests have no place on a public node.
+fn exceptions(settings: &Settings) -> Finding {
+    let federation = &settings.federation;
+    let on = [
+        (!federation.allow_networks.is_empty(), "federation.allow_networks"),
+        (federation.allow_http, "federation.allow_http"),
+        (!federation.hosts.is_empty(), "federation.hosts"),
+        (federation.extra_ca.is_some(), "federation.extra_ca"),
+        (federation.dns.is_some(), "federation.dns"),
+    ];
+    let on: Vec<&str> = on.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect();
+    let outcome = if on.is_empty() {
+        Ok("none is on".to_owned())
+    } else {
+        Err(format!("{} is on; remove it on a public node", on.join(", ")))
+    };
+    Finding("exceptions for tests", outcome)
+}
+
+fn rights(app: &App) -> Finding {
+    let folder = &app.settings.data_dir;
+    let probe = folder.join(".doctor");
+    let outcome = std::fs::write(&probe, b"")
+        .and_then(|()| std::fs::remove_file(&probe))
+        .map_err(|cause| format!("{} cannot be written: {cause}", folder.display()));
+    let open = std::fs::metadata(folder).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0);
+    let note = if open {
+        " (others on this machine may look into it; `chmod 700` closes it)"
+    } else {
+        ""
+    };
+    Finding("files", outcome.map(|()| format!("{} can be written{note}", folder.display())))
+}
+
+fn clock(app: &App) -> Finding {
+    let (year, ..) = app.clock.now().parts();
+    let outcome = if year >= 2026 {
+        Ok(format!("it is {}", app.clock.now().rfc3339()))
+    } else {
+        Err(format!("it shows {}; set the clock, or signatures fail", app.clock.now().rfc3339()))
+    };
+    Finding("clock", outcome)
+}
+
+async fn house(app: &App) -> Finding {
+    let outcome = match setup::is_done(app).await {
+        Ok(true) => Ok(format!("it stands at {}", app.origin().url)),
+        Ok(false) => Err("it has no host yet: start the node and open the address it prints".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    Finding("house", outcome)
+}
+
+/// Whether the world finds the house: its own WebFinger, by its public address.
+async fn reachable(app: &App) -> Finding {
+    let origin = app.origin();
+    let name = match accounts::first_host(app).await {
+        Ok(Some(host)) => host.name,
+        _ => "node".to_owned(),
+    };
+    let url = origin.at(&format!("/.well-known/webfinger?resource=acct:{name}@{}", origin.domain));
+    let asked = tokio::time::timeout(Duration::from_secs(12), app.http.get(&url, "application/jrd+json", DOCUMENT)).await;
+    let outcome = match asked {
+        Ok(Ok(answer)) if answer.media_type() == "application/jrd+json" => Ok("WebFinger answers at the public address".to_owned()),
+        Ok(Ok(_)) => Err(format!("{url} answers something else; does the proxy lead here?")),
+        Ok(Err(_)) if origin.is_loopback() && !app.federates() => {
+            Ok("not looked at: the address is only reachable on this machine".to_owned())
+        }
+        Ok(Err(error)) => Err(format!(
+            "{url}: {error}; is the node running, and does the proxy pass the Host header on?"
+        )),
+        Err(_) => Err(format!("{url} did not answer in time")),
+    };
+    Finding("reachability", outcome)
+}

@@ -1,0 +1,110 @@
+//! Announce: a boost; of groups, what happened in them (FEP-1b12).
+
+use serde_json::json;
+
+use super::Context;
+use crate::accounts;
+use crate::app::App;
+use crate::federation::doc::Doc;
+use crate::federation::objects;
+use crate::federation::outbox::{self, Outgoing, Recipients};
+use crate::federation::{Outcome, PUBLIC, Refused};
+use crate::kernel::id::{AccountId, PostId};
+use crate::posts::{self, boosts, remove};
+use crate::relations::follows;
+
+/// Somebody boosts. What they embed is never believed: the post's own host has the word.
+pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
+    let object = activity.each("object").into_iter().next().ok_or(Refused::Drop("no object"))?;
+    let uri = match object.kind() {
+        Some("Create" | "Update") => object.id_of("object"),
+        Some("Delete") => return announced_delete(app, context, object).await,
+        Some("Announce" | "Like" | "Dislike" | "Undo" | "Block" | "Add" | "Remove" | "Flag" | "Lock") => {
+            return Err(Refused::Drop("a group's housekeeping"));
+        }
+        _ => object.id(),
+    };
+    let uri = uri.ok_or(Refused::Drop("the object has no id"))?;
+    let known = posts::find_by_uri(app, uri).await?;
+    if known.is_none() && follows::local_followers(&app.db, context.sender.id).await?.is_empty() {
+        return Err(Refused::Drop("nobody here asked for it"));
+    }
+    let post = match known {
+        Some(post) => post,
+        None if app.origin().owns(uri) => return Err(Refused::Drop("there is no such post")),
+        None => objects::post(app, uri, None, &context.budget).await?,
+    };
+    let own = post.account == context.sender.id && post.audience == crate::audiences::Audience::Followers;
+    if !post.is_boostable() && !own {
+        return Err(Refused::Drop("not everyone may see it"));
+    }
+    let uri = activity
+        .id()
+        .map_or_else(|| format!("{}#announces/{}", context.sender.uri, post.id), str::to_owned);
+    Ok(boosts::receive(app, &context.sender, &post, &uri, activity.time("published")).await?)
+}
+
+/// A group says that a post in it was deleted: the post's own host is asked.
+async fn announced_delete(app: &App, context: &Context, delete: Doc<'_>) -> Outcome {
+    let uri = delete.id_of("object").ok_or(Refused::Drop("no object"))?;
+    let post = posts::find_by_uri(app, uri)
+        .await?
+        .filter(|post| !app.origin().owns(&post.uri))
+        .ok_or(Refused::Drop("there is no such post"))?;
+    match crate::federation::fetch::object(app, uri, None, &context.budget).await {
+        Err(error) if error.is_gone() => Ok(remove::receive(app, &post).await?),
+        Ok(document) if Doc(&document).kind() == Some("Tombstone") => Ok(remove::receive(app, &post).await?),
+        _ => Err(Refused::Drop("its host does not confirm it")),
+    }
+}
+
+/// Sends a boost.
+///
+/// # Errors
+/// What the database says.
+pub async fn send(app: &App, id: PostId) -> anyhow::Result<()> {
+    let Some(boost) = posts::find(app, id).await? else {
+        return Ok(());
+    };
+    let Some(post) = posts::find(app, boost.boost_of.unwrap_or(id)).await? else {
+        return Ok(());
+    };
+    let (booster, author) = (accounts::get(app, boost.account).await?, accounts::get(app, post.account).await?);
+    let outgoing = Outgoing {
+        sender: &booster,
+        kind: "Announce",
+        uri: boost.uri.clone(),
+        about: boost.uri,
+        body: json!({"object": post.uri, "published": boost.created_at.rfc3339(), "to": [PUBLIC], "cc": [author.uri, booster.followers_uri]}),
+        to: Recipients {
+            followers: true,
+            people: vec![author.id],
+            personal: false,
+        },
+        syncs_followers: false,
+    };
+    outbox::publish(app, outgoing).await
+}
+
+/// Sends the Undo of a boost.
+///
+/// # Errors
+/// What the database says.
+pub async fn send_undo(app: &App, account: AccountId, uri: &str, object: &str, author: AccountId) -> anyhow::Result<()> {
+    let booster = accounts::get(app, account).await?;
+    let announce = json!({"id": uri, "type": "Announce", "actor": booster.uri, "object": object});
+    let outgoing = Outgoing {
+        sender: &booster,
+        kind: "Undo",
+        uri: outbox::fresh_uri(app),
+        about: uri.to_owned(),
+        body: json!({"object": announce, "to": [PUBLIC], "cc": [booster.followers_uri]}),
+        to: Recipients {
+            followers: true,
+            people: vec![author],
+            personal: false,
+        },
+        syncs_followers: false,
+    };
+    outbox::publish(app, outgoing).await
+}

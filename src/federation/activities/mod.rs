@@ -1,0 +1,79 @@
+//! Activities, one file each, named by the activity: how it is built, and what happens when it arrives.
+
+pub mod accept;
+pub mod announce;
+pub mod block;
+pub mod create;
+pub mod delete;
+pub mod flag;
+pub mod follow;
+pub mod like;
+pub mod moved;
+pub mod pin;
+pub mod quote;
+pub mod reject;
+pub mod undo;
+pub mod update;
+
+use serde_json::Value;
+
+use super::doc::Doc;
+use super::fetch::Budget;
+use super::{Outcome, Refused};
+use crate::accounts::Account;
+use crate::app::App;
+use crate::error::Result;
+use crate::posts::{self, Post};
+
+/// Who sent an activity, to whose inbox, and how much it may cause.
+#[derive(Debug)]
+pub struct Context {
+    /// The verified sender.
+    pub sender: Account,
+    /// The owner of the inbox it came to; nobody for the shared one.
+    pub inbox_of: Option<Account>,
+    /// The fetches it may cause.
+    pub budget: Budget,
+}
+
+/// Lets an activity take effect. What is unknown has none.
+///
+/// # Errors
+/// Why it has none.
+pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome {
+    if context.sender.deleted_at.is_some() {
+        return Err(Refused::Drop("the sender ended"));
+    }
+    let doc = Doc(activity);
+    metrics::counter!("afterparty_inbox_activities", "type" => doc.kind().unwrap_or_default().chars().take(32).collect::<String>())
+        .increment(1);
+    match doc.kind().unwrap_or_default() {
+        "Follow" => follow::receive(app, context, doc).await,
+        "Accept" => accept::receive(app, context, doc).await,
+        "Reject" => reject::receive(app, context, doc).await,
+        "Undo" => undo::receive(app, context, doc).await,
+        "Create" => create::receive(app, context, doc).await,
+        "Update" => update::receive(app, context, doc).await,
+        "Delete" => delete::receive(app, context, doc).await,
+        "Announce" => announce::receive(app, context, doc).await,
+        "Like" | "EmojiReact" => like::receive(app, context, doc).await,
+        "Block" => block::receive(app, context, doc).await,
+        "Flag" => flag::receive(app, context, doc).await,
+        "Move" => moved::receive(app, context, doc).await,
+        "Add" => pin::receive(app, context, doc, true).await,
+        "Remove" => pin::receive(app, context, doc, false).await,
+        "QuoteRequest" => quote::receive(app, context, doc).await,
+        _ => Err(Refused::Drop("unknown type")),
+    }
+}
+
+/// A post the sender may see, by its id; others look as if they were not there.
+async fn visible_post(app: &App, context: &Context, uri: &str) -> Result<Post, Refused> {
+    let post = posts::find_by_uri(app, uri).await?.ok_or(Refused::Drop("there is no such post"))?;
+    let seen = crate::audiences::may_see(app, Some(&context.sender), post.thing()).await?;
+    if seen {
+        Ok(post)
+    } else {
+        Err(Refused::Drop("there is no such post"))
+    }
+}

@@ -1,0 +1,169 @@
+//! QuoteRequest, its answers, and checking the quotes of others (FEP-044f).
+
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::accounts;
+use crate::app::App;
+use crate::federation::doc::Doc;
+use crate::federation::fetch::{self, Budget};
+use crate::federation::objects::{self, note};
+use crate::federation::outbox::{self, Outgoing, Recipients};
+use crate::federation::{Outcome, Refused};
+use crate::kernel::id::{AccountId, PostId, StampId};
+use crate::kernel::origin::same_origin;
+use crate::posts::{self, quotes};
+
+/// Somebody asks to quote a post of ours.
+pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
+    let quoted = activity.id_of("object").ok_or(Refused::Drop("no object"))?;
+    let quoting = activity
+        .id_of("instrument")
+        .filter(|uri| same_origin(uri, &context.sender.uri))
+        .ok_or(Refused::Drop("no post that quotes"))?;
+    let post = super::visible_post(app, context, quoted).await?;
+    if !app.origin().owns(&post.uri) {
+        return Err(Refused::Drop("not a post of ours"));
+    }
+    let request =
+        json!({"id": activity.id(), "type": "QuoteRequest", "actor": context.sender.uri, "object": quoted, "instrument": quoting});
+    Ok(quotes::receive_request(app, &context.sender, &post, quoting, request).await?)
+}
+
+/// Asks to quote a remote post.
+///
+/// # Errors
+/// What the database says.
+pub async fn send_request(app: &App, id: PostId) -> anyhow::Result<()> {
+    let Some(post) = posts::find(app, id)
+        .await?
+        .filter(|post| post.quote_state.as_deref() == Some("pending"))
+    else {
+        return Ok(());
+    };
+    let Some(quoted) = posts::find(app, post.quote_of.unwrap_or(id)).await? else {
+        return Ok(());
+    };
+    let (author, quoted_author) = (accounts::get(app, post.account).await?, accounts::get(app, quoted.account).await?);
+    let uri = format!("{}/quote-request", post.uri);
+    let instrument = note::build(app, &author, &post).await?;
+    let outgoing = Outgoing {
+        sender: &author,
+        kind: "QuoteRequest",
+        uri: uri.clone(),
+        about: uri,
+        body: json!({"@context": note::context(), "object": quoted.uri, "instrument": instrument, "to": [quoted_author.uri]}),
+        to: Recipients::one(quoted_author.id),
+        syncs_followers: false,
+    };
+    outbox::publish(app, outgoing).await
+}
+
+/// Answers a request to quote.
+///
+/// # Errors
+/// What the database says.
+pub async fn send_answer(app: &App, account: AccountId, to: AccountId, request: &Value, stamp: Option<StampId>) -> anyhow::Result<()> {
+    let (account, to) = (accounts::get(app, account).await?, accounts::get(app, to).await?);
+    let mut body = json!({"@context": note::context(), "object": request, "to": [to.uri]});
+    if let Some(stamp) = stamp {
+        body["result"] = json!(quotes::stamp_uri(app, &account, stamp));
+    }
+    let uri = outbox::fresh_uri(app);
+    let outgoing = Outgoing {
+        sender: &account,
+        kind: if stamp.is_some() { "Accept" } else { "Reject" },
+        uri: uri.clone(),
+        about: uri,
+        body,
+        to: Recipients::one(to.id),
+        syncs_followers: false,
+    };
+    outbox::publish(app, outgoing).await
+}
+
+/// Tells that a consent was taken back.
+///
+/// # Errors
+/// What the database says.
+pub async fn send_revocation(app: &App, account: AccountId, stamp: StampId, to: AccountId) -> anyhow::Result<()> {
+    let account = accounts::get(app, account).await?;
+    let uri = quotes::stamp_uri(app, &account, stamp);
+    let outgoing = Outgoing {
+        sender: &account,
+        kind: "Delete",
+        uri: format!("{uri}#delete"),
+        about: uri.clone(),
+        body: json!({"object": uri, "to": [crate::federation::PUBLIC]}),
+        to: Recipients {
+            followers: true,
+            people: vec![to],
+            personal: false,
+        },
+        syncs_followers: false,
+    };
+    outbox::publish(app, outgoing).await
+}
+
+/// Checks the quote of a remote post: the quoted post, and its author's consent.
+///
+/// # Errors
+/// When something cannot be reached right now.
+pub async fn check(app: &App, id: PostId) -> anyhow::Result<()> {
+    let Some(post) = posts::find(app, id).await? else {
+        return Ok(());
+    };
+    let Some(quoted_uri) = post.quote_uri.clone() else {
+        return Ok(());
+    };
+    let budget = Budget::inbound();
+    let quoted = match objects::post(app, &quoted_uri, None, &budget).await {
+        Ok(quoted) => quoted,
+        Err(error) if error.is_passing() => return Err(error.into()),
+        Err(_) => return Ok(quotes::set_state(app, id, "rejected", None).await?),
+    };
+    let consented = quoted.account == post.account || stamp_counts(app, &post, &quoted, &budget).await?;
+    let state = if consented { "accepted" } else { "pending" };
+    quotes::set_state(app, id, state, Some(quoted.id)).await?;
+    let author = accounts::get(app, quoted.account).await?;
+    if consented && author.is_local() && quoted.account != post.account {
+        let job = crate::jobs::Job::Notify {
+            account: author.id,
+            kind: crate::jobs::Notice::Quote,
+            from: post.account,
+            post: Some(post.id),
+        };
+        crate::jobs::enqueue(&app.db, app.clock.now(), job).await?;
+    }
+    Ok(())
+}
+
+/// Whether the consent a post shows is one of the quoted author, for exactly these two posts.
+async fn stamp_counts(app: &App, post: &posts::Post, quoted: &posts::Post, budget: &Budget) -> anyhow::Result<bool> {
+    let Some(stamp) = post.quote_stamp_uri.as_deref() else {
+        return Ok(false);
+    };
+    let author = accounts::get(app, quoted.account).await?;
+    if author.is_local() {
+        let id = stamp
+            .strip_prefix(&format!("{}/stamps/", author.uri))
+            .and_then(|id| id.parse().ok());
+        let Some(id) = id else { return Ok(false) };
+        return Ok(quotes::find_stamp(&app.db, id)
+            .await?
+            .is_some_and(|stamp| stamp.post == quoted.id && stamp.quoting_uri == post.uri));
+    }
+    if !same_origin(stamp, &author.uri) {
+        return Ok(false);
+    }
+    let document = match fetch::object(app, stamp, None, budget).await {
+        Ok(document) => document,
+        Err(error) if error.is_passing() => return Err(error.into()),
+        Err(_) => return Ok(false),
+    };
+    let doc = Doc(&document);
+    Ok(doc.kind() == Some("QuoteAuthorization")
+        && doc.id_of("attributedTo") == Some(author.uri.as_str())
+        && doc.id_of("interactingObject") == Some(post.uri.as_str())
+        && doc.id_of("interactionTarget") == Some(quoted.uri.as_str()))
+}

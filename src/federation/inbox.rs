@@ -1,0 +1,397 @@
+//! The inbox: the gate, the receipt, the processing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Limited};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use super::doc::Doc;
+use super::fetch::Budget;
+use super::verify::{self, Denied, Signed};
+use super::{Refused, activities, actor, sync};
+use crate::accounts::{self, Account, remote};
+use crate::app::App;
+use crate::kernel::clock::Time;
+use crate::kernel::crypt;
+use crate::kernel::db::{Db, Row, sql};
+use crate::kernel::http::DOCUMENT;
+use crate::kernel::id::{AccountId, ReceivedId};
+use crate::kernel::json;
+use crate::kernel::origin::{host_of_uri, parse_url};
+use crate::nodes::{self, health};
+
+/// What the inbox routes need: the node, and the one writer of receipts.
+#[derive(Clone)]
+pub struct Inbox {
+    app: App,
+    receipts: mpsc::Sender<(Receipt, oneshot::Sender<bool>)>,
+}
+
+/// A verified activity before it is stored.
+#[derive(Debug)]
+struct Receipt {
+    uri: String,
+    actor: AccountId,
+    inbox_of: Option<AccountId>,
+    body: String,
+    at: Time,
+}
+
+impl Inbox {
+    /// Starts the writer of receipts; it ends when the last route is gone.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the writer lives as long as the routes; what it was given it answers"
+    )]
+    pub fn new(app: App) -> Self {
+        let (receipts, queue) = mpsc::channel(256);
+        tokio::spawn(write_receipts(app.clone(), queue));
+        Self { app, receipts }
+    }
+}
+
+/// Commits what has arrived, many at once where many wait; never waits to fill a batch.
+async fn write_receipts(app: App, mut queue: mpsc::Receiver<(Receipt, oneshot::Sender<bool>)>) {
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, 32).await > 0 {
+        let stored = store(&app.db, batch.iter().map(|(receipt, _)| receipt)).await;
+        if let Err(error) = &stored {
+            tracing::error!(%error, "activities could not be stored");
+        }
+        for (_, answer) in batch.drain(..) {
+            let _ = answer.send(stored.is_ok());
+        }
+        app.wake.notify_waiters();
+    }
+}
+
+async fn store(db: &Db, batch: impl Iterator<Item = &Receipt>) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    for receipt in batch {
+        sql("INSERT INTO received (id, uri, actor_id, inbox_of, body, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (uri) DO NOTHING")
+            .bind(ReceivedId::mint(receipt.at))
+            .bind(&receipt.uri)
+            .bind(receipt.actor)
+            .bind(receipt.inbox_of)
+            .bind(&receipt.body)
+            .bind(receipt.at)
+            .run(&mut tx)
+            .await?;
+    }
+    tx.commit().await
+}
+
+fn deny(Denied(status, reason): Denied) -> Response {
+    tracing::debug!(%status, reason, "an activity was not let in");
+    metrics::counter!("afterparty_inbox_denied", "status" => status.as_u16().to_string()).increment(1);
+    let mut response = (status, reason).into_response();
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
+    response
+}
+
+/// `POST /inbox` and `POST /users/{name}/inbox`
+pub async fn create(State(inbox): State<Inbox>, request: axum::extract::Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match receive(&inbox, &parts, body).await {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(denied) => deny(denied),
+    }
+}
+
+async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied> {
+    let app = &inbox.app;
+    let headers = &parts.headers;
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    if parts.uri.authority().is_some() && parts.version < http::Version::HTTP_2 {
+        return Err(Denied(StatusCode::MISDIRECTED_REQUEST, "an absolute target"));
+    }
+    verify::check_headers(headers, &app.origin())?;
+    let body = read_body(headers, body).await?;
+    let request = verify::Request {
+        method: parts.method.as_str(),
+        target,
+        headers,
+        body: Some(&body),
+    };
+    let signed = verify::check(&request, &app.origin(), app.clock.now())?;
+    let host = admit_host(app, &signed.key_id).await?;
+    let Some(sender) = authenticate(app, &signed, &host, Some(&body)).await? else {
+        return Ok(());
+    };
+    let activity = json::parse(&body).map_err(|_| Denied(StatusCode::BAD_REQUEST, "the body is no sound JSON"))?;
+    let uri = identify(&activity, &sender, &body)?;
+    let _ = health::heard(app, &host, signed.rfc9421).await;
+    if let Some(value) = headers.get(sync::HEADER).and_then(|value| value.to_str().ok()) {
+        let _ = sync::receive(app, &sender, value).await;
+    }
+    let inbox_of = recipient(app, parts.uri.path()).await?;
+    let receipt = Receipt {
+        uri,
+        actor: sender.id,
+        inbox_of,
+        body: String::from_utf8_lossy(&body).into_owned(),
+        at: app.clock.now(),
+    };
+    let (answer, stored) = oneshot::channel();
+    let unavailable = Denied(StatusCode::SERVICE_UNAVAILABLE, "it could not be stored");
+    inbox.receipts.send((receipt, answer)).await.map_err(|_| unavailable)?;
+    if stored.await.unwrap_or(false) { Ok(()) } else { Err(unavailable) }
+}
+
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Denied> {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > DOCUMENT) {
+        return Err(Denied(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"));
+    }
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !matches!(
+        media_type.as_str(),
+        "application/activity+json" | "application/ld+json" | "application/json"
+    ) || headers.contains_key(header::CONTENT_ENCODING)
+    {
+        return Err(Denied(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has another media type"));
+    }
+    let read = tokio::time::timeout(Duration::from_secs(30), Limited::new(body, DOCUMENT).collect()).await;
+    match read {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Denied(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))
+        }
+        Ok(Err(_)) => Err(Denied(StatusCode::BAD_REQUEST, "the body broke off")),
+        Err(_) => Err(Denied(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    }
+}
+
+/// The host of a key, when it is one we talk to and within its limit.
+async fn admit_host(app: &App, key_id: &str) -> Result<String, Denied> {
+    let refused = Denied(StatusCode::UNAUTHORIZED, "the key's address is not allowed");
+    let host = host_of_uri(key_id).ok_or(refused)?;
+    if app.origin().owns(key_id) || app.http.admit(key_id).is_err() {
+        return Err(refused);
+    }
+    let blocked = nodes::is_blocked(app, &host)
+        .await
+        .map_err(|_| Denied(StatusCode::SERVICE_UNAVAILABLE, "the database is silent"))?;
+    if blocked {
+        return Err(Denied(StatusCode::FORBIDDEN, "the host is blocked"));
+    }
+    app.limits
+        .inbox
+        .take(&host, app.clock.now())
+        .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many requests"))?;
+    Ok(host)
+}
+
+/// The account whose key made the signature; nothing for the farewell of somebody we never knew.
+///
+/// # Errors
+/// 401 when the signature does not fit, 503 when the key cannot be had right now.
+pub async fn authenticate(app: &App, signed: &Signed, host: &str, body: Option<&[u8]>) -> Result<Option<Account>, Denied> {
+    let wrong = Denied(StatusCode::UNAUTHORIZED, "the signature does not fit");
+    let silent = Denied(StatusCode::SERVICE_UNAVAILABLE, "the key could not be fetched");
+    let known = find_owner(app, &signed.key_id).await.map_err(|_| silent)?;
+    if let Some(account) = known {
+        if actor::verifier(app, &account, &signed.key_id).is_some_and(|key| signed.fits(&key)) {
+            return Ok(Some(account));
+        }
+        // The key may have changed; that is looked at rarely, whoever asks.
+        app.limits.key_refetch.take(&account.uri, app.clock.now()).map_err(|_| wrong)?;
+        let fresh = actor::refresh(app, &account.uri, &Budget::inbound())
+            .await
+            .map_err(|error| if error.is_passing() { silent } else { wrong })?;
+        let fits = actor::verifier(app, &fresh, &signed.key_id).is_some_and(|key| signed.fits(&key));
+        return if fits { Ok(Some(fresh)) } else { Err(wrong) };
+    }
+    if body.is_some_and(|body| is_farewell(body, &signed.key_id)) {
+        return Ok(None);
+    }
+    app.limits
+        .unknown_key
+        .take(&host.to_owned(), app.clock.now())
+        .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many unknown keys"))?;
+    let account = actor::by_key(app, &signed.key_id, &Budget::inbound()).await.map_err(|error| {
+        if error.is_passing() {
+            silent
+        } else {
+            Denied(StatusCode::UNAUTHORIZED, "the key cannot be had")
+        }
+    })?;
+    let fits = actor::verifier(app, &account, &signed.key_id).is_some_and(|key| signed.fits(&key));
+    if fits { Ok(Some(account)) } else { Err(wrong) }
+}
+
+async fn find_owner(app: &App, key_id: &str) -> crate::error::Result<Option<Account>> {
+    if let Some(account) = remote::find_by_key(app, key_id).await? {
+        return Ok(Some(account));
+    }
+    let actor = key_id.split('#').next().unwrap_or(key_id);
+    Ok(accounts::find_by_uri(app, actor).await?.filter(|account| !account.is_local()))
+}
+
+/// Whether this is the Delete of an actor by itself, which needs no look at an actor we never knew.
+fn is_farewell(body: &[u8], key_id: &str) -> bool {
+    let Ok(activity) = json::parse(body) else {
+        return false;
+    };
+    let doc = Doc(&activity);
+    let actor = doc.id_of("actor");
+    doc.kind() == Some("Delete") && actor.is_some() && doc.id_of("object") == actor && actor.and_then(host_of_uri) == host_of_uri(key_id)
+}
+
+/// The activity's id, when its actor is the signer and its id lies on the signer's host.
+/// One without an id is known by its content.
+fn identify(activity: &Value, sender: &Account, body: &[u8]) -> Result<String, Denied> {
+    let doc = Doc(activity);
+    let actors = doc.ids("actor");
+    if actors != [sender.uri.as_str()] || doc.kind().is_none() {
+        return Err(Denied(StatusCode::UNAUTHORIZED, "the actor is not the signer"));
+    }
+    match activity.get("id") {
+        None | Some(Value::Null) => Ok(format!("{}#{}", sender.uri, crypt::hex(&crypt::sha256(body)))),
+        Some(Value::String(id)) if parse_url(id).is_some() && host_of_uri(id).as_deref() == Some(&sender.host) => Ok(id.clone()),
+        Some(_) => Err(Denied(StatusCode::UNAUTHORIZED, "the activity's id lies on another host")),
+    }
+}
+
+async fn recipient(app: &App, path: &str) -> Result<Option<AccountId>, Denied> {
+    let Some(name) = path.strip_prefix("/users/").and_then(|rest| rest.strip_suffix("/inbox")) else {
+        return Ok(None);
+    };
+    let found = accounts::find_local(app, name)
+        .await
+        .map_err(|_| Denied(StatusCode::SERVICE_UNAVAILABLE, "the database is silent"))?;
+    match found {
+        Some(account) if account.is_active() => Ok(Some(account.id)),
+        _ => Err(Denied(StatusCode::NOT_FOUND, "there is no such inbox")),
+    }
+}
+
+/// A stored activity taken by a worker.
+#[derive(Debug)]
+pub struct Taken {
+    id: ReceivedId,
+    actor: AccountId,
+    inbox_of: Option<AccountId>,
+    body: String,
+    attempts: i64,
+}
+
+/// Takes up to `most` stored activities, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Taken>> {
+    let now = app.clock.now();
+    let rows = sql("UPDATE received SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM received WHERE processed_at IS NULL AND next_attempt_at <= $1 AND leased_until <= $1 ORDER BY next_attempt_at, id LIMIT $2) RETURNING *")
+        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM received WHERE processed_at IS NULL AND next_attempt_at <= $1 AND leased_until <= $1 ORDER BY next_attempt_at, id LIMIT $2 FOR UPDATE SKIP LOCKED) UPDATE received SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM due) RETURNING *")
+        .bind(now)
+        .bind(most)
+        .bind(now.plus(Duration::from_secs(180)))
+        .all(&app.db)
+        .await?;
+    let read = |row: &Row| {
+        Ok(Taken {
+            id: row.get("id")?,
+            actor: row.get("actor_id")?,
+            inbox_of: row.get("inbox_of")?,
+            body: row.get::<Option<String>>("body")?.unwrap_or_default(),
+            attempts: row.get("attempts")?,
+        })
+    };
+    let mut taken = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
+    taken.sort_by_key(|item| item.id);
+    Ok(taken)
+}
+
+impl Taken {
+    /// The sender, so that one sender's activities are processed in order.
+    pub fn sender(&self) -> AccountId {
+        self.actor
+    }
+}
+
+/// Processes a stored activity and notes what became of it.
+///
+/// # Errors
+/// What the database says.
+pub async fn process(app: &App, item: Taken) -> anyhow::Result<()> {
+    let outcome = perform(app, &item).await;
+    let now = app.clock.now();
+    let (outcome, wait) = match outcome {
+        Ok(()) => ("done".to_owned(), None),
+        Err(Refused::Drop(reason)) => (format!("no effect: {reason}"), None),
+        Err(Refused::Retry(reason)) if item.attempts >= 8 => (format!("given up: {reason}"), None),
+        Err(Refused::Retry(reason)) => (
+            reason,
+            Some(Duration::from_secs(
+                10 * 4_u64.pow(u32::try_from(item.attempts).unwrap_or(1).min(6)),
+            )),
+        ),
+    };
+    tracing::debug!(outcome, "an activity was processed");
+    finish(app, &item, now, &outcome, wait).await?;
+    Ok(())
+}
+
+async fn finish(app: &App, item: &Taken, now: Time, outcome: &str, wait: Option<Duration>) -> sqlx::Result<()> {
+    let query = match wait {
+        None => sql("UPDATE received SET processed_at = $1, outcome = $2, body = NULL, leased_until = 0 WHERE id = $3").bind(now),
+        Some(wait) => sql("UPDATE received SET next_attempt_at = $1, outcome = $2, leased_until = 0 WHERE id = $3").bind(now.plus(wait)),
+    };
+    query.bind(outcome).bind(item.id).run(&app.db).await?;
+    Ok(())
+}
+
+/// Notes that processing an activity broke down; after three times it is put aside.
+///
+/// # Errors
+/// What the database says.
+pub async fn broke_down(app: &App, id: ReceivedId, attempts: i64) -> sqlx::Result<()> {
+    let now = app.clock.now();
+    let item = Taken {
+        id,
+        actor: AccountId(0),
+        inbox_of: None,
+        body: String::new(),
+        attempts,
+    };
+    let wait = (attempts < 3).then_some(Duration::from_secs(60));
+    finish(app, &item, now, "processing broke down", wait).await
+}
+
+impl Taken {
+    /// Its row and how often it was tried, for [`broke_down`].
+    pub fn row(&self) -> (ReceivedId, i64) {
+        (self.id, self.attempts)
+    }
+}
+
+async fn perform(app: &App, item: &Taken) -> super::Outcome {
+    let activity: Value = serde_json::from_str(&item.body).map_err(|_| Refused::Drop("it cannot be read"))?;
+    let sender = accounts::get(app, item.actor).await.map_err(Refused::from)?;
+    let inbox_of = match item.inbox_of {
+        Some(id) => accounts::find(app, id).await.map_err(Refused::from)?,
+        None => None,
+    };
+    let context = Arc::new(activities::Context {
+        sender,
+        inbox_of,
+        budget: Budget::inbound(),
+    });
+    activities::receive(app, &context, &activity).await
+}

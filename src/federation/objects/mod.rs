@@ -1,0 +1,131 @@
+//! Objects: fetched, read, believed only from their own host.
+
+pub mod note;
+
+use serde_json::Value;
+
+use super::actor;
+use super::doc::Doc;
+use super::fetch::{self, Budget};
+use crate::accounts::{self, Account};
+use crate::app::App;
+use crate::kernel::http::FetchError;
+use crate::kernel::origin::same_origin;
+use crate::posts::arrive::{self, Way};
+use crate::posts::{self, Post};
+
+/// What a look-up found.
+#[derive(Debug)]
+pub enum Found {
+    /// An account.
+    Account(Account),
+    /// A post.
+    Post(Box<Post>),
+}
+
+fn database(error: impl std::fmt::Display) -> FetchError {
+    FetchError::Unreachable(error.to_string())
+}
+
+/// The post with this id: as known here, else fetched from its host. Its author must live there too.
+///
+/// # Errors
+/// When it cannot be fetched or is no post.
+pub async fn post(app: &App, uri: &str, signer: Option<&Account>, budget: &Budget) -> Result<Post, FetchError> {
+    if let Some(post) = posts::find_by_uri(app, uri).await.map_err(database)? {
+        return Ok(post);
+    }
+    let document = fetch::object(app, uri, signer, budget).await?;
+    write(app, &document, budget).await
+}
+
+/// Writes a post document that its own host served.
+///
+/// # Errors
+/// When it is no post or its author cannot be found.
+pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Post, FetchError> {
+    let uri = Doc(document).id().ok_or(FetchError::Unusable("the document has no id"))?;
+    if let Some(post) = posts::find_by_uri(app, uri).await.map_err(database)? {
+        return Ok(post);
+    }
+    let author = author_of(Doc(document))
+        .filter(|author| same_origin(author, uri))
+        .ok_or(FetchError::Unusable("the post has no author there"))?;
+    let author = actor::resolve(app, author, budget).await?;
+    let arrived = note::read(app, document, &author)
+        .await
+        .map_err(database)?
+        .ok_or(FetchError::Unusable("it is no post"))?;
+    arrive::insert(app, &author, &arrived, Way::Fetched)
+        .await
+        .map_err(database)?
+        .ok_or(FetchError::Unusable("the post was deleted"))
+}
+
+/// Whose a post is: the first author; a video's is the person, not the channel.
+pub fn author_of(doc: Doc<'_>) -> Option<&str> {
+    let authors = doc.each("attributedTo");
+    let person = authors.iter().find(|author| author.kind() == Some("Person")).and_then(Doc::id);
+    person.or_else(|| authors.first().and_then(Doc::id)).or_else(|| doc.id_of("actor"))
+}
+
+/// Fetches what a post answers, up to the first post of its thread or the end of the budget.
+///
+/// # Errors
+/// What the database says; a parent that cannot be had is left out.
+pub async fn complete_thread(app: &App, post: &Post, signer: Option<&Account>, budget: &Budget) -> crate::error::Result<()> {
+    let mut next = post.in_reply_to_uri.clone().filter(|_| post.in_reply_to.is_none());
+    while let Some(uri) = next {
+        if posts::find_by_uri(app, &uri).await?.is_some() || app.origin().owns(&uri) {
+            return Ok(());
+        }
+        match self::post(app, &uri, signer, budget).await {
+            Ok(parent) => next = parent.in_reply_to_uri.filter(|_| parent.in_reply_to.is_none()),
+            Err(error) => {
+                tracing::debug!(%uri, %error, "a parent post could not be fetched");
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Looks an address up for a person: a page or an id, of an account or a post, here or elsewhere.
+///
+/// # Errors
+/// When nothing of use is there.
+pub async fn look_up(app: &App, address: &str, budget: &Budget) -> Result<Found, FetchError> {
+    if let Some(found) = known(app, address).await.map_err(database)? {
+        return Ok(found);
+    }
+    if app.origin().owns(address) {
+        return Err(FetchError::Status(http::StatusCode::NOT_FOUND));
+    }
+    let document = fetch::object(app, address, None, budget).await?;
+    if Doc(&document).kind_in(&actor::TYPES).is_some() {
+        return actor::write(app, &document).await.map(Found::Account);
+    }
+    write(app, &document, budget).await.map(|post| Found::Post(Box::new(post)))
+}
+
+/// What an address means here: an id, or the path of one of our pages.
+async fn known(app: &App, address: &str) -> crate::error::Result<Option<Found>> {
+    if let Some(account) = accounts::find_by_uri(app, address).await? {
+        return Ok(Some(Found::Account(account)));
+    }
+    if let Some(post) = posts::find_by_uri(app, address).await? {
+        return Ok(Some(Found::Post(Box::new(post))));
+    }
+    let origin = app.origin();
+    let Some(path) = origin.path_of(address).and_then(|path| path.strip_prefix("/@")) else {
+        return Ok(None);
+    };
+    let (handle, rest) = path.split_once('/').unwrap_or((path, ""));
+    if let Ok(id) = rest.parse() {
+        return Ok(posts::find(app, id).await?.map(|post| Found::Post(Box::new(post))));
+    }
+    Ok(accounts::find_by_handle(app, handle)
+        .await?
+        .filter(|_| rest.is_empty())
+        .map(Found::Account))
+}

@@ -1,0 +1,147 @@
+//! Followers synchronisation (FEP-8fcf): two nodes compare, by a digest, who of one follows somebody of the other.
+
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::doc::Doc;
+use super::fetch::{self, Budget};
+use crate::accounts::{self, Account};
+use crate::app::App;
+use crate::error::Result;
+use crate::jobs::{self, Job};
+use crate::kernel::crypt;
+use crate::kernel::origin::same_origin;
+use crate::relations::follows;
+
+/// The header that carries the comparison.
+pub const HEADER: HeaderName = HeaderName::from_static("collection-synchronization");
+
+/// The digest of a set of ids: the XOR of their SHA-256.
+pub fn digest<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+    let mut total = [0_u8; 32];
+    for id in ids {
+        for (sum, byte) in total.iter_mut().zip(crypt::sha256(id.as_bytes())) {
+            *sum ^= byte;
+        }
+    }
+    crypt::hex(&total)
+}
+
+/// The header of a delivery to `host`: which of its people follow the sender; nothing when nobody does.
+///
+/// # Errors
+/// What the database says.
+pub async fn header(app: &App, sender: &Account, host: &str) -> Result<Option<HeaderValue>> {
+    let ids = follows::follower_uris_on(&app.db, sender.id, host).await?;
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let value = format!(
+        "collectionId=\"{}\", url=\"{}/followers_synchronization\", digest=\"{}\"",
+        sender.followers_uri.as_deref().unwrap_or_default(),
+        sender.uri,
+        digest(ids.iter().map(String::as_str))
+    );
+    Ok(HeaderValue::from_str(&value).ok())
+}
+
+/// Reads the header of an arriving request and, where the sides differ, leaves a job to compare.
+///
+/// # Errors
+/// What the database says.
+pub async fn receive(app: &App, sender: &Account, value: &str) -> Result<()> {
+    let part = |name: &str| {
+        value.split(',').find_map(|part| {
+            part.trim()
+                .strip_prefix(name)?
+                .strip_prefix("=\"")?
+                .strip_suffix('"')
+                .map(str::to_owned)
+        })
+    };
+    let (Some(collection), Some(url), Some(theirs)) = (part("collectionId"), part("url"), part("digest")) else {
+        return Ok(());
+    };
+    if Some(&collection) != sender.followers_uri.as_ref() || !same_origin(&url, &sender.uri) {
+        return Ok(());
+    }
+    let ours = follows::local_follows_of(app, sender.id).await?;
+    let ours = digest(
+        ours.iter()
+            .filter(|(follow, _)| follow.accepted_at.is_some())
+            .map(|(_, follower)| follower.uri.as_str()),
+    );
+    if ours != theirs {
+        jobs::enqueue(
+            &app.db,
+            app.clock.now(),
+            Job::SyncFollowers {
+                account: sender.id,
+                url,
+                digest: theirs,
+            },
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Compares: our follows the other side does not know end; those we do not know are taken back over there.
+///
+/// # Errors
+/// What the database says; a list that cannot be had, or does not fit its digest, changes nothing.
+pub async fn compare(app: &App, account: &Account, url: &str, wanted: &str) -> Result<()> {
+    let Ok((document, _)) = fetch::document(app, url, None, &Budget::inbound()).await else {
+        return Ok(());
+    };
+    let doc = Doc(&document);
+    let theirs: Vec<&str> = [doc.ids("orderedItems"), doc.ids("items")].concat();
+    if digest(theirs.iter().copied()) != wanted {
+        return Ok(());
+    }
+    let origin = app.origin();
+    let ours = follows::local_follows_of(app, account.id).await?;
+    for (follow, follower) in &ours {
+        if follow.accepted_at.is_some() && !theirs.contains(&follower.uri.as_str()) {
+            follows::reject(app, follow).await?;
+        }
+    }
+    for uri in theirs.into_iter().filter(|uri| origin.owns(uri)) {
+        let known = ours.iter().any(|(_, follower)| follower.uri == uri);
+        if let Some(member) = accounts::find_by_uri(app, uri).await?.filter(|member| !known && member.is_active()) {
+            let job = Job::SendUnfollow {
+                uri: super::outbox::fresh_uri(app),
+                follower: member.id,
+                followee: account.id,
+            };
+            jobs::enqueue(&app.db, app.clock.now(), job).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The followers of one of ours whose home is the asking host.
+///
+/// # Errors
+/// What the database says.
+pub async fn collection(app: &App, account: &Account, asking: &Account) -> Result<Value> {
+    let ids = follows::follower_uris_on(&app.db, account.id, &asking.host).await?;
+    Ok(serde_json::json!({
+        "@context": "https://www.w3.org/ns/activitystreams",
+        "id": format!("{}/followers_synchronization", account.uri),
+        "type": "OrderedCollection",
+        "orderedItems": ids,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digest;
+
+    #[test]
+    fn the_digest_does_not_depend_on_the_order() {
+        assert_eq!(digest(["a", "b"]), digest(["b", "a"]));
+        assert_eq!(digest([]), "0".repeat(64));
+        assert_ne!(digest(["a"]), digest(["b"]));
+    }
+}

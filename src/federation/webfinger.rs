@@ -1,0 +1,294 @@
+//! WebFinger (RFC 7033): finding actors by handle, and being found.
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::actor;
+use super::doc::Doc;
+use super::fetch::Budget;
+use crate::accounts::{self, Account, remote};
+use crate::app::App;
+use crate::error::Result;
+use crate::kernel::html::escape;
+use crate::kernel::http::{DOCUMENT, FetchError};
+use crate::kernel::json;
+use crate::kernel::origin::parse_url;
+use crate::nodes;
+
+/// What a handle leads to: the handle its node gives, lower-case domain included, and the actor's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    name: String,
+    domain: String,
+    actor: String,
+}
+
+/// Asks a domain about a handle of its own.
+async fn ask(app: &App, name: &str, domain: &str, budget: &Budget) -> Result<Found, FetchError> {
+    if !app.federates() || nodes::is_blocked(app, domain).await.unwrap_or(true) {
+        return Err(FetchError::Refused(domain.to_owned()));
+    }
+    if !budget.take() {
+        return Err(FetchError::Unusable("it would cause too many fetches"));
+    }
+    let scheme = if app.settings.federation.allow_http && app.http.admit(&format!("http://{domain}/")).is_ok() && is_plain(app, domain) {
+        "http"
+    } else {
+        "https"
+    };
+    let mut url = parse_url(&format!("{scheme}://{domain}/.well-known/webfinger")).ok_or_else(|| FetchError::Refused(domain.to_owned()))?;
+    url.query_pairs_mut().append_pair("resource", &format!("acct:{name}@{domain}"));
+    let answer = app
+        .http
+        .get(url.as_str(), "application/jrd+json, application/json", DOCUMENT)
+        .await?;
+    let document = json::parse(&answer.body).map_err(|_| FetchError::Unusable("it is no JSON"))?;
+    read(&document, name, domain).ok_or(FetchError::Unusable("the answer names no actor"))
+}
+
+/// Hosts that tests reach without TLS: loopback names, addresses and configured ones.
+fn is_plain(app: &App, domain: &str) -> bool {
+    let name = crate::kernel::origin::name_of(domain);
+    let own = app.origin();
+    own.scheme() == "http"
+        && (name.ends_with(".localhost")
+            || name == "localhost"
+            || name.parse::<std::net::IpAddr>().is_ok()
+            || app.settings.federation.hosts.contains_key(name))
+}
+
+/// Reads an answer to a question about `name@domain`.
+fn read(document: &Value, name: &str, domain: &str) -> Option<Found> {
+    let doc = Doc(document);
+    let actor = doc.objects("links").into_iter().find_map(|link| {
+        let kind = link.get("type").as_str().unwrap_or_default();
+        let activity = kind == "application/activity+json" || (kind.starts_with("application/ld+json") && kind.contains("activitystreams"));
+        (link.get("rel").as_str() == Some("self") && activity).then(|| link.get("href").as_str())?
+    })?;
+    parse_url(actor)?;
+    let subject = doc
+        .get("subject")
+        .as_str()
+        .and_then(|subject| subject.strip_prefix("acct:"))
+        .and_then(accounts::split_handle);
+    let (name, domain) = subject
+        .filter(|(_, domain)| !domain.is_empty())
+        .unwrap_or_else(|| (name.to_owned(), domain.to_owned()));
+    Some(Found {
+        name,
+        domain,
+        actor: actor.to_owned(),
+    })
+}
+
+/// The account of a handle, asked of its domain; both the domain and the actor's own host must agree.
+///
+/// # Errors
+/// When it cannot be asked, or the two do not agree.
+pub async fn resolve(app: &App, name: &str, domain: &str, budget: &Budget) -> Result<Account, FetchError> {
+    let mut found = ask(app, name, domain, budget).await?;
+    if found.domain != domain {
+        // The handle's true domain has the last word about it.
+        let (name, domain) = (found.name.clone(), found.domain.clone());
+        let again = ask(app, &name, &domain, budget).await?;
+        if again.actor != found.actor || again.domain != domain {
+            return Err(FetchError::Unusable("the handle's domain names another actor"));
+        }
+        found = again;
+    }
+    let account = actor::resolve(app, &found.actor, budget).await?;
+    if account.name.to_lowercase() != found.name.to_lowercase() {
+        return Err(FetchError::Unusable("the actor has another name"));
+    }
+    confirm(app, &account, &found.domain, budget).await
+}
+
+/// Notes the domain of an account's handle, once its own host confirms that domain too.
+async fn confirm(app: &App, account: &Account, domain: &str, budget: &Budget) -> Result<Account, FetchError> {
+    if account.domain == domain || account.is_local() {
+        return Ok(account.clone());
+    }
+    let theirs = ask(app, &account.name, &account.host, budget).await?;
+    if theirs.domain != domain || theirs.actor != account.uri {
+        return Err(FetchError::Unusable("the actor's host names another handle"));
+    }
+    let database = |error: crate::error::Error| FetchError::Unreachable(error.to_string());
+    remote::set_domain(&app.db, account, domain).await.map_err(database)?;
+    accounts::get(app, account.id).await.map_err(database)
+}
+
+/// Checks the handle of an account that came by its actor id: its host may give its people another domain.
+///
+/// # Errors
+/// What the database says; a host that cannot be asked leaves the handle as it is.
+pub async fn check(app: &App, account: &Account) -> Result<()> {
+    let budget = Budget::inbound();
+    if account.is_local() {
+        return Ok(());
+    }
+    let Ok(theirs) = ask(app, &account.name, &account.host, &budget).await else {
+        return Ok(());
+    };
+    if theirs.actor != account.uri || theirs.domain == account.domain {
+        return Ok(());
+    }
+    let Ok(again) = ask(app, &theirs.name, &theirs.domain, &budget).await else {
+        return Ok(());
+    };
+    if again.actor == account.uri && again.domain == theirs.domain {
+        remote::set_domain(&app.db, account, &theirs.domain).await?;
+    }
+    Ok(())
+}
+
+/// What WebFinger is asked.
+#[derive(Deserialize)]
+pub struct Question {
+    resource: Option<String>,
+}
+
+/// `GET /.well-known/webfinger`
+pub async fn show(State(app): State<App>, Query(question): Query<Question>) -> Response {
+    let Some(resource) = question.resource else {
+        return (StatusCode::BAD_REQUEST, "resource is missing").into_response();
+    };
+    match find(&app, &resource).await {
+        Ok(Some(account)) => {
+            let body = describe(&app, &account).to_string();
+            let headers = [
+                (
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/jrd+json; charset=utf-8"),
+                ),
+                (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+                (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300")),
+            ];
+            (headers, body).into_response()
+        }
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// The local account of a resource: `acct:name@domain`, an actor's id or a profile's address.
+async fn find(app: &App, resource: &str) -> Result<Option<Account>> {
+    let origin = app.origin();
+    let found = if let Some(path) = origin.path_of(resource) {
+        if path == "/actor" || path.is_empty() || path == "/" {
+            Some(accounts::node_actor(app).await?)
+        } else {
+            let name = path
+                .strip_prefix("/users/")
+                .or_else(|| path.strip_prefix("/@"))
+                .filter(|name| !name.contains('/'));
+            match name {
+                Some(name) => accounts::find_local(app, name).await?,
+                None => None,
+            }
+        }
+    } else {
+        let handle = resource.strip_prefix("acct:").unwrap_or(resource);
+        match accounts::split_handle(handle) {
+            Some((name, domain)) if domain == origin.domain || domain == origin.authority() => accounts::find_local(app, &name).await?,
+            _ => None,
+        }
+    };
+    Ok(found.filter(Account::is_active))
+}
+
+/// The answer about a local account (with the `subscribe` template and the intents of FEP-3b86).
+fn describe(app: &App, account: &Account) -> Value {
+    let origin = app.origin();
+    let intent = |name: &str, parameters: &str| json!({"rel": format!("https://w3id.org/fep/3b86/{name}"), "template": origin.at(&format!("/intents/{}?{parameters}", name.to_lowercase()))});
+    let mut links = vec![
+        json!({"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": account.url}),
+        json!({"rel": "self", "type": "application/activity+json", "href": account.uri}),
+    ];
+    if account.kind == accounts::Kind::Local {
+        links.push(json!({"rel": "http://ostatus.org/schema/1.0/subscribe", "template": origin.at("/authorize_interaction?uri={uri}")}));
+        for name in ["Follow", "Like", "Announce", "Object"] {
+            links.push(intent(name, "object={object}&on-success={on-success}&on-cancel={on-cancel}"));
+        }
+        links.push(intent(
+            "Create",
+            "content={content}&inReplyTo={inReplyTo}&on-success={on-success}&on-cancel={on-cancel}",
+        ));
+    }
+    json!({"subject": format!("acct:{}", account.handle(&origin)), "aliases": [account.url, account.uri], "links": links})
+}
+
+/// `GET /.well-known/host-meta` (RFC 6415)
+pub async fn host_meta(State(app): State<App>) -> Response {
+    let template = app.origin().at("/.well-known/webfinger?resource={uri}");
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<XRD xmlns=\"http://docs.oasis-open.org/ns/xri/xrd-1.0\"><Link rel=\"lrdd\" template=\"{}\"/></XRD>\n",
+        escape(&template)
+    );
+    ([(header::CONTENT_TYPE, "application/xrd+xml; charset=utf-8")], body).into_response()
+}
+
+/// Looks a thing up for a person: a handle, an actor's or post's address, on this node or elsewhere.
+///
+/// # Errors
+/// When nothing can be found there, with what went wrong.
+pub async fn look_up(app: &App, text: &str) -> Result<super::objects::Found, FetchError> {
+    let text = text.trim();
+    let database = |error: crate::error::Error| FetchError::Unreachable(error.to_string());
+    let budget = Budget::person();
+    if parse_url(text).is_some() {
+        return super::objects::look_up(app, text, &budget).await;
+    }
+    if let Some(account) = accounts::find_by_handle(app, text)
+        .await
+        .map_err(database)?
+        .filter(|account| account.deleted_at.is_none() && account.kind != accounts::Kind::Node)
+    {
+        return Ok(super::objects::Found::Account(account));
+    }
+    let (name, domain) = accounts::split_handle(text).ok_or(FetchError::Unusable("it is neither a handle nor an address"))?;
+    if domain.is_empty() || domain == app.origin().domain {
+        return Err(FetchError::Status(StatusCode::NOT_FOUND));
+    }
+    resolve(app, &name, &domain, &budget).await.map(super::objects::Found::Account)
+}
+
+/// Makes the accounts known that a text mentions, so that the mentions count.
+pub async fn learn_mentions(app: &App, text: &str) {
+    for (name, domain) in crate::posts::render::handles(text).into_iter().take(16) {
+        if domain.is_empty() || domain == app.origin().domain {
+            continue;
+        }
+        let known = accounts::find_by_handle(app, &format!("{name}@{domain}")).await;
+        if matches!(known, Ok(None)) {
+            // A handle that leads nowhere stays plain text.
+            let _ = resolve(app, &name, &domain, &Budget::inbound()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, read};
+    use serde_json::json;
+
+    #[test]
+    fn answers_of_many_shapes_are_read() {
+        let links = json!([
+            {"rel": "self", "type": null, "href": "https://a.example/x"},
+            {"rel": "self", "type": "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"", "href": "https://a.example/users/nina"},
+        ]);
+        let found = read(&json!({"subject": "acct:Nina@A.example", "links": links}), "nina", "a.example").unwrap();
+        assert_eq!(
+            found,
+            Found {
+                name: "Nina".into(),
+                domain: "a.example".into(),
+                actor: "https://a.example/users/nina".into()
+            }
+        );
+        assert!(read(&json!({"links": []}), "nina", "a.example").is_none());
+    }
+}

@@ -1,0 +1,138 @@
+//! Time: the one clock of the program, and its format on the wire.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+
+/// A moment, in milliseconds since 1970 (UTC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(pub i64);
+
+impl Time {
+    /// The moment `duration` later.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment `duration` earlier.
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; nothing when it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    fn utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or_default()
+    }
+
+    /// `2026-11-22T10:00:00.000Z`, as every program of the fediverse reads it.
+    pub fn rfc3339(self) -> String {
+        self.utc().to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
+    /// The form of the HTTP `Date` header (RFC 9110, IMF-fixdate).
+    pub fn http_date(self) -> String {
+        self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
+    /// Reads an HTTP `Date` (RFC 9110 §5.6.7).
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let parsed = NaiveDateTime::parse_from_str(text, "%a, %d %b %Y %H:%M:%S GMT").ok()?;
+        Some(Self(parsed.and_utc().timestamp_millis()))
+    }
+
+    /// Reads the time formats seen on the wire: any fraction, any offset, `+0000`, or no zone at all (taken as UTC).
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+            return Some(Self(at.timestamp_millis()));
+        }
+        if let Ok(at) = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z") {
+            return Some(Self(at.timestamp_millis()));
+        }
+        let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+        Some(Self(naive.and_utc().timestamp_millis()))
+    }
+
+    /// Seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The calendar date and time of day, UTC, for people: `(year, month, day, hour, minute)`.
+    pub fn parts(self) -> (i32, u32, u32, u32, u32) {
+        use chrono::{Datelike, Timelike};
+        let at = self.utc();
+        (at.year(), at.month(), at.day(), at.hour(), at.minute())
+    }
+}
+
+/// Where the time comes from: the system, or a hand that tests move.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The system's wall clock.
+    System,
+    /// A clock that stands still until it is moved; shared between its clones.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock for tests that starts at the real time.
+    pub fn manual() -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(Self::System.now().0)))
+    }
+
+    /// The present moment.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
+    pub fn now(&self) -> Time {
+        match self {
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+            Self::Manual(at) => Time(at.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a manual clock; the system's clock cannot be moved and stays as it is.
+    pub fn advance(&self, by: Duration) {
+        if let Self::Manual(at) = self {
+            at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(0), Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Time;
+
+    #[test]
+    fn reads_every_time_format_seen_on_the_wire() {
+        let noon = Time::parse("2024-05-01T12:00:00Z");
+        assert!(noon.is_some());
+        for text in [
+            "2024-05-01T12:00:00.000Z",
+            "2024-05-01T12:00:00.123456789Z",
+            "2024-05-01T12:00:00.000000+00:00",
+            "2024-05-01T14:00:00+02:00",
+            "2024-05-01T12:00:00+0000",
+            "2024-05-01T12:00:00.000",
+        ] {
+            let read = Time::parse(text).map(Time::seconds);
+            assert_eq!(read, noon.map(Time::seconds), "{text}");
+        }
+        assert_eq!(Time::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn an_http_date_survives_the_round_trip() {
+        let at = Time(1_700_000_000_000);
+        assert_eq!(Time::parse_http_date(&at.http_date()), Some(at));
+        assert_eq!(Time::parse_http_date("junk"), None);
+    }
+}

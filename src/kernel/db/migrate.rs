@@ -1,0 +1,115 @@
+//! The schema, step by step; the same numbers and names on both databases.
+
+use super::{Db, sql};
+
+/// One step of the schema.
+struct Step {
+    number: i64,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! step {
+    ($number:literal, $name:literal) => {
+        Step {
+            number: $number,
+            name: $name,
+            sqlite: include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../../../migrations/postgres/", $name, ".sql")),
+        }
+    };
+}
+
+const STEPS: &[Step] = &[step!(1, "0001_core")];
+
+/// Why the schema could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database was written by a newer program.
+    #[error(
+        "the database has schema version {found}, this program knows up to {known}: start the newer program, or restore a backup made before the upgrade"
+    )]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// A step failed; it was rolled back.
+    #[error("migration {name} failed and was rolled back: {cause}")]
+    Step {
+        /// The step's name.
+        name: &'static str,
+        /// What the database said.
+        cause: sqlx::Error,
+    },
+    /// The database could not be asked.
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+}
+
+/// The schema's version in the database; 0 when it is empty.
+///
+/// # Errors
+/// What the database says.
+pub async fn schema_version(db: &Db) -> sqlx::Result<i64> {
+    sql("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)")
+        .run(db)
+        .await?;
+    sql("SELECT COALESCE(MAX(number), 0) AS number FROM migrations")
+        .one(db)
+        .await?
+        .get("number")
+}
+
+pub(super) async fn migrate(db: &Db) -> Result<(), MigrateError> {
+    let found = schema_version(db).await?;
+    let known = STEPS.last().map_or(0, |step| step.number);
+    if found > known {
+        return Err(MigrateError::Newer { found, known });
+    }
+    for step in STEPS.iter().filter(|step| step.number > found) {
+        run(db, step).await.map_err(|cause| MigrateError::Step { name: step.name, cause })?;
+    }
+    Ok(())
+}
+
+/// Runs one step and notes it, in one transaction; another process that was faster is noticed inside it.
+async fn run(db: &Db, step: &Step) -> sqlx::Result<()> {
+    match db {
+        Db::Sqlite { writer, .. } => {
+            let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+            let done = sqlx::query("SELECT 1 FROM migrations WHERE number = $1")
+                .bind(step.number)
+                .fetch_optional(&mut *tx)
+                .await?;
+            if done.is_none() {
+                sqlx::raw_sql(step.sqlite).execute(&mut *tx).await?;
+                sqlx::query("INSERT INTO migrations VALUES ($1, $2)")
+                    .bind(step.number)
+                    .bind(step.name)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            tx.commit().await
+        }
+        Db::Postgres(pool) => {
+            let mut tx = pool.begin().await?;
+            sqlx::query("SELECT pg_advisory_xact_lock(7162002)").execute(&mut *tx).await?;
+            let done = sqlx::query("SELECT 1 FROM migrations WHERE number = $1")
+                .bind(step.number)
+                .fetch_optional(&mut *tx)
+                .await?;
+            if done.is_none() {
+                sqlx::raw_sql(step.postgres).execute(&mut *tx).await?;
+                sqlx::query("INSERT INTO migrations VALUES ($1, $2)")
+                    .bind(step.number)
+                    .bind(step.name)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            tx.commit().await
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The database: SQLite or PostgreSQL behind one set of statements.
+//!
+//! A statement is written once (`$1` placeholders, RETURNING, ON CONFLICT) and overrides its dialect
+//! only where it must. Whoever writes several rows takes a [`Tx`]; nothing holds one across the network.
+
+mod migrate;
+mod query;
+mod row;
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use migrate::{MigrateError, schema_version};
+pub use query::{Arg, Conn, Query, ids, sql};
+pub use row::{Column, Row};
+
+/// A pool of connections to the node's database; cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// One file: a single writer and several readers.
+    Sqlite {
+        /// Connections for statements that only read.
+        readers: SqlitePool,
+        /// The one connection that writes.
+        writer: SqlitePool,
+    },
+    /// A server, for several processes.
+    Postgres(PgPool),
+}
+
+/// An open transaction; rolled back unless committed.
+pub struct Tx {
+    inner: TxInner,
+    _held: held::Held,
+}
+
+enum TxInner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Db {
+    /// Opens the database named by a `sqlite:` or `postgres:` address; a missing SQLite file is created.
+    ///
+    /// # Errors
+    /// When the address is of neither kind or the database cannot be reached.
+    pub async fn open(url: &str) -> sqlx::Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Self::open_sqlite(Path::new(path.trim_start_matches("//"))).await;
+        }
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("afterparty")
+            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(12)
+            .acquire_timeout(Duration::from_secs(8))
+            .connect_with(options)
+            .await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    async fn open_sqlite(path: &Path) -> sqlx::Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("journal_size_limit", "67108864")
+            .statement_cache_capacity(300);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(20))
+            .connect_with(options.clone())
+            .await?;
+        let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
+        Ok(Self::Sqlite { readers, writer })
+    }
+
+    /// Begins a transaction. In debug builds it panics when the task already holds one, since on SQLite it would wait for itself.
+    ///
+    /// # Errors
+    /// When no connection is free in time.
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        let held = held::Held::take();
+        let inner = match self {
+            Self::Sqlite { writer, .. } => TxInner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, _held: held })
+    }
+
+    /// Brings the schema up to this program's version.
+    ///
+    /// # Errors
+    /// When a step fails or the schema is newer than this program.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        migrate::migrate(self).await
+    }
+
+    /// Whether this is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Copies the database into a new SQLite file, consistent while others write.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written, or on PostgreSQL, which has `pg_dump` for this.
+    pub async fn copy_to(&self, file: &Path) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite { readers, .. } => {
+                let name = file.to_string_lossy().into_owned();
+                sqlx::query("VACUUM INTO $1").bind(name).execute(readers).await?;
+                Ok(())
+            }
+            Self::Postgres(_) => Err(sqlx::Error::Configuration("PostgreSQL is copied by pg_dump".into())),
+        }
+    }
+
+    /// Prepares a statement without running it, to see that this database understands it.
+    ///
+    /// # Errors
+    /// What the database says about the statement.
+    pub async fn prepare(&self, query: &Query) -> sqlx::Result<()> {
+        use sqlx::Executor as _;
+        let text = query.text(self.is_postgres());
+        match self {
+            Self::Sqlite { writer, .. } => {
+                writer.acquire().await?.prepare(sqlx::AssertSqlSafe(text).into_sql_str()).await?;
+            }
+            Self::Postgres(pool) => {
+                pool.acquire().await?.prepare(sqlx::AssertSqlSafe(text).into_sql_str()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes every connection; what is under way ends first.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+use sqlx::SqlSafeStr as _;
+
+impl Tx {
+    /// Makes the changes durable and visible.
+    ///
+    /// # Errors
+    /// When the database refuses; then nothing has changed.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self.inner {
+            TxInner::Sqlite(tx) => tx.commit().await,
+            TxInner::Postgres(tx) => tx.commit().await,
+        }
+    }
+}
+
+/// Notices, in debug builds, a task that begins a transaction while it holds one.
+mod held {
+    #[cfg(debug_assertions)]
+    use std::{collections::HashSet, sync::Mutex, sync::PoisonError};
+
+    #[cfg(debug_assertions)]
+    static HOLDERS: Mutex<Option<HashSet<tokio::task::Id>>> = Mutex::new(None);
+
+    pub struct Held(#[cfg(debug_assertions)] Option<tokio::task::Id>);
+
+    impl Held {
+        #[cfg(debug_assertions)]
+        pub fn take() -> Self {
+            let task = tokio::task::try_id();
+            if let Some(id) = task {
+                let mut holders = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+                let fresh = holders.get_or_insert_default().insert(id);
+                drop(holders);
+                assert!(fresh, "this task already holds a transaction");
+            }
+            Self(task)
+        }
+
+        #[cfg(not(debug_assertions))]
+        pub fn take() -> Self {
+            Self()
+        }
+    }
+
+    #[cfg(debug_assertions)]
+    impl Drop for Held {
+        fn drop(&mut self) {
+            if let (Some(id), Ok(mut holders)) = (self.0, HOLDERS.lock()) {
+                holders.get_or_insert_default().remove(&id);
+            }
+        }
+    }
+}
+
+/// Whether an error is a violated unique or primary key constraint.
+pub fn is_conflict(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

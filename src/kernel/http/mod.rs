@@ -1,0 +1,224 @@
+//! The guarded client: every request whose address someone else chose goes through here.
+//!
+//! Addresses are checked at the moment of connecting, redirects by hand, bodies against a limit while they arrive.
+
+mod guard;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use url::{Host, Url};
+
+use crate::kernel::config::FederationSettings;
+use crate::kernel::origin::parse_url;
+pub use guard::Guard;
+
+/// Most bytes of a document.
+pub const DOCUMENT: usize = 1 << 20;
+/// Most bytes of a remote picture.
+pub const PICTURE: usize = 16 << 20;
+
+const CONNECT: Duration = Duration::from_secs(5);
+const TOTAL: Duration = Duration::from_secs(30);
+
+/// Why a request to someone else's address did not end in an answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FetchError {
+    /// The address must not be talked to.
+    #[error("the address {0} is not allowed")]
+    Refused(String),
+    /// The other side could not be reached or broke off.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The answer is larger than its purpose allows.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// The answer has an unwanted status.
+    #[error("the other side answered {0}")]
+    Status(StatusCode),
+    /// The answer is not what was asked for.
+    #[error("{0}")]
+    Unusable(&'static str),
+}
+
+impl FetchError {
+    /// Whether the same request may succeed later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            _ => false,
+        }
+    }
+
+    /// Whether the other side says that the thing is gone.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Status(StatusCode::GONE | StatusCode::NOT_FOUND))
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, within the limit.
+    pub body: Bytes,
+    /// The address that answered.
+    pub url: Url,
+}
+
+impl Answer {
+    /// The media type without parameters, lower-case.
+    pub fn media_type(&self) -> String {
+        let value = self
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
+
+/// The guarded client; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    guard: Arc<Guard>,
+}
+
+impl Http {
+    /// A client that admits what the settings admit.
+    ///
+    /// # Errors
+    /// When the extra certificate authority cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that builds a client")]
+    pub fn new(settings: &FederationSettings) -> anyhow::Result<Self> {
+        let guard = Arc::new(Guard::new(settings));
+        let mut builder = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(TOTAL)
+            .http1_only()
+            .pool_max_idle_per_host(4)
+            .pool_idle_timeout(Duration::from_secs(60))
+            .user_agent(concat!("Afterparty/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(guard.clone());
+        if let Some(file) = &settings.extra_ca {
+            let pem = std::fs::read(file).map_err(|cause| anyhow::anyhow!("federation.extra_ca: {}: {cause}", file.display()))?;
+            builder = builder.add_root_certificate(reqwest::Certificate::from_pem(&pem)?);
+        }
+        Ok(Self {
+            client: builder.build()?,
+            guard,
+        })
+    }
+
+    /// Checks an address before anything is sent: scheme, form and, where the host is an IP address, the address.
+    ///
+    /// # Errors
+    /// `Refused` when it must not be talked to.
+    pub fn admit(&self, url: &str) -> Result<Url, FetchError> {
+        let refused = || FetchError::Refused(url.chars().take(200).collect());
+        let parsed = parse_url(url).ok_or_else(refused)?;
+        if parsed.scheme() != "https" && !self.guard.allow_http {
+            return Err(refused());
+        }
+        let admitted = match parsed.host() {
+            Some(Host::Ipv4(ip)) => self.guard.admits(ip.into()),
+            Some(Host::Ipv6(ip)) => self.guard.admits(ip.into()),
+            Some(Host::Domain(name)) => self.guard.admits_name(name),
+            None => false,
+        };
+        if admitted { Ok(parsed) } else { Err(refused()) }
+    }
+
+    /// Sends one request and reads its answer up to `limit` bytes; redirects are answers.
+    ///
+    /// # Errors
+    /// When the address is refused, the other side unreachable or the answer too large.
+    pub async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes, limit: usize) -> Result<Answer, FetchError> {
+        let url = self.admit(url.as_str())?;
+        let (target, host) = self.guard.target(&url);
+        let mut request = self.client.request(method, target).headers(headers).body(body);
+        if let Some(host) = host {
+            request = request.header(header::HOST, host);
+        }
+        let mut answer = request.send().await.map_err(|error| unreachable_or_refused(&error))?;
+        let status = answer.status();
+        let headers = answer.headers().clone();
+        if answer.content_length().is_some_and(|length| length > limit as u64) {
+            return Err(FetchError::TooLarge);
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable_or_refused(&error))? {
+            if body.len() + chunk.len() > limit {
+                return Err(FetchError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            headers,
+            body: body.into(),
+            url,
+        })
+    }
+
+    /// Gets a document with an `Accept` header and no signature, following up to three redirects.
+    ///
+    /// # Errors
+    /// As [`Http::send`], and `Status` when the answer is no success.
+    pub async fn get(&self, url: &str, accept: &'static str, limit: usize) -> Result<Answer, FetchError> {
+        let mut url = self.admit(url)?;
+        for _ in 0..=3 {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            let answer = self.send(Method::GET, &url, headers, Bytes::new(), limit).await?;
+            if let Some(next) = redirect_of(&answer) {
+                url = self.admit(&next)?;
+                continue;
+            }
+            return if answer.status.is_success() {
+                Ok(answer)
+            } else {
+                Err(FetchError::Status(answer.status))
+            };
+        }
+        Err(FetchError::Unusable("it redirects too often"))
+    }
+}
+
+/// Where an answer redirects to, as an absolute address.
+pub fn redirect_of(answer: &Answer) -> Option<String> {
+    let redirects = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let location = answer.headers.get(header::LOCATION).filter(|_| redirects)?.to_str().ok()?;
+    answer.url.join(location).ok().map(Into::into)
+}
+
+fn unreachable_or_refused(error: &reqwest::Error) -> FetchError {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(cause) = source {
+        if let Some(refused) = cause.downcast_ref::<guard::RefusedAddress>() {
+            return FetchError::Refused(refused.0.clone());
+        }
+        source = cause.source();
+    }
+    let what = if error.is_timeout() {
+        "it did not answer in time"
+    } else if error.is_connect() {
+        "it could not be reached"
+    } else {
+        "the connection broke off"
+    };
+    let mut root: &dyn std::error::Error = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    FetchError::Unreachable(format!("{what} ({})", root.to_string().chars().take(120).collect::<String>()))
+}

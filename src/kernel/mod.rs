@@ -1,0 +1,17 @@
+//! The ground everything stands on; it knows no domain.
+
+pub mod cache;
+pub mod clock;
+pub mod config;
+pub mod crypt;
+pub mod db;
+pub mod html;
+pub mod http;
+pub mod id;
+pub mod json;
+pub mod mail;
+pub mod origin;
+pub mod page;
+pub mod rate;
+pub mod storage;
+pub mod text;

@@ -1,0 +1,254 @@
+//! Pictures and other attachments.
+
+pub mod pictures;
+pub mod proxy;
+pub mod web;
+
+use crate::accounts::Account;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Row, Tx, ids, sql};
+use crate::kernel::id::{AccountId, MediaId, PostId};
+
+/// An attachment.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// Its id.
+    pub id: MediaId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The post it belongs to.
+    pub post: Option<PostId>,
+    /// `image`, `audio`, `video` or `link`.
+    pub kind: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its file here.
+    pub file: Option<String>,
+    /// The file of its small version.
+    pub preview: Option<String>,
+    /// Its address over there.
+    pub remote_url: Option<String>,
+    /// A cover over there.
+    pub icon_url: Option<String>,
+    /// Width and height, pixels.
+    pub size: Option<(i64, i64)>,
+    /// Duration, milliseconds.
+    pub duration_ms: Option<i64>,
+    /// A blurred sketch of it.
+    pub blurhash: Option<String>,
+    /// What it shows, for who cannot see it.
+    pub description: String,
+    /// What must stay in view when it is cut: thousandths from the middle, right and up.
+    pub focus: (i64, i64),
+}
+
+/// An attachment of a remote post.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remote {
+    /// `image`, `audio`, `video` or `link`.
+    pub kind: &'static str,
+    /// Its media type.
+    pub media_type: String,
+    /// Its address.
+    pub url: String,
+    /// A cover.
+    pub icon_url: Option<String>,
+    /// Width and height, pixels.
+    pub size: Option<(i64, i64)>,
+    /// Duration, milliseconds.
+    pub duration_ms: Option<i64>,
+    /// A blurred sketch of it.
+    pub blurhash: Option<String>,
+    /// What it shows.
+    pub description: String,
+    /// What must stay in view.
+    pub focus: (i64, i64),
+}
+
+fn read(row: &Row) -> sqlx::Result<Media> {
+    let (width, height): (Option<i64>, Option<i64>) = (row.get("width")?, row.get("height")?);
+    Ok(Media {
+        id: row.get("id")?,
+        account: row.get("account_id")?,
+        post: row.get("post_id")?,
+        kind: row.get("kind")?,
+        media_type: row.get("media_type")?,
+        file: row.get("file")?,
+        preview: row.get("preview")?,
+        remote_url: row.get("remote_url")?,
+        icon_url: row.get("icon_url")?,
+        size: width.zip(height),
+        duration_ms: row.get("duration_ms")?,
+        blurhash: row.get("blurhash")?,
+        description: row.get("description")?,
+        focus: (row.get("focus_x")?, row.get("focus_y")?),
+    })
+}
+
+/// Takes a picture in: decoded, turned upright, stripped, made smaller, stored.
+///
+/// # Errors
+/// `Invalid` with a sentence when it is none or too large.
+pub async fn upload(app: &App, account: &Account, bytes: Vec<u8>, description: &str, focus: (i64, i64)) -> Result<Media> {
+    let most = usize::try_from(app.settings.limits.description_chars).unwrap_or(usize::MAX);
+    if description.chars().count() > most {
+        return Err(Error::invalid_with("description", "error-too-long", most));
+    }
+    let picture = pictures::process(bytes, pictures::POST).await?;
+    let now = app.clock.now();
+    let id = MediaId::mint(now);
+    let file = app.media.write(picture.bytes, picture.extension).await?;
+    let preview = app.media.write(picture.preview, "jpg").await?;
+    sql("INSERT INTO media (id, account_id, kind, media_type, file, preview, width, height, blurhash, description, focus_x, focus_y, created_at) VALUES ($1, $2, 'image', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
+        .bind(id)
+        .bind(account.id)
+        .bind(picture.media_type)
+        .bind(&file)
+        .bind(&preview)
+        .bind(i64::from(picture.width))
+        .bind(i64::from(picture.height))
+        .bind(picture.blurhash)
+        .bind(description.trim())
+        .bind(focus.0.clamp(-1000, 1000))
+        .bind(focus.1.clamp(-1000, 1000))
+        .bind(now)
+        .run(&app.db)
+        .await?;
+    get(app, account.id, id).await
+}
+
+/// An upload of this account that stands in no post yet.
+///
+/// # Errors
+/// `NotFound` when there is none.
+pub async fn get(app: &App, account: AccountId, id: MediaId) -> Result<Media> {
+    let row = sql("SELECT * FROM media WHERE id = $1 AND account_id = $2 AND post_id IS NULL")
+        .bind(id)
+        .bind(account)
+        .optional(&app.db)
+        .await?;
+    Ok(read(&row.ok_or(Error::NotFound)?)?)
+}
+
+/// Changes what an upload says it shows.
+///
+/// # Errors
+/// What the database says.
+pub async fn describe(app: &App, account: AccountId, id: MediaId, description: &str, focus: (i64, i64)) -> Result<()> {
+    sql("UPDATE media SET description = $1, focus_x = $2, focus_y = $3 WHERE id = $4 AND account_id = $5")
+        .bind(description.trim())
+        .bind(focus.0.clamp(-1000, 1000))
+        .bind(focus.1.clamp(-1000, 1000))
+        .bind(id)
+        .bind(account)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// Puts uploads into a post, in order.
+///
+/// # Errors
+/// `Invalid` when one is not the author's or stands in a post already.
+pub async fn attach(tx: &mut Tx, account: AccountId, post: PostId, which: &[MediaId]) -> Result<()> {
+    for (position, id) in (0_i64..).zip(which) {
+        let touched = sql("UPDATE media SET post_id = $1, position = $2 WHERE id = $3 AND account_id = $4 AND post_id IS NULL")
+            .bind(post)
+            .bind(position)
+            .bind(*id)
+            .bind(account)
+            .run(&mut *tx)
+            .await?;
+        if touched != 1 {
+            return Err(Error::invalid("media", "error-media-gone"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the attachments of a remote post anew.
+///
+/// # Errors
+/// What the database says.
+pub async fn replace_remote(tx: &mut Tx, account: AccountId, post: PostId, media: &[Remote], now: Time) -> sqlx::Result<()> {
+    sql("DELETE FROM media WHERE post_id = $1").bind(post).run(&mut *tx).await?;
+    for (position, item) in (0_i64..).zip(media) {
+        sql("INSERT INTO media (id, account_id, post_id, position, kind, media_type, remote_url, icon_url, width, height, duration_ms, blurhash, description, focus_x, focus_y, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)")
+            .bind(MediaId::mint(now))
+            .bind(account)
+            .bind(post)
+            .bind(position)
+            .bind(item.kind)
+            .bind(&item.media_type)
+            .bind(&item.url)
+            .bind(item.icon_url.clone())
+            .bind(item.size.map(|(width, _)| width))
+            .bind(item.size.map(|(_, height)| height))
+            .bind(item.duration_ms)
+            .bind(item.blurhash.clone())
+            .bind(&item.description)
+            .bind(item.focus.0)
+            .bind(item.focus.1)
+            .bind(now)
+            .run(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The attachments of a post, in order.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_post(app: &App, post: PostId) -> Result<Vec<Media>> {
+    of_posts(app, &[post]).await
+}
+
+/// The attachments of several posts, in order.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_posts(app: &App, posts: &[PostId]) -> Result<Vec<Media>> {
+    if posts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sql("SELECT * FROM media WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position")
+        .bind(ids(posts.iter().copied()))
+        .all(&app.db)
+        .await?;
+    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
+/// The attachment a file of ours belongs to, if any.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_file(app: &App, file: &str) -> Result<Option<Media>> {
+    let row = sql("SELECT * FROM media WHERE file = $1 OR preview = $1")
+        .bind(file)
+        .optional(&app.db)
+        .await?;
+    Ok(row.as_ref().map(read).transpose()?)
+}
+
+/// Removes uploads that stood in no post for a day, with their files.
+///
+/// # Errors
+/// What the database says.
+pub async fn sweep(app: &App) -> Result<()> {
+    let before = app.clock.now().minus(std::time::Duration::from_secs(86_400));
+    let rows = sql("DELETE FROM media WHERE post_id IS NULL AND created_at < $1 RETURNING file, preview")
+        .bind(before)
+        .all(&app.db)
+        .await?;
+    for row in rows {
+        for name in ["file", "preview"] {
+            if let Some(file) = row.get::<Option<String>>(name)? {
+                app.media.remove(&file).await?;
+            }
+        }
+    }
+    Ok(())
+}

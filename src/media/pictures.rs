@@ -1,0 +1,205 @@
+//! Pictures: decoded within bounds, turned upright, stripped of everything but the picture, made smaller.
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, Result};
+
+/// Most pixels by the header, before anything is decoded.
+const PIXELS: u64 = 50_000_000;
+/// Memory one decode may take.
+const MEMORY: u64 = 256 << 20;
+
+/// One decode at a time, so that the bound on memory holds for the node.
+static TURN: Semaphore = Semaphore::const_new(1);
+
+/// How large a picture is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Longest side.
+    pub longest: u32,
+    /// Whether it is cut to this ratio, width to height.
+    pub ratio: Option<(u32, u32)>,
+}
+
+/// Of a post.
+pub const POST: Shape = Shape {
+    longest: 2048,
+    ratio: None,
+};
+/// Of a profile.
+pub const AVATAR: Shape = Shape {
+    longest: 400,
+    ratio: Some((1, 1)),
+};
+/// Above a profile.
+pub const HEADER: Shape = Shape {
+    longest: 1500,
+    ratio: Some((3, 1)),
+};
+/// A copy of a remote picture.
+pub const COPY: Shape = Shape {
+    longest: 1600,
+    ratio: None,
+};
+
+/// A picture ready to be stored.
+#[derive(Debug)]
+pub struct Picture {
+    /// Encoded anew.
+    pub bytes: Vec<u8>,
+    /// A small version, JPEG.
+    pub preview: Vec<u8>,
+    /// The media type.
+    pub media_type: &'static str,
+    /// The extension of its file.
+    pub extension: &'static str,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// A blurred sketch of it.
+    pub blurhash: String,
+}
+
+/// Processes a picture somebody sent.
+///
+/// # Errors
+/// `Invalid` with a sentence when it is no JPEG, PNG, GIF or WebP, is broken or too large.
+pub async fn process(bytes: Vec<u8>, shape: Shape) -> Result<Picture> {
+    let _turn = TURN.acquire().await.map_err(anyhow::Error::from)?;
+    tokio::task::spawn_blocking(move || process_now(&bytes, shape))
+        .await
+        .map_err(anyhow::Error::from)?
+}
+
+fn process_now(bytes: &[u8], shape: Shape) -> Result<Picture> {
+    let broken = || Error::invalid("picture", "error-picture-broken");
+    if is_heif(bytes) {
+        return Err(Error::invalid("picture", "error-picture-heic"));
+    }
+    let format = image::guess_format(bytes).map_err(|_| Error::invalid("picture", "error-picture-kind"))?;
+    if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::Gif | ImageFormat::WebP) {
+        return Err(Error::invalid("picture", "error-picture-kind"));
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MEMORY);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|_| broken())?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > PIXELS || width == 0 || height == 0 {
+        return Err(Error::invalid("picture", "error-picture-large"));
+    }
+    let orientation = decoder.orientation().map_err(|_| broken())?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| broken())?;
+    picture.apply_orientation(orientation);
+    let picture = fit(picture, shape);
+    encode(&picture).map_err(|_| broken())
+}
+
+fn is_heif(bytes: &[u8]) -> bool {
+    bytes.get(4..8) == Some(b"ftyp")
+        && bytes
+            .get(8..12)
+            .is_some_and(|brand| [&b"heic"[..], b"heix", b"mif1", b"msf1", b"avif", b"avis", b"hevc"].contains(&brand))
+}
+
+fn fit(picture: DynamicImage, shape: Shape) -> DynamicImage {
+    let (width, height) = (picture.width(), picture.height());
+    if let Some((across, down)) = shape.ratio {
+        let w = shape.longest.min(width).max(1);
+        let h = (w * down / across).max(1);
+        return picture.resize_to_fill(w, h, FilterType::CatmullRom);
+    }
+    if width.max(height) > shape.longest {
+        picture.resize(shape.longest, shape.longest, FilterType::CatmullRom)
+    } else {
+        picture
+    }
+}
+
+fn jpeg(picture: &DynamicImage, quality: u8) -> image::ImageResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    picture
+        .to_rgb8()
+        .write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality))?;
+    Ok(bytes)
+}
+
+fn encode(picture: &DynamicImage) -> image::ImageResult<Picture> {
+    let transparent = picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255);
+    let (bytes, media_type, extension) = if transparent {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.to_rgba8().write_to(&mut bytes, ImageFormat::Png)?;
+        (bytes.into_inner(), "image/png", "png")
+    } else {
+        (jpeg(picture, 86)?, "image/jpeg", "jpg")
+    };
+    let preview = jpeg(&picture.thumbnail(640, 640), 80)?;
+    let tiny = picture.thumbnail(32, 32).to_rgba8();
+    let blurhash = blurhash::encode(4, 3, tiny.width(), tiny.height(), tiny.as_raw()).unwrap_or_default();
+    Ok(Picture {
+        bytes,
+        preview,
+        media_type,
+        extension,
+        width: picture.width(),
+        height: picture.height(),
+        blurhash,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{POST, Shape, process_now};
+    use image::{DynamicImage, ImageFormat};
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        DynamicImage::new_rgb8(width, height)
+            .write_to(&mut bytes, ImageFormat::Png)
+            .unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn pictures_are_made_smaller_and_cut() {
+        let picture = process_now(&png(3000, 1000), POST).unwrap();
+        assert_eq!((picture.width, picture.height), (2048, 683));
+        let picture = process_now(
+            &png(300, 200),
+            Shape {
+                longest: 100,
+                ratio: Some((1, 1)),
+            },
+        )
+        .unwrap();
+        assert_eq!((picture.width, picture.height), (100, 100));
+        assert!(!picture.blurhash.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        let mut cut = png(100, 100);
+        cut.truncate(60);
+        for bytes in [
+            &cut[..],
+            b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+            b"<html>",
+            b"push graphic-context",
+            b"",
+            b"\0\0\0\x18ftypheic",
+        ] {
+            assert!(process_now(bytes, POST).is_err());
+        }
+        // A header that claims 65,535 pixels a side is refused before anything is decoded.
+        let mut bomb = png(10, 10);
+        bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+        assert!(process_now(&bomb, POST).is_err());
+    }
+}

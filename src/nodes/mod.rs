@@ -1,0 +1,147 @@
+//! This node's own state, and what it knows of other nodes.
+
+pub mod health;
+pub mod house;
+pub mod setup;
+pub(crate) mod store;
+pub mod web;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Tx, sql};
+use crate::kernel::id::{InboxId, NodeId};
+use crate::kernel::origin::{covering, host_of_uri};
+
+/// Another node, and how talking to it goes.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its id.
+    pub id: NodeId,
+    /// Its host, with the port where that is unusual.
+    pub host: String,
+    /// The software it runs, where known.
+    pub software: Option<String>,
+    /// The software's version.
+    pub version: Option<String>,
+    /// When it last sent a request that verified.
+    pub seen_at: Option<Time>,
+    /// When it was last asked what it runs.
+    pub nodeinfo_at: Option<Time>,
+    /// When it showed that it reads RFC 9421 signatures.
+    pub rfc9421_at: Option<Time>,
+    /// Until when it gets the older signatures whatever it showed.
+    pub cavage_until: Time,
+    /// Failures in a row.
+    pub failures: i64,
+    /// Since when it fails.
+    pub failing_since: Option<Time>,
+    /// When it may be tried again.
+    pub next_attempt_at: Time,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it last took something.
+    pub delivered_at: Option<Time>,
+    /// Since when nothing is sent to it.
+    pub suspended_at: Option<Time>,
+}
+
+/// The node of a host; made known where it was not.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_or_insert(tx: &mut Tx, host: &str, now: Time) -> sqlx::Result<NodeId> {
+    if let Some(row) = sql("SELECT id FROM nodes WHERE host = $1").bind(host).optional(&mut *tx).await? {
+        return row.get("id");
+    }
+    sql("INSERT INTO nodes (id, host, created_at) VALUES ($1, $2, $3) ON CONFLICT (host) DO NOTHING")
+        .bind(NodeId::mint(now))
+        .bind(host)
+        .bind(now)
+        .run(&mut *tx)
+        .await?;
+    sql("SELECT id FROM nodes WHERE host = $1")
+        .bind(host)
+        .one(&mut *tx)
+        .await?
+        .get("id")
+}
+
+/// The row of an inbox address; made known where it was not.
+///
+/// # Errors
+/// What the database says, or a decoding error when the address is none.
+pub async fn find_or_insert_inbox(tx: &mut Tx, url: &str, now: Time) -> sqlx::Result<InboxId> {
+    if let Some(row) = sql("SELECT id FROM inboxes WHERE url = $1").bind(url).optional(&mut *tx).await? {
+        return row.get("id");
+    }
+    let host = host_of_uri(url).ok_or_else(|| sqlx::Error::Encode("not an inbox address".into()))?;
+    let node = find_or_insert(&mut *tx, &host, now).await?;
+    sql("INSERT INTO inboxes (id, url, node_id) VALUES ($1, $2, $3) ON CONFLICT (url) DO NOTHING")
+        .bind(InboxId::mint(now))
+        .bind(url)
+        .bind(node)
+        .run(&mut *tx)
+        .await?;
+    sql("SELECT id FROM inboxes WHERE url = $1")
+        .bind(url)
+        .one(&mut *tx)
+        .await?
+        .get("id")
+}
+
+/// The node of a host, if known.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(app: &App, host: &str) -> Result<Option<Node>> {
+    Ok(store::find(&app.db, host).await?)
+}
+
+/// Every known node: those that need attention first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(app: &App) -> Result<Vec<(Node, i64, i64)>> {
+    Ok(store::list(&app.db).await?)
+}
+
+/// Whether the operator blocks a host, by its name or one above it.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_blocked(app: &App, host: &str) -> Result<bool> {
+    Ok(store::any_block(&app.db, &covering(host)).await?)
+}
+
+/// The hosts the operator blocks.
+///
+/// # Errors
+/// What the database says.
+pub async fn list_blocks(app: &App) -> Result<Vec<String>> {
+    Ok(store::list_blocks(&app.db).await?)
+}
+
+/// Blocks a host and everything below it: nothing is taken from it, fetched from it or sent to it, and its people's follows end.
+///
+/// # Errors
+/// `Invalid` when it is no domain or our own.
+pub async fn block(app: &App, domain: &str) -> Result<()> {
+    let host = crate::kernel::origin::ascii_domain(domain).ok_or_else(|| Error::invalid("host", "error-domain"))?;
+    if host == app.origin().authority() {
+        return Err(Error::invalid("host", "error-own-domain"));
+    }
+    let mut tx = app.db.begin().await?;
+    store::insert_block(&mut tx, &host, app.clock.now()).await?;
+    store::sever(&mut tx, &host).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Takes a block back.
+///
+/// # Errors
+/// What the database says.
+pub async fn unblock(app: &App, host: &str) -> Result<()> {
+    Ok(store::delete_block(&app.db, host).await?)
+}

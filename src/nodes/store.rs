@@ -1,0 +1,114 @@
+//! SQL of nodes.
+
+use super::Node;
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Conn, Row, Tx, sql};
+
+fn read(row: &Row) -> sqlx::Result<Node> {
+    Ok(Node {
+        id: row.get("id")?,
+        host: row.get("host")?,
+        software: row.get("software")?,
+        version: row.get("version")?,
+        seen_at: row.get("seen_at")?,
+        nodeinfo_at: row.get("nodeinfo_at")?,
+        rfc9421_at: row.get("rfc9421_at")?,
+        cavage_until: row.get("cavage_until")?,
+        failures: row.get("failures")?,
+        failing_since: row.get("failing_since")?,
+        next_attempt_at: row.get("next_attempt_at")?,
+        last_error: row.get("last_error")?,
+        delivered_at: row.get("delivered_at")?,
+        suspended_at: row.get("suspended_at")?,
+    })
+}
+
+pub async fn find(conn: impl Conn, host: &str) -> sqlx::Result<Option<Node>> {
+    sql("SELECT * FROM nodes WHERE host = $1")
+        .bind(host)
+        .optional(conn)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
+/// Nodes with what waits for them and what was given up.
+pub async fn list(conn: impl Conn) -> sqlx::Result<Vec<(Node, i64, i64)>> {
+    let rows = sql("SELECT nodes.*, (SELECT COUNT(*) FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NULL) AS waiting, (SELECT COUNT(*) FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NOT NULL) AS dead FROM nodes ORDER BY failures DESC, host LIMIT 500")
+        .all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((read(row)?, row.get("waiting")?, row.get("dead")?)))
+        .collect()
+}
+
+/// Whether any of these names is blocked.
+pub async fn any_block(conn: impl Conn, names: &[String]) -> sqlx::Result<bool> {
+    let list = serde_json::to_string(names).unwrap_or_default();
+    let row = sql("SELECT host FROM node_blocks WHERE host IN (SELECT value FROM json_each($1)) LIMIT 1")
+        .on_postgres("SELECT host FROM node_blocks WHERE host IN (SELECT jsonb_array_elements_text($1::jsonb)) LIMIT 1")
+        .bind(list)
+        .optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
+pub async fn list_blocks(conn: impl Conn) -> sqlx::Result<Vec<String>> {
+    sql("SELECT host FROM node_blocks ORDER BY host")
+        .all(conn)
+        .await?
+        .iter()
+        .map(|row| row.get("host"))
+        .collect()
+}
+
+pub async fn insert_block(conn: impl Conn, host: &str, now: Time) -> sqlx::Result<()> {
+    sql("INSERT INTO node_blocks (host, created_at) VALUES ($1, $2) ON CONFLICT (host) DO NOTHING")
+        .bind(host)
+        .bind(now)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
+pub async fn delete_block(conn: impl Conn, host: &str) -> sqlx::Result<()> {
+    sql("DELETE FROM node_blocks WHERE host = $1").bind(host).run(conn).await?;
+    Ok(())
+}
+
+/// Ends the follows of a host's people, below it and on any port, and what waits to be sent there.
+pub async fn sever(tx: &mut Tx, host: &str) -> sqlx::Result<()> {
+    let hosts = sql("SELECT DISTINCT host FROM nodes").all(&mut *tx).await?;
+    for row in hosts {
+        let known: String = row.get("host")?;
+        if !crate::kernel::origin::covering(&known).iter().any(|name| name == host) {
+            continue;
+        }
+        sql("DELETE FROM follows WHERE follower_id IN (SELECT id FROM accounts WHERE host = $1) OR followee_id IN (SELECT id FROM accounts WHERE host = $1)").bind(&known).run(&mut *tx).await?;
+        sql("DELETE FROM deliveries WHERE node_id IN (SELECT id FROM nodes WHERE host = $1)")
+            .bind(&known)
+            .run(&mut *tx)
+            .await?;
+    }
+    sql("UPDATE accounts SET followers_count = (SELECT COUNT(*) FROM follows WHERE followee_id = accounts.id AND accepted_at IS NOT NULL), following_count = (SELECT COUNT(*) FROM follows WHERE follower_id = accounts.id AND accepted_at IS NOT NULL) WHERE kind = 'local'").run(&mut *tx).await?;
+    Ok(())
+}
+
+pub async fn state(conn: impl Conn, key: &str) -> sqlx::Result<Option<String>> {
+    sql("SELECT value FROM node_state WHERE key = $1")
+        .bind(key)
+        .optional(conn)
+        .await?
+        .map(|row| row.get("value"))
+        .transpose()
+}
+
+pub async fn set_state(conn: impl Conn, key: &str, value: &str) -> sqlx::Result<()> {
+    sql("INSERT INTO node_state (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value")
+        .bind(key)
+        .bind(value)
+        .run(conn)
+        .await?;
+    Ok(())
+}

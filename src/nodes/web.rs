@@ -1,0 +1,315 @@
+//! Pages of the node: set-up, the operator's overview, about.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+
+use crate::accounts::create::{self, New};
+use crate::accounts::letters::{self, Mail};
+use crate::accounts::web::{MessagePage, door};
+use crate::accounts::{self, Account, Role, sessions, sign_in};
+use crate::app::App;
+use crate::error::{Error, Problem, Result};
+use crate::jobs;
+use crate::kernel::db::sql;
+use crate::kernel::id::{AccountId, JobId, NodeId, ReportId};
+use crate::moderation::{self, Report};
+use crate::nodes::house::{self, House};
+use crate::nodes::setup::{self, Answers};
+use crate::nodes::{self, Node, health};
+use crate::ui::page::with_status;
+use crate::ui::visitor::Operator;
+use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
+
+/// What `/` says while the house has no host.
+pub fn waiting(ui: &Ui) -> Response {
+    let page = MessagePage {
+        title: ui.t("waiting-title"),
+        sentences: vec![ui.t("waiting")],
+        codes: Vec::new(),
+        step: None,
+        ui: ui.clone(),
+    };
+    with_status(StatusCode::OK, page)
+}
+
+#[derive(Template)]
+#[template(path = "nodes/setup.html")]
+struct SetupPage {
+    ui: Ui,
+    answers: Answers,
+    factor: bool,
+    problems: Vec<Problem>,
+}
+
+/// `GET /setup/{token}`
+pub async fn setup(State(app): State<App>, visitor: Visitor, Path(token): Path<String>, headers: HeaderMap) -> PageResult {
+    if !setup::check_token(&app, &token).await? {
+        return Err(Error::NotFound.into());
+    }
+    // The address the browser came by is the best guess; a setting has the last word.
+    let host = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("localhost:8080");
+    let secure = headers.get("x-forwarded-proto").is_some_and(|value| value == "https");
+    let guess = format!("{}://{host}", if secure { "https" } else { "http" });
+    let url = app.settings.node.url.clone().unwrap_or(guess);
+    let answers = Answers {
+        accent: House::default().accent,
+        url,
+        ..Answers::default()
+    };
+    Ok(Page(SetupPage {
+        ui: visitor.ui,
+        answers,
+        factor: true,
+        problems: Vec::new(),
+    })
+    .into_response())
+}
+
+/// What the set-up form sends.
+#[derive(Debug, Deserialize)]
+pub struct SetupForm {
+    house: String,
+    display_name: String,
+    name: String,
+    #[serde(default)]
+    email: String,
+    password: String,
+    accent: String,
+    url: String,
+    factor: Option<String>,
+}
+
+/// `POST /setup/{token}`
+pub async fn finish(State(app): State<App>, visitor: Visitor, Path(token): Path<String>, Form(form): Form<SetupForm>) -> PageResult {
+    if !setup::check_token(&app, &token).await? {
+        return Err(Error::NotFound.into());
+    }
+    let answers = Answers {
+        house: form.house,
+        display_name: form.display_name,
+        name: form.name,
+        email: form.email,
+        password: form.password,
+        accent: form.accent,
+        url: form.url,
+    };
+    match setup::finish(&app, &answers).await {
+        Ok(host) => {
+            let token = sessions::start(&app, host.id, &visitor.browser).await?;
+            let next = if form.factor.is_some() {
+                "/settings/factor?from=setup"
+            } else {
+                "/setup/done"
+            };
+            Ok(door::signed_in(&app, &token, next))
+        }
+        Err(Error::Invalid(problems)) => Ok(with_status(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            SetupPage {
+                ui: visitor.ui,
+                answers,
+                factor: form.factor.is_some(),
+                problems,
+            },
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET /setup/done`: the house stands; its key file belongs to the backups.
+pub async fn done(State(app): State<App>, SignedIn(_, visitor): SignedIn) -> PageResult {
+    let ui = visitor.ui;
+    let file = app.settings.key_file();
+    let file = std::fs::canonicalize(&file).unwrap_or(file);
+    let sentences = vec![
+        ui.tv("setup-done", "url", app.origin().url.clone()),
+        ui.tv("setup-key", "file", file.display().to_string()),
+    ];
+    let step = Some(("/".to_owned(), ui.t("to-the-house")));
+    Ok(Page(MessagePage {
+        title: ui.t("setup-done-title"),
+        sentences,
+        codes: Vec::new(),
+        step,
+        ui,
+    })
+    .into_response())
+}
+
+#[derive(Template)]
+#[template(path = "nodes/operator.html")]
+struct OperatorPage {
+    ui: Ui,
+    house: House,
+    reports: Vec<(Report, Account)>,
+    jobs: (i64, i64),
+    members: Vec<Account>,
+    new_name: String,
+    nodes: Vec<(Node, i64, i64)>,
+    blocks: Vec<String>,
+    mails: Vec<Mail>,
+    problems: Vec<Problem>,
+}
+
+async fn overview(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<OperatorPage> {
+    let mut reports = Vec::new();
+    for report in moderation::list(app).await?.into_iter().filter(|report| report.closed_at.is_none()) {
+        let target = accounts::get(app, report.target).await?;
+        reports.push((report, target));
+    }
+    Ok(OperatorPage {
+        house: ui.house.clone(),
+        ui,
+        reports,
+        jobs: jobs::counts(&app.db).await?,
+        members: accounts::list_local(app).await?,
+        new_name: String::new(),
+        nodes: nodes::list(app).await?,
+        blocks: nodes::list_blocks(app).await?,
+        mails: letters::list(app).await?,
+        problems,
+    })
+}
+
+/// `GET /operator`
+pub async fn operator(State(app): State<App>, Operator(_, visitor): Operator) -> PageResult {
+    Ok(Page(overview(&app, visitor.ui, Vec::new()).await?).into_response())
+}
+
+/// What the forms of the operator's page send.
+#[derive(Debug, Default, Deserialize)]
+pub struct OperatorForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    line: String,
+    #[serde(default)]
+    accent: String,
+    #[serde(default)]
+    host: String,
+}
+
+async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
+    match result {
+        Ok(()) => Ok(see_other("/operator")),
+        Err(Error::Invalid(problems)) => Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, overview(app, ui, problems).await?)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /operator/house`
+pub async fn update_house(State(app): State<App>, Operator(_, visitor): Operator, Form(form): Form<OperatorForm>) -> PageResult {
+    let result = house::update(
+        &app,
+        &House {
+            name: form.name,
+            line: form.line,
+            accent: form.accent,
+        },
+    )
+    .await;
+    outcome(&app, visitor.ui, result).await
+}
+
+/// `POST /operator/members`: a new member with a password that is shown once.
+pub async fn create_member(State(app): State<App>, Operator(_, visitor): Operator, Form(form): Form<OperatorForm>) -> PageResult {
+    let password = sign_in::generate_password();
+    let email = Some(form.email.as_str()).filter(|email| !email.trim().is_empty());
+    let new = New {
+        name: form.name.trim(),
+        display_name: "",
+        email,
+        password: &password,
+        role: Role::Member,
+        confirmed: true,
+    };
+    match create::create(&app, new).await {
+        Ok(account) => {
+            let ui = visitor.ui;
+            let sentences = vec![ui.tv("member-made", "name", account.name.clone()), ui.t("member-password")];
+            Ok(Page(MessagePage {
+                title: ui.t("op-members"),
+                sentences,
+                codes: vec![password],
+                step: Some(("/operator".to_owned(), ui.t("back"))),
+                ui,
+            })
+            .into_response())
+        }
+        Err(error) => outcome(&app, visitor.ui, Err(error)).await,
+    }
+}
+
+/// `POST /operator/members/{id}/{verb}`
+pub async fn act_on_member(
+    State(app): State<App>,
+    Operator(_, visitor): Operator,
+    Path((id, verb)): Path<(AccountId, String)>,
+) -> PageResult {
+    let member = accounts::get(&app, id).await?;
+    if member.kind != accounts::Kind::Local {
+        return Err(Error::NotFound.into());
+    }
+    outcome(&app, visitor.ui, accounts::set_disabled(&app, &member, verb == "disable").await).await
+}
+
+/// `POST /operator/nodes/{id}/{verb}`
+pub async fn act_on_node(State(app): State<App>, Operator(..): Operator, Path((id, verb)): Path<(NodeId, String)>) -> PageResult {
+    match verb.as_str() {
+        "retry" => health::retry(&app, id).await?,
+        "give-up" => health::give_up(&app, id).await?,
+        _ => return Err(Error::NotFound.into()),
+    }
+    Ok(see_other("/operator"))
+}
+
+/// `POST /operator/blocks`
+pub async fn block(State(app): State<App>, Operator(_, visitor): Operator, Form(form): Form<OperatorForm>) -> PageResult {
+    let result = nodes::block(&app, &form.host).await;
+    outcome(&app, visitor.ui, result).await
+}
+
+/// `POST /operator/blocks/remove`
+pub async fn unblock(State(app): State<App>, Operator(..): Operator, Form(form): Form<OperatorForm>) -> PageResult {
+    nodes::unblock(&app, &form.host).await?;
+    Ok(see_other("/operator"))
+}
+
+/// `POST /operator/reports/{id}/close`
+pub async fn close_report(State(app): State<App>, Operator(..): Operator, Path(id): Path<ReportId>) -> PageResult {
+    moderation::close(&app, id).await?;
+    Ok(see_other("/operator"))
+}
+
+/// `POST /operator/jobs/retry`
+pub async fn retry_jobs(State(app): State<App>, Operator(..): Operator) -> PageResult {
+    let rows = sql("SELECT id FROM jobs WHERE dead_at IS NOT NULL LIMIT 1000").all(&app.db).await?;
+    let ids: Vec<JobId> = rows.iter().map(|row| row.get("id")).collect::<sqlx::Result<_>>()?;
+    jobs::retry_dead(&app.db, app.clock.now(), &ids).await?;
+    app.wake.notify_waiters();
+    Ok(see_other("/operator"))
+}
+
+#[derive(Template)]
+#[template(path = "nodes/about.html")]
+struct AboutPage {
+    ui: Ui,
+    version: String,
+}
+
+/// `GET /about`
+pub async fn about(visitor: Visitor) -> PageResult {
+    Ok(Page(AboutPage {
+        ui: visitor.ui,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+    .into_response())
+}

@@ -1,0 +1,139 @@
+//! What members are told about.
+
+pub mod web;
+
+use crate::accounts::{self, Account, store as account_store};
+use crate::app::App;
+use crate::error::Result;
+use crate::jobs::Notice;
+use crate::kernel::clock::Time;
+use crate::kernel::db::sql;
+use crate::kernel::id::{AccountId, NotificationId, PostId};
+use crate::posts::view::{self, View};
+use crate::posts::{self};
+use crate::relations::blocks;
+
+/// Something a member is told about, with everyone who did it.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The newest notification in it.
+    pub id: NotificationId,
+    /// What happened.
+    pub kind: Notice,
+    /// Who did it, the last first; at most a handful.
+    pub people: Vec<Account>,
+    /// How many did it.
+    pub count: usize,
+    /// To which post.
+    pub post: Option<View>,
+    /// When it last happened.
+    pub created_at: Time,
+}
+
+/// Notes a notification, unless the member does not want to hear from there; twice is the same as once.
+///
+/// # Errors
+/// What the database says.
+pub async fn notify(app: &App, account: AccountId, kind: Notice, from: AccountId, post: Option<PostId>) -> Result<()> {
+    let (Some(to), Some(sender)) = (accounts::find(app, account).await?, accounts::find(app, from).await?) else {
+        return Ok(());
+    };
+    if to.kind != accounts::Kind::Local || !to.is_active() || (account == from && kind != Notice::Poll) {
+        return Ok(());
+    }
+    if blocks::between(&app.db, account, from).await?
+        || blocks::is_muted(&app.db, account, &sender).await?
+        || blocks::is_node_muted(&app.db, account, &sender.host).await?
+    {
+        return Ok(());
+    }
+    if let Some(post) = post
+        && posts::get_for(app, Some(&to), post).await.is_err()
+    {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    sql("INSERT INTO notifications (id, account_id, kind, from_id, post_id, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING")
+        .bind(NotificationId::mint(now))
+        .bind(account)
+        .bind(kind.name())
+        .bind(from)
+        .bind(post)
+        .bind(now)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// A member's newest notifications, those of one kind about one post together.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Vec<Group>> {
+    let rows = sql("SELECT * FROM notifications WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT 120")
+        .bind(member.id)
+        .bind(before.unwrap_or(i64::MAX))
+        .all(&app.db)
+        .await?;
+    let mut groups: Vec<(NotificationId, Notice, Vec<AccountId>, Option<PostId>, Time)> = Vec::new();
+    for row in &rows {
+        let name: String = row.get("kind")?;
+        let Some(kind) = Notice::parse(&name) else {
+            continue;
+        };
+        let (from, post): (AccountId, Option<PostId>) = (row.get("from_id")?, row.get("post_id")?);
+        let gathers = matches!(kind, Notice::Favourite | Notice::Boost | Notice::Follow);
+        match groups.iter_mut().find(|group| gathers && group.1 == kind && group.3 == post) {
+            Some(group) => group.2.push(from),
+            None => groups.push((row.get("id")?, kind, vec![from], post, row.get("created_at")?)),
+        }
+    }
+    let people: Vec<AccountId> = groups.iter().flat_map(|group| group.2.iter().take(8).copied()).collect();
+    let people = account_store::list(&app.db, &people).await?;
+    let mut found = Vec::new();
+    for (id, kind, from, post, created_at) in groups {
+        let post = match post {
+            Some(post) => match posts::get_for(app, Some(member), post).await {
+                Ok(post) => view::load(app, Some(member), &[post]).await?.pop(),
+                Err(_) => continue,
+            },
+            None => None,
+        };
+        let shown = from
+            .iter()
+            .take(8)
+            .filter_map(|id| people.iter().find(|account| account.id == *id).cloned())
+            .collect();
+        found.push(Group {
+            id,
+            kind,
+            people: shown,
+            count: from.len(),
+            post,
+            created_at,
+        });
+    }
+    Ok(found)
+}
+
+/// How many notifications are unread, up to 100.
+///
+/// # Errors
+/// What the database says.
+pub async fn unread(app: &App, member: AccountId) -> Result<i64> {
+    let row = sql("SELECT COUNT(*) AS n FROM (SELECT id FROM notifications WHERE account_id = $1 AND id > COALESCE((SELECT last_read_id FROM markers WHERE account_id = $1 AND timeline = 'notifications'), 0) LIMIT 100) AS newer").bind(member).one(&app.db).await?;
+    Ok(row.get("n")?)
+}
+
+/// Notes that everything up to a notification was read.
+///
+/// # Errors
+/// What the database says.
+pub async fn mark_read(app: &App, member: AccountId, up_to: NotificationId) -> Result<()> {
+    sql("INSERT INTO markers (account_id, timeline, last_read_id) VALUES ($1, 'notifications', $2) ON CONFLICT (account_id, timeline) DO UPDATE SET last_read_id = CASE WHEN EXCLUDED.last_read_id > markers.last_read_id THEN EXCLUDED.last_read_id ELSE markers.last_read_id END")
+        .bind(member)
+        .bind(up_to)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}

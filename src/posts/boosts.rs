@@ -1,0 +1,135 @@
+//! Boosting: handing a post on to one's own followers.
+
+use super::{Post, store};
+use crate::accounts::{Account, store as account_store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job, Notice};
+use crate::kernel::clock::Time;
+use crate::kernel::db::Tx;
+use crate::kernel::id::{self, PostId};
+
+/// A member boosts a post; a second boost is the same as the first.
+///
+/// # Errors
+/// `Forbidden` when not everyone may see the post anyway.
+pub async fn boost(app: &App, who: &Account, post: &Post) -> Result<Post> {
+    if !post.is_boostable() {
+        return Err(Error::Forbidden);
+    }
+    let now = app.clock.now();
+    let boost = blank(who, post, PostId::mint(now), now, |id| {
+        app.origin().at(&format!("/users/{}/posts/{id}/boost", who.name))
+    });
+    let mut tx = app.db.begin().await?;
+    if let Some(known) = store::find_boost(&mut tx, who.id, post.id).await? {
+        return Ok(known);
+    }
+    write(&mut tx, &boost, post, now).await?;
+    jobs::enqueue(&mut tx, now, Job::SendBoost(boost.id)).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(boost)
+}
+
+/// An Announce arrived.
+///
+/// # Errors
+/// What the database says.
+pub async fn receive(app: &App, who: &Account, post: &Post, uri: &str, published: Option<Time>) -> Result<()> {
+    let now = app.clock.now();
+    let at = published.unwrap_or(now).min(now);
+    let boost = blank(who, post, PostId(id::mint_at(at, now)), at, |_| uri.to_owned());
+    let mut tx = app.db.begin().await?;
+    if store::find_boost(&mut tx, who.id, post.id).await?.is_none() {
+        write(&mut tx, &boost, post, now).await?;
+        tx.commit().await?;
+        app.wake.notify_waiters();
+    }
+    Ok(())
+}
+
+async fn write(tx: &mut Tx, boost: &Post, post: &Post, now: Time) -> Result<()> {
+    if store::insert(&mut *tx, boost, None, now).await? {
+        store::recount(&mut *tx, post.id).await?;
+        account_store::count_posts(&mut *tx, boost.account, 1, Some(now)).await?;
+        if post.account != boost.account {
+            let job = Job::Notify {
+                account: post.account,
+                kind: Notice::Boost,
+                from: boost.account,
+                post: Some(post.id),
+            };
+            jobs::enqueue(&mut *tx, now, job).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a boost back; a member's is told to the others.
+///
+/// # Errors
+/// What the database says.
+pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let Some(boost) = store::find_boost(&mut tx, who.id, post.id).await? else {
+        return Ok(());
+    };
+    use crate::kernel::db::sql;
+    sql("DELETE FROM notifications WHERE kind = 'boost' AND from_id = $1 AND post_id = $2")
+        .bind(who.id)
+        .bind(post.id)
+        .run(&mut tx)
+        .await?;
+    sql("DELETE FROM posts WHERE id = $1").bind(boost.id).run(&mut tx).await?;
+    store::recount(&mut tx, post.id).await?;
+    account_store::count_posts(&mut tx, who.id, -1, None).await?;
+    if who.is_local() {
+        let job = Job::SendUnboost {
+            account: who.id,
+            uri: boost.uri,
+            object: post.uri.clone(),
+            author: post.account,
+        };
+        jobs::enqueue(&mut tx, now, job).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+fn blank(who: &Account, post: &Post, id: PostId, at: Time, uri: impl Fn(PostId) -> String) -> Post {
+    Post {
+        id,
+        uri: uri(id),
+        url: None,
+        account: who.id,
+        boost_of: Some(post.id),
+        thread: id,
+        in_reply_to: None,
+        in_reply_to_uri: None,
+        kind: "boost".to_owned(),
+        audience: crate::audiences::Audience::Public,
+        title: String::new(),
+        text: String::new(),
+        html: String::new(),
+        warning: String::new(),
+        sensitive: false,
+        emojis: Vec::new(),
+        quote_of: None,
+        quote_uri: None,
+        quote_state: None,
+        quote_stamp_uri: None,
+        replies_count: 0,
+        boosts_count: 0,
+        favourites_count: 0,
+        pinned_at: None,
+        created_at: at,
+        edited_at: None,
+        replies_fetched_at: None,
+        version: 0,
+        language: None,
+        quote_policy: "nobody".to_owned(),
+    }
+}

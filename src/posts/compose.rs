@@ -1,0 +1,259 @@
+//! Writing a post.
+
+use std::time::Duration;
+
+use super::render::{self, Rendered};
+use super::{Post, polls, quotes, store};
+use crate::accounts::{Account, store as account_store};
+use crate::app::App;
+use crate::audiences::{self, Audience};
+use crate::error::{Error, Problem, Result, Sentence};
+use crate::jobs::{self, Job, Notice};
+use crate::kernel::clock::Time;
+use crate::kernel::db::Tx;
+use crate::kernel::id::{AccountId, MediaId, PostId};
+use crate::kernel::text;
+use crate::media;
+
+/// A poll as it is asked.
+#[derive(Clone, Debug, Default)]
+pub struct NewPoll {
+    /// What can be chosen.
+    pub options: Vec<String>,
+    /// Whether several may be.
+    pub multiple: bool,
+    /// For how long, seconds.
+    pub seconds: i64,
+}
+
+/// A post before it exists.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What was typed.
+    pub text: String,
+    /// What stands before it; empty for none.
+    pub warning: String,
+    /// Whether its pictures are hidden at first.
+    pub sensitive: bool,
+    /// Its language.
+    pub language: Option<String>,
+    /// Who may see it.
+    pub audience: Audience,
+    /// What it answers.
+    pub in_reply_to: Option<PostId>,
+    /// What it quotes.
+    pub quote: Option<PostId>,
+    /// Who may quote it.
+    pub quote_policy: String,
+    /// Its pictures.
+    pub media: Vec<MediaId>,
+    /// Its poll.
+    pub poll: Option<NewPoll>,
+    /// The same key twice makes one post.
+    pub idempotency_key: Option<String>,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            warning: String::new(),
+            sensitive: false,
+            language: None,
+            audience: Audience::Public,
+            in_reply_to: None,
+            quote: None,
+            quote_policy: "everyone".to_owned(),
+            media: Vec::new(),
+            poll: None,
+            idempotency_key: None,
+        }
+    }
+}
+
+/// Checks what was typed against the limits.
+///
+/// # Errors
+/// `Invalid`, one problem for each field.
+pub fn check(app: &App, draft: &Draft) -> Result<()> {
+    let limits = &app.settings.limits;
+    let mut problems = Vec::new();
+    let mut problem = |field, id, value: Option<i64>| {
+        problems.push(Problem {
+            field,
+            sentence: Sentence {
+                id,
+                value: value.map(|v| v.to_string()),
+            },
+        })
+    };
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    if draft.text.trim().is_empty() && draft.media.is_empty() && draft.poll.is_none() && draft.quote.is_none() {
+        problem("text", "error-post-empty", None);
+    }
+    if count(text::length(&draft.text)) > limits.post_chars {
+        problem("text", "error-too-long", Some(limits.post_chars));
+    }
+    if count(draft.warning.chars().count()) > limits.warning_chars {
+        problem("warning", "error-too-long", Some(limits.warning_chars));
+    }
+    if count(draft.media.len()) > limits.attachments {
+        problem("media", "error-too-many", Some(limits.attachments));
+    }
+    if let Some(poll) = &draft.poll {
+        let options = &poll.options;
+        if count(options.len()) > limits.poll_options || options.len() < 2 {
+            problem("poll", "error-poll-options", Some(limits.poll_options));
+        }
+        if options
+            .iter()
+            .any(|option| option.trim().is_empty() || count(option.chars().count()) > limits.poll_option_chars)
+        {
+            problem("poll", "error-poll-option", Some(limits.poll_option_chars));
+        }
+        if options.iter().enumerate().any(|(at, option)| options[..at].contains(option)) {
+            problem("poll", "error-poll-twice", None);
+        }
+        if poll.seconds < limits.poll_shortest || poll.seconds > limits.poll_longest {
+            problem("poll", "error-poll-time", None);
+        }
+        if !draft.media.is_empty() {
+            problem("poll", "error-poll-media", None);
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(problems))
+    }
+}
+
+/// Writes a post, and in the same transaction everything that follows from it.
+///
+/// # Errors
+/// `Invalid` when something is too long or empty, `NotFound` when what it answers or quotes is not for this author.
+pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
+    check(app, &draft)?;
+    if let Some(key) = &draft.idempotency_key
+        && let Some(post) = store::find_idempotent(&app.db, author.id, key).await?
+    {
+        return Ok(post);
+    }
+    let parent = match draft.in_reply_to {
+        Some(id) => Some(super::get_for(app, Some(author), id).await?),
+        None => None,
+    };
+    let quoted = match draft.quote {
+        Some(id) => Some(super::get_for(app, Some(author), id).await?),
+        None => None,
+    };
+    let rendered = render::render(app, &draft.text).await?;
+    let post = blank(app, author, &draft, &rendered, parent.as_ref());
+    let post = quotes::prepare(app, author, post, quoted.as_ref()).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if !store::insert(&mut tx, &post, draft.idempotency_key.as_deref(), now).await? {
+        // Another request with the same key was faster.
+        drop(tx);
+        let key = draft.idempotency_key.unwrap_or_default();
+        return store::find_idempotent(&app.db, author.id, &key)
+            .await?
+            .ok_or_else(|| Error::conflict("error-again"));
+    }
+    let people: Vec<(AccountId, bool)> = rendered.mentions.iter().map(|account| (account.id, true)).collect();
+    store::set_people(&mut tx, post.id, &people).await?;
+    store::set_tags(&mut tx, post.id, &rendered.tags).await?;
+    media::attach(&mut tx, author.id, post.id, &draft.media).await?;
+    if let Some(poll) = &draft.poll {
+        polls::insert(
+            &mut tx,
+            post.id,
+            poll,
+            now.plus(Duration::from_secs(u64::try_from(poll.seconds).unwrap_or(0))),
+            now,
+        )
+        .await?;
+    }
+    account_store::count_posts(&mut tx, author.id, 1, Some(now)).await?;
+    if let Some(parent) = &parent {
+        store::count_replies(&mut tx, parent.id, 1).await?;
+    }
+    tell_mentioned(&mut tx, &post, &rendered.mentions, now).await?;
+    jobs::enqueue(&mut tx, now, Job::SendPost(post.id)).await?;
+    quotes::settle(&mut tx, app, &post).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(post)
+}
+
+/// Tells the mentioned whose home is here; at most twenty.
+pub(super) async fn tell_mentioned(tx: &mut Tx, post: &Post, mentioned: &[Account], now: Time) -> sqlx::Result<()> {
+    for account in mentioned
+        .iter()
+        .filter(|account| account.is_local() && account.id != post.account)
+        .take(20)
+    {
+        let job = Job::Notify {
+            account: account.id,
+            kind: Notice::Mention,
+            from: post.account,
+            post: Some(post.id),
+        };
+        jobs::enqueue(&mut *tx, now, job).await?;
+    }
+    Ok(())
+}
+
+fn blank(app: &App, author: &Account, draft: &Draft, rendered: &Rendered, parent: Option<&Post>) -> Post {
+    let now = app.clock.now();
+    let id = PostId::mint(now);
+    let origin = app.origin();
+    let audience = parent.map_or(draft.audience, |parent| parent_bound(parent, draft.audience));
+    Post {
+        id,
+        uri: origin.at(&format!("/users/{}/posts/{id}", author.name)),
+        url: Some(origin.at(&format!("/@{}/{id}", author.name))),
+        account: author.id,
+        boost_of: None,
+        thread: parent.map_or(id, |parent| parent.thread),
+        in_reply_to: parent.map(|parent| parent.id),
+        in_reply_to_uri: parent.map(|parent| parent.uri.clone()),
+        kind: if draft.poll.is_some() { "question" } else { "note" }.to_owned(),
+        audience,
+        title: String::new(),
+        text: draft.text.replace("\r\n", "\n").trim_end().to_owned(),
+        html: rendered.html.clone(),
+        warning: draft.warning.trim().to_owned(),
+        sensitive: draft.sensitive || !draft.warning.trim().is_empty(),
+        language: draft
+            .language
+            .clone()
+            .filter(|language| !language.is_empty() && language.len() <= 35),
+        emojis: Vec::new(),
+        quote_of: None,
+        quote_uri: None,
+        quote_state: None,
+        quote_stamp_uri: None,
+        quote_policy: if audience.is_open() {
+            draft.quote_policy.clone()
+        } else {
+            "nobody".to_owned()
+        },
+        replies_count: 0,
+        boosts_count: 0,
+        favourites_count: 0,
+        pinned_at: None,
+        created_at: now,
+        edited_at: None,
+        replies_fetched_at: None,
+        version: 0,
+    }
+}
+
+/// A reply to a narrower post is never wider than it; a reply to a grant's post goes to who is mentioned.
+fn parent_bound(parent: &Post, wished: Audience) -> Audience {
+    match wished.narrower(parent.audience) {
+        audiences::Audience::Grant(_) => Audience::People,
+        audience => audience,
+    }
+}

@@ -1,0 +1,128 @@
+//! Favourites.
+
+use super::{Post, store};
+use crate::accounts::Account;
+use crate::app::App;
+use crate::error::Result;
+use crate::jobs::{self, Job, Notice};
+use crate::kernel::crypt;
+use crate::kernel::db::{Conn, sql};
+use crate::kernel::id::{self, AccountId, PostId};
+
+/// A member favourites a post, or takes it back; twice is the same as once.
+///
+/// # Errors
+/// What the database says.
+pub async fn set(app: &App, who: &Account, post: &Post, wanted: bool) -> Result<()> {
+    let uri = app.origin().at(&format!("/activities/{}", crypt::opaque()));
+    if wanted {
+        add(app, who, post, &uri).await
+    } else {
+        remove(app, who, post).await
+    }
+}
+
+/// Notes a favourite; of a member, or by a Like that arrived under `uri`.
+///
+/// # Errors
+/// What the database says.
+pub async fn add(app: &App, who: &Account, post: &Post, uri: &str) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let touched = sql("INSERT INTO favourites (id, account_id, post_id, uri, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (post_id, account_id) DO NOTHING")
+        .bind(id::mint(now))
+        .bind(who.id)
+        .bind(post.id)
+        .bind(uri)
+        .bind(now)
+        .run(&mut tx)
+        .await?;
+    if touched == 1 {
+        store::recount(&mut tx, post.id).await?;
+        if who.is_local() {
+            jobs::enqueue(
+                &mut tx,
+                now,
+                Job::SendFavourite {
+                    account: who.id,
+                    post: post.id,
+                },
+            )
+            .await?;
+        }
+        if post.account != who.id {
+            let job = Job::Notify {
+                account: post.account,
+                kind: Notice::Favourite,
+                from: who.id,
+                post: Some(post.id),
+            };
+            jobs::enqueue(&mut tx, now, job).await?;
+        }
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// Takes a favourite back.
+///
+/// # Errors
+/// What the database says.
+pub async fn remove(app: &App, who: &Account, post: &Post) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let row = sql("DELETE FROM favourites WHERE account_id = $1 AND post_id = $2 RETURNING uri")
+        .bind(who.id)
+        .bind(post.id)
+        .optional(&mut tx)
+        .await?;
+    if let Some(row) = row {
+        sql("DELETE FROM notifications WHERE kind = 'favourite' AND from_id = $1 AND post_id = $2")
+            .bind(who.id)
+            .bind(post.id)
+            .run(&mut tx)
+            .await?;
+        store::recount(&mut tx, post.id).await?;
+        if who.is_local() {
+            let job = Job::SendUnfavourite {
+                account: who.id,
+                uri: row.get("uri")?,
+                object: post.uri.clone(),
+                author: post.account,
+            };
+            jobs::enqueue(&mut tx, now, job).await?;
+        }
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// The id on the wire of a favourite, if there is one.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_uri(conn: impl Conn, who: AccountId, post: PostId) -> sqlx::Result<Option<String>> {
+    sql("SELECT uri FROM favourites WHERE account_id = $1 AND post_id = $2")
+        .bind(who)
+        .bind(post)
+        .optional(conn)
+        .await?
+        .map(|row| row.get("uri"))
+        .transpose()
+}
+
+/// The post a Like was for, by the Like's id and who sent it.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_uri(conn: impl Conn, who: AccountId, uri: &str) -> sqlx::Result<Option<PostId>> {
+    sql("SELECT post_id FROM favourites WHERE account_id = $1 AND uri = $2")
+        .bind(who)
+        .bind(uri)
+        .optional(conn)
+        .await?
+        .map(|row| row.get("post_id"))
+        .transpose()
+}

@@ -1,0 +1,258 @@
+//! Quoting with consent (FEP-044f).
+
+use super::{Post, store};
+use crate::accounts::Account;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job, Notice};
+use crate::kernel::db::{Conn, Tx, sql};
+use crate::kernel::html::escape;
+use crate::kernel::id::{PostId, StampId};
+use crate::relations::follows;
+
+/// A consent to be quoted.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// Its id.
+    pub id: StampId,
+    /// What may be quoted.
+    pub post: PostId,
+    /// By which post, on the wire.
+    pub quoting_uri: String,
+}
+
+/// The address of a consent by one of ours.
+pub fn stamp_uri(app: &App, author: &Account, id: StampId) -> String {
+    app.origin().at(&format!("/users/{}/stamps/{id}", author.name))
+}
+
+/// Whether somebody may quote a post of ours.
+async fn may_quote(app: &App, who: &Account, quoted: &Post) -> Result<bool> {
+    if who.id == quoted.account {
+        return Ok(true);
+    }
+    let blocked = crate::relations::blocks::between(&app.db, who.id, quoted.account).await?;
+    Ok(quoted.is_boostable()
+        && !blocked
+        && match quoted.quote_policy.as_str() {
+            "everyone" => true,
+            "followers" => follows::is_following(&app.db, who.id, quoted.account).await?,
+            _ => false,
+        })
+}
+
+/// Fills in what a new post quotes; of a remote post the consent is asked for later.
+pub(super) async fn prepare(app: &App, author: &Account, mut post: Post, quoted: Option<&Post>) -> Result<Post> {
+    let Some(quoted) = quoted else {
+        return Ok(post);
+    };
+    if quoted.boost_of.is_some() || (!quoted.audience.is_open() && quoted.account != author.id) {
+        return Err(Error::invalid("quote", "error-quote-narrow"));
+    }
+    let quoted_author = crate::accounts::get(app, quoted.account).await?;
+    if quoted_author.is_local() && !may_quote(app, author, quoted).await? {
+        return Err(Error::invalid("quote", "error-quote-refused"));
+    }
+    let address = quoted.url.as_deref().unwrap_or(&quoted.uri);
+    post.html.push_str(&format!(
+        "<p class=\"quote-inline\">RE: <a href=\"{0}\">{0}</a></p>",
+        escape(address)
+    ));
+    post.quote_of = Some(quoted.id);
+    post.quote_uri = Some(quoted.uri.clone());
+    post.quote_state = Some(if quoted_author.is_local() { "accepted" } else { "pending" }.to_owned());
+    Ok(post)
+}
+
+/// Writes what follows from a new quote, in its transaction: our own consent, or the request for another's.
+pub(super) async fn settle(tx: &mut Tx, app: &App, post: &Post) -> Result<()> {
+    let (Some(quoted), Some(state)) = (post.quote_of, post.quote_state.as_deref()) else {
+        return Ok(());
+    };
+    let now = app.clock.now();
+    if state == "pending" {
+        jobs::enqueue(&mut *tx, now, Job::SendQuoteRequest(post.id)).await?;
+        return Ok(());
+    }
+    let Some(quoted) = store::find(&mut *tx, quoted).await? else {
+        return Ok(());
+    };
+    if quoted.account == post.account {
+        return Ok(());
+    }
+    let stamp = insert_stamp(&mut *tx, app, quoted.id, &post.uri).await?;
+    let author = crate::accounts::store::find(&mut *tx, quoted.account)
+        .await?
+        .ok_or(Error::NotFound)?;
+    sql("UPDATE posts SET quote_stamp_uri = $1 WHERE id = $2")
+        .bind(stamp_uri(app, &author, stamp))
+        .bind(post.id)
+        .run(&mut *tx)
+        .await?;
+    let job = Job::Notify {
+        account: quoted.account,
+        kind: Notice::Quote,
+        from: post.account,
+        post: Some(post.id),
+    };
+    jobs::enqueue(&mut *tx, now, job).await?;
+    Ok(())
+}
+
+async fn insert_stamp(tx: &mut Tx, app: &App, post: PostId, quoting_uri: &str) -> sqlx::Result<StampId> {
+    let now = app.clock.now();
+    sql("INSERT INTO quote_stamps (id, post_id, quoting_uri, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (post_id, quoting_uri) DO NOTHING")
+        .bind(StampId::mint(now))
+        .bind(post)
+        .bind(quoting_uri)
+        .bind(now)
+        .run(&mut *tx)
+        .await?;
+    sql("SELECT id FROM quote_stamps WHERE post_id = $1 AND quoting_uri = $2")
+        .bind(post)
+        .bind(quoting_uri)
+        .one(&mut *tx)
+        .await?
+        .get("id")
+}
+
+/// A request to quote a post of ours arrived: it is answered by the post's policy.
+///
+/// # Errors
+/// What the database says.
+pub async fn receive_request(app: &App, who: &Account, quoted: &Post, quoting_uri: &str, request: serde_json::Value) -> Result<()> {
+    let allowed = may_quote(app, who, quoted).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let stamp = if allowed {
+        Some(insert_stamp(&mut tx, app, quoted.id, quoting_uri).await?)
+    } else {
+        None
+    };
+    jobs::enqueue(
+        &mut tx,
+        now,
+        Job::SendQuoteAnswer {
+            account: quoted.account,
+            to: who.id,
+            request,
+            stamp,
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// The answer to our request arrived.
+///
+/// # Errors
+/// What the database says.
+pub async fn receive_answer(app: &App, post: &Post, stamp: Option<&str>) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let state = if stamp.is_some() { "accepted" } else { "rejected" };
+    sql("UPDATE posts SET quote_state = $1, quote_stamp_uri = $2, version = version + 1 WHERE id = $3")
+        .bind(state)
+        .bind(stamp)
+        .bind(post.id)
+        .run(&mut tx)
+        .await?;
+    jobs::enqueue(
+        &mut tx,
+        now,
+        Job::SendEdit {
+            post: post.id,
+            version: -1,
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// Notes what checking a remote quote found.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_state(app: &App, post: PostId, state: &str, quoted: Option<PostId>) -> Result<()> {
+    sql("UPDATE posts SET quote_state = $1, quote_of_id = COALESCE($2, quote_of_id), version = version + 1 WHERE id = $3")
+        .bind(state)
+        .bind(quoted)
+        .bind(post)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// The author takes a consent back: the quote is shown without their post from now on.
+///
+/// # Errors
+/// `NotFound` when the quoting post does not quote the author.
+pub async fn revoke(app: &App, author: &Account, quoting: PostId) -> Result<()> {
+    let quoting = store::find(&app.db, quoting).await?.ok_or(Error::NotFound)?;
+    let quoted = match quoting.quote_of {
+        Some(id) => store::find(&app.db, id)
+            .await?
+            .filter(|quoted| quoted.account == author.id)
+            .ok_or(Error::NotFound)?,
+        None => return Err(Error::NotFound),
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    sql("UPDATE posts SET quote_state = 'revoked', version = version + 1 WHERE id = $1")
+        .bind(quoting.id)
+        .run(&mut tx)
+        .await?;
+    let row = sql("UPDATE quote_stamps SET revoked_at = $1 WHERE post_id = $2 AND quoting_uri = $3 AND revoked_at IS NULL RETURNING id")
+        .bind(now)
+        .bind(quoted.id)
+        .bind(&quoting.uri)
+        .optional(&mut tx)
+        .await?;
+    if let Some(row) = row {
+        jobs::enqueue(
+            &mut tx,
+            now,
+            Job::SendStampDelete {
+                account: author.id,
+                stamp: row.get("id")?,
+                to: quoting.account,
+            },
+        )
+        .await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// A remote author took a consent back.
+///
+/// # Errors
+/// What the database says.
+pub async fn receive_revocation(app: &App, author: &Account, stamp: &str) -> Result<()> {
+    sql("UPDATE posts SET quote_state = 'revoked', version = version + 1 WHERE quote_stamp_uri = $1 AND quote_of_id IN (SELECT id FROM posts WHERE account_id = $2)").bind(stamp).bind(author.id).run(&app.db).await?;
+    Ok(())
+}
+
+/// A consent that still counts.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_stamp(conn: impl Conn, id: StampId) -> sqlx::Result<Option<Stamp>> {
+    let row = sql("SELECT * FROM quote_stamps WHERE id = $1 AND revoked_at IS NULL")
+        .bind(id)
+        .optional(conn)
+        .await?;
+    row.map(|row| {
+        Ok(Stamp {
+            id: row.get("id")?,
+            post: row.get("post_id")?,
+            quoting_uri: row.get("quoting_uri")?,
+        })
+    })
+    .transpose()
+}

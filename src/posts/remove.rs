@@ -1,0 +1,150 @@
+//! Deleting posts, and everything that hangs on them.
+
+use super::{Post, store};
+use crate::accounts::{Account, remove as tombs, store as account_store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job, Reach};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Tx, sql};
+use crate::kernel::id::{AccountId, PostId};
+
+/// Deletes a post of the author and tells everyone who has it.
+///
+/// # Errors
+/// `NotFound` when it is not the author's.
+pub async fn delete(app: &App, author: &Account, id: PostId) -> Result<()> {
+    let post = store::find(&app.db, id)
+        .await?
+        .filter(|post| post.account == author.id && post.boost_of.is_none())
+        .ok_or(Error::NotFound)?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let people = who_has(&mut tx, &post).await?;
+    let files = erase(&mut tx, &post, true, now).await?;
+    let reach = Reach {
+        followers: !matches!(post.audience, crate::audiences::Audience::People),
+        people,
+    };
+    jobs::enqueue(
+        &mut tx,
+        now,
+        Job::SendDelete {
+            account: author.id,
+            uri: post.uri.clone(),
+            reach,
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    remove_files(app, files).await;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// The author's node says that a remote post is gone.
+///
+/// # Errors
+/// What the database says.
+pub async fn receive(app: &App, post: &Post) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let files = erase(&mut tx, post, false, now).await?;
+    tx.commit().await?;
+    remove_files(app, files).await;
+    Ok(())
+}
+
+/// Erases up to 200 posts of an account that ended; whether more are left.
+///
+/// # Errors
+/// What the database says.
+pub async fn erase_some_of(app: &App, account: &Account) -> Result<bool> {
+    let now = app.clock.now();
+    let rows = sql("SELECT * FROM posts WHERE account_id = $1 ORDER BY id LIMIT 200")
+        .bind(account.id)
+        .all(&app.db)
+        .await?;
+    let posts = store::read_all(&rows)?;
+    for post in &posts {
+        let mut tx = app.db.begin().await?;
+        let files = erase(&mut tx, post, account.is_local(), now).await?;
+        tx.commit().await?;
+        remove_files(app, files).await;
+    }
+    Ok(posts.len() == 200)
+}
+
+/// Remote accounts that may hold a copy: named in it, or who favourited, boosted or answered it; at most 5,000.
+async fn who_has(tx: &mut Tx, post: &Post) -> sqlx::Result<Vec<AccountId>> {
+    let rows = sql("SELECT id FROM accounts WHERE kind = 'remote' AND id IN (SELECT account_id FROM post_people WHERE post_id = $1 UNION SELECT account_id FROM favourites WHERE post_id = $1 UNION SELECT account_id FROM posts WHERE boost_of_id = $1 UNION SELECT account_id FROM posts WHERE in_reply_to_id = $1) LIMIT 5000")
+        .bind(post.id)
+        .all(&mut *tx)
+        .await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// Removes a post's rows and leaves a tombstone; returns the files that are to be removed once this is committed.
+async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<String>> {
+    let host = crate::kernel::origin::host_of_uri(&post.uri).unwrap_or_default();
+    tombs::remember(&mut *tx, &post.uri, &host, local, now).await?;
+    // Boosts of it go with it.
+    let boosters = sql("SELECT id, account_id FROM posts WHERE boost_of_id = $1")
+        .bind(post.id)
+        .all(&mut *tx)
+        .await?;
+    for row in &boosters {
+        account_store::count_posts(&mut *tx, row.get("account_id")?, -1, None).await?;
+        sql("DELETE FROM notifications WHERE post_id = $1")
+            .bind(row.get::<PostId>("id")?)
+            .run(&mut *tx)
+            .await?;
+        sql("DELETE FROM posts WHERE id = $1")
+            .bind(row.get::<PostId>("id")?)
+            .run(&mut *tx)
+            .await?;
+    }
+    let media = sql("DELETE FROM media WHERE post_id = $1 RETURNING file, preview")
+        .bind(post.id)
+        .all(&mut *tx)
+        .await?;
+    let mut files = Vec::new();
+    for row in &media {
+        files.extend(row.get::<Option<String>>("file")?);
+        files.extend(row.get::<Option<String>>("preview")?);
+    }
+    let statements = [
+        sql("DELETE FROM notifications WHERE post_id = $1"),
+        sql("DELETE FROM post_people WHERE post_id = $1"),
+        sql("DELETE FROM post_tags WHERE post_id = $1"),
+        sql("DELETE FROM post_edits WHERE post_id = $1"),
+        sql("DELETE FROM poll_votes WHERE post_id = $1"),
+        sql("DELETE FROM poll_options WHERE post_id = $1"),
+        sql("DELETE FROM polls WHERE post_id = $1"),
+        sql("DELETE FROM favourites WHERE post_id = $1"),
+        sql("DELETE FROM bookmarks WHERE post_id = $1"),
+        sql("DELETE FROM quote_stamps WHERE post_id = $1"),
+        sql("UPDATE posts SET in_reply_to_id = NULL WHERE in_reply_to_id = $1"),
+        sql("UPDATE posts SET quote_of_id = NULL WHERE quote_of_id = $1"),
+        sql("DELETE FROM posts WHERE id = $1"),
+    ];
+    for statement in statements {
+        statement.bind(post.id).run(&mut *tx).await?;
+    }
+    if let Some(parent) = post.in_reply_to {
+        store::count_replies(&mut *tx, parent, -1).await?;
+    }
+    if let Some(boosted) = post.boost_of {
+        store::recount(&mut *tx, boosted).await?;
+    }
+    account_store::count_posts(&mut *tx, post.account, -1, None).await?;
+    Ok(files)
+}
+
+async fn remove_files(app: &App, files: Vec<String>) {
+    for file in files {
+        if let Err(error) = app.media.remove(&file).await {
+            tracing::warn!(file, %error, "a file of a deleted post could not be removed");
+        }
+    }
+}

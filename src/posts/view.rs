@@ -1,0 +1,224 @@
+//! Posts as a viewer sees them, gathered for many at once.
+
+use std::collections::{HashMap, HashSet};
+
+use super::polls::{self, Poll};
+use super::{Post, render, store};
+use crate::accounts::{Account, store as account_store};
+use crate::app::App;
+use crate::audiences;
+use crate::error::Result;
+use crate::kernel::db::{ids, sql};
+use crate::kernel::html::to_text;
+use crate::kernel::id::{AccountId, PostId};
+use crate::media::{self, Media};
+
+/// A post with everything that is shown with it.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The post itself; of a boost, the boosted one.
+    pub post: Post,
+    /// Whose it is.
+    pub author: Account,
+    /// Who brought it, and the boost's id.
+    pub brought_by: Option<(Account, PostId)>,
+    /// Its content with emoji as pictures.
+    pub html: String,
+    /// Its attachments.
+    pub media: Vec<Media>,
+    /// Its poll.
+    pub poll: Option<Poll>,
+    /// What the viewer chose.
+    pub votes: Vec<i64>,
+    /// What it quotes, where that may be shown.
+    pub quote: Option<Box<View>>,
+    /// Whose post it answers.
+    pub answers: Option<Account>,
+    /// Whether the viewer favourited, boosted, bookmarked it.
+    pub favourited: bool,
+    /// Whether the viewer boosted it.
+    pub boosted: bool,
+    /// Whether the viewer bookmarked it.
+    pub bookmarked: bool,
+}
+
+impl View {
+    /// The id it has in a timeline: a boost's own.
+    pub fn entry(&self) -> PostId {
+        self.brought_by.as_ref().map_or(self.post.id, |(_, id)| *id)
+    }
+
+    /// The first words of it, plain.
+    pub fn words(&self, most: usize) -> String {
+        let text = if self.post.warning.is_empty() {
+            to_text(&self.post.html)
+        } else {
+            self.post.warning.clone()
+        };
+        crate::kernel::html::shorten(&text.replace('\n', " "), most)
+    }
+
+    /// Whether the viewer chose this option of the poll.
+    pub fn chose(&self, option: &usize) -> bool {
+        i64::try_from(*option).is_ok_and(|option| self.votes.contains(&option))
+    }
+
+    /// The path of our page about it.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.author.path(), self.post.id)
+    }
+}
+
+/// Gathers views of posts, in their order; those that are gone are left out.
+///
+/// # Errors
+/// What the database says.
+pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result<Vec<View>> {
+    let boosted: Vec<PostId> = posts.iter().filter_map(|post| post.boost_of).collect();
+    let mut pool: HashMap<PostId, Post> = posts.iter().map(|post| (post.id, post.clone())).collect();
+    pool.extend(store::list(&app.db, &boosted).await?.into_iter().map(|post| (post.id, post)));
+    let shown: Vec<PostId> = posts.iter().map(|post| post.boost_of.unwrap_or(post.id)).collect();
+    let quoted: Vec<PostId> = shown
+        .iter()
+        .filter_map(|id| pool.get(id))
+        .filter(|post| post.quote_state.as_deref() == Some("accepted"))
+        .filter_map(|post| post.quote_of)
+        .collect();
+    let mut quotes = HashMap::new();
+    for quote in store::list(&app.db, &quoted).await? {
+        if audiences::may_see(app, viewer, quote.thing()).await? {
+            quotes.insert(quote.id, quote);
+        }
+    }
+    let parents: Vec<PostId> = shown.iter().filter_map(|id| pool.get(id)?.in_reply_to).collect();
+    let parents: HashMap<PostId, AccountId> = store::list(&app.db, &parents)
+        .await?
+        .into_iter()
+        .map(|post| (post.id, post.account))
+        .collect();
+    let all: Vec<PostId> = shown
+        .iter()
+        .chain(quotes.keys())
+        .copied()
+        .collect::<HashSet<_>>()
+        .into_iter()
+        .collect();
+    let gathered = Gathered::load(
+        app,
+        viewer,
+        &all,
+        pool.values()
+            .chain(quotes.values())
+            .map(|post| post.account)
+            .chain(parents.values().copied()),
+    )
+    .await?;
+    let mut views = Vec::new();
+    for entry in posts {
+        let Some(post) = pool.get(&entry.boost_of.unwrap_or(entry.id)) else {
+            continue;
+        };
+        let Some(mut view) = gathered.view(app, post) else {
+            continue;
+        };
+        if entry.boost_of.is_some() {
+            view.brought_by = gathered.accounts.get(&entry.account).map(|account| (account.clone(), entry.id));
+        }
+        view.quote = post
+            .quote_of
+            .and_then(|id| quotes.get(&id))
+            .and_then(|quote| gathered.view(app, quote))
+            .map(Box::new);
+        view.answers = post
+            .in_reply_to
+            .and_then(|id| parents.get(&id))
+            .and_then(|id| gathered.accounts.get(id))
+            .cloned();
+        views.push(view);
+    }
+    Ok(views)
+}
+
+/// What belongs to many posts, read in a few statements.
+struct Gathered {
+    accounts: HashMap<AccountId, Account>,
+    media: HashMap<PostId, Vec<Media>>,
+    polls: HashMap<PostId, Poll>,
+    votes: HashMap<PostId, Vec<i64>>,
+    favourited: HashSet<PostId>,
+    boosted: HashSet<PostId>,
+    bookmarked: HashSet<PostId>,
+}
+
+impl Gathered {
+    async fn load(app: &App, viewer: Option<&Account>, posts: &[PostId], accounts: impl Iterator<Item = AccountId>) -> Result<Self> {
+        let accounts: Vec<AccountId> = accounts.collect::<HashSet<_>>().into_iter().collect();
+        let viewer = viewer.map_or(0, |viewer| viewer.id.0);
+        let list = ids(posts.iter().copied());
+        let marked = async |query: crate::kernel::db::Query| -> Result<HashSet<PostId>> {
+            let rows = query.bind(viewer).bind(&list).all(&app.db).await?;
+            Ok(rows.iter().map(|row| row.get("post_id")).collect::<sqlx::Result<_>>()?)
+        };
+        let mut media: HashMap<PostId, Vec<Media>> = HashMap::new();
+        for item in media::of_posts(app, posts).await? {
+            if let Some(post) = item.post {
+                media.entry(post).or_default().push(item);
+            }
+        }
+        let mut gathered = Self {
+            accounts: account_store::list(&app.db, &accounts)
+                .await?
+                .into_iter()
+                .map(|account| (account.id, account))
+                .collect(),
+            media,
+            polls: HashMap::new(),
+            votes: HashMap::new(),
+            favourited: marked(sql(
+                "SELECT post_id FROM favourites WHERE account_id = $1 AND post_id IN (SELECT value FROM json_each($2))",
+            ))
+            .await?,
+            boosted: marked(sql(
+                "SELECT boost_of_id AS post_id FROM posts WHERE account_id = $1 AND boost_of_id IN (SELECT value FROM json_each($2))",
+            ))
+            .await?,
+            bookmarked: marked(sql(
+                "SELECT post_id FROM bookmarks WHERE account_id = $1 AND post_id IN (SELECT value FROM json_each($2))",
+            ))
+            .await?,
+        };
+        let with_poll = sql("SELECT post_id FROM polls WHERE $1 = $1 AND post_id IN (SELECT value FROM json_each($2))");
+        for post in marked(with_poll).await? {
+            if let Some(poll) = polls::of_post(app, post).await? {
+                gathered.polls.insert(post, poll);
+                gathered
+                    .votes
+                    .insert(post, polls::votes_of(&app.db, AccountId(viewer), post).await?);
+            }
+        }
+        Ok(gathered)
+    }
+
+    fn view(&self, app: &App, post: &Post) -> Option<View> {
+        let author = self.accounts.get(&post.account)?.clone();
+        let emojis: Vec<(String, String)> = post
+            .emojis
+            .iter()
+            .map(|emoji| (emoji.shortcode.clone(), media::proxy::address(app, &emoji.url)))
+            .collect();
+        Some(View {
+            html: render::with_emojis(&post.html, &emojis),
+            author,
+            brought_by: None,
+            media: self.media.get(&post.id).cloned().unwrap_or_default(),
+            poll: self.polls.get(&post.id).cloned(),
+            votes: self.votes.get(&post.id).cloned().unwrap_or_default(),
+            quote: None,
+            answers: None,
+            favourited: self.favourited.contains(&post.id),
+            boosted: self.boosted.contains(&post.id),
+            bookmarked: self.bookmarked.contains(&post.id),
+            post: post.clone(),
+        })
+    }
+}

@@ -1,0 +1,530 @@
+//! Pages of posts: one with its thread, writing, editing, deleting, and the buttons under it.
+
+use askama::Template;
+use axum::extract::{Form, Multipart, Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::accounts::{Account, web::ConfirmPage};
+use crate::app::App;
+use crate::audiences::Audience;
+use crate::error::{Error, Problem, Result};
+use crate::federation::webfinger;
+use crate::jobs::{self, Job};
+use crate::kernel::crypt;
+use crate::kernel::id::{MediaId, PostId};
+use crate::media::{self, Media};
+use crate::posts::compose::{self, Draft, NewPoll};
+use crate::posts::edit::{self, Edit};
+use crate::posts::view::{self, View};
+use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove, thread};
+use crate::ui::page::with_status;
+use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
+
+/// The form a post is written in, with what was typed and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct ComposeForm {
+    /// Under what name the device keeps the draft.
+    pub draft: String,
+    /// The same form sent twice makes one post.
+    pub key: String,
+    /// What was typed.
+    pub text: String,
+    /// The warning.
+    pub warning: String,
+    /// Whether pictures are hidden at first.
+    pub sensitive: bool,
+    /// The language.
+    pub language: String,
+    /// The audience's name.
+    pub audience: String,
+    /// What it answers.
+    pub in_reply_to: Option<PostId>,
+    /// What it quotes.
+    pub quote: Option<PostId>,
+    /// Who may quote it.
+    pub quote_policy: String,
+    /// Pictures that are uploaded already.
+    pub media: Vec<Media>,
+    /// The poll.
+    pub poll: Option<NewPoll>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl ComposeForm {
+    /// An empty form.
+    pub fn blank(draft: &str) -> Self {
+        Self {
+            draft: draft.to_owned(),
+            key: crypt::opaque(),
+            audience: "public".to_owned(),
+            quote_policy: "everyone".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The fields for a poll's options; four where there is none yet.
+    pub fn options(&self) -> Vec<String> {
+        let mut options = self.poll.as_ref().map(|poll| poll.options.clone()).unwrap_or_default();
+        while options.len() < 4 {
+            options.push(String::new());
+        }
+        options
+    }
+
+    /// Whether several options may be chosen.
+    pub fn multiple(&self) -> bool {
+        self.poll.as_ref().is_some_and(|poll| poll.multiple)
+    }
+
+    /// How long a poll can last: seconds, message, whether it is chosen.
+    pub fn times(&self) -> Vec<(i64, &'static str, bool)> {
+        let chosen = self.poll.as_ref().map_or(86_400, |poll| poll.seconds);
+        let times = [
+            (300, "time-5m"),
+            (3600, "time-1h"),
+            (86_400, "time-1d"),
+            (259_200, "time-3d"),
+            (604_800, "time-7d"),
+            (2_592_000, "time-30d"),
+        ];
+        times.map(|(seconds, id)| (seconds, id, seconds == chosen)).to_vec()
+    }
+}
+
+/// What a filled-in form says.
+#[derive(Default)]
+struct Filled {
+    fields: Vec<(String, String)>,
+    pictures: Vec<Vec<u8>>,
+}
+
+impl Filled {
+    /// Reads the form; a picture over the limit ends it before it is held in memory.
+    async fn read(app: &App, mut form: Multipart) -> Result<Self> {
+        let most = usize::try_from(app.settings.limits.picture_bytes).unwrap_or(usize::MAX);
+        let broken = |_| Error::invalid("text", "error-form");
+        let mut filled = Self::default();
+        while let Some(mut part) = form.next_field().await.map_err(broken)? {
+            let name = part.name().unwrap_or_default().to_owned();
+            let mut bytes = Vec::new();
+            let limit = if name == "picture" { most } else { 256 << 10 };
+            while let Some(chunk) = part.chunk().await.map_err(broken)? {
+                if bytes.len() + chunk.len() > limit {
+                    return Err(Error::invalid_with("picture", "error-picture-bytes", limit >> 20));
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            if filled.fields.len() + filled.pictures.len() > 200 {
+                return Err(Error::invalid("text", "error-form"));
+            }
+            if name == "picture" {
+                if !bytes.is_empty() {
+                    filled.pictures.push(bytes);
+                }
+            } else {
+                filled.fields.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Ok(filled)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.fields
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default()
+    }
+
+    fn all(&self, name: &str) -> Vec<String> {
+        self.fields
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        !self.text(name).is_empty()
+    }
+
+    fn poll(&self) -> Option<NewPoll> {
+        let options: Vec<String> = self
+            .all("option")
+            .into_iter()
+            .map(|option| option.trim().to_owned())
+            .filter(|option| !option.is_empty())
+            .collect();
+        (!options.is_empty()).then(|| NewPoll {
+            options,
+            multiple: self.has("multiple"),
+            seconds: self.text("seconds").parse().unwrap_or(86_400),
+        })
+    }
+
+    /// The form as it stands, so that nothing typed is lost.
+    fn form(&self) -> ComposeForm {
+        ComposeForm {
+            draft: "again".to_owned(),
+            key: self.text("key"),
+            text: self.text("text"),
+            warning: self.text("warning"),
+            sensitive: self.has("sensitive"),
+            language: self.text("language"),
+            audience: self.text("audience"),
+            in_reply_to: self.text("in_reply_to").parse().ok(),
+            quote: self.text("quote").parse().ok(),
+            quote_policy: self.text("quote_policy"),
+            media: Vec::new(),
+            poll: self.poll(),
+            problems: Vec::new(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "posts/show.html")]
+struct ShowPage {
+    ui: Ui,
+    focus: View,
+    above: Vec<View>,
+    below: Vec<(View, usize)>,
+    form: Option<ComposeForm>,
+}
+
+/// `GET /@{handle}/{id}`: a post with its thread.
+///
+/// # Errors
+/// `NotFound` when it is not for this viewer.
+pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
+    let viewer = visitor.account.as_ref();
+    let post = posts::get_for(app, viewer, id).await?;
+    if post.boost_of.is_some() {
+        return Err(Error::NotFound.into());
+    }
+    if viewer.is_some() {
+        jobs::enqueue(&app.db, app.clock.now(), Job::FetchReplies(post.id)).await?;
+        app.wake.notify_waiters();
+    }
+    let around = thread::around(app, viewer, &post).await?;
+    let view = view::load(app, viewer, &[post.clone()]).await?.pop().ok_or(Error::NotFound)?;
+    let above = view::load(app, viewer, &around.above).await?;
+    let depths: Vec<usize> = around.below.iter().map(|(_, depth)| (*depth).min(2)).collect();
+    let below: Vec<_> = around.below.into_iter().map(|(post, _)| post).collect();
+    let below = view::load(app, viewer, &below).await?.into_iter().zip(depths).collect();
+    let form = viewer.map(|viewer| reply_form(app, viewer, &view));
+    Ok(Page(ShowPage {
+        ui: visitor.ui,
+        focus: view,
+        above,
+        below,
+        form,
+    })
+    .into_response())
+}
+
+fn reply_form(app: &App, viewer: &Account, view: &View) -> ComposeForm {
+    let mut form = ComposeForm::blank(&format!("reply-{}", view.post.id));
+    form.in_reply_to = Some(view.post.id);
+    form.audience = match view.post.audience {
+        Audience::Grant(_) => "people",
+        audience => audience.name(),
+    }
+    .to_owned();
+    if view.author.id != viewer.id {
+        form.text = format!(
+            "@{} ",
+            if view.author.is_local() {
+                view.author.name.clone()
+            } else {
+                view.author.handle(&app.origin())
+            }
+        );
+    }
+    form
+}
+
+#[derive(Template)]
+#[template(path = "posts/compose.html")]
+struct ComposePage {
+    ui: Ui,
+    parent: Option<View>,
+    form: ComposeForm,
+}
+
+/// What a new post starts with.
+#[derive(Debug, Deserialize)]
+pub struct Start {
+    quote: Option<PostId>,
+    mention: Option<String>,
+    content: Option<String>,
+    reply: Option<PostId>,
+}
+
+/// `GET /compose`
+pub async fn new(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(start): Query<Start>) -> PageResult {
+    let mut form = ComposeForm::blank("compose");
+    let mut parent = None;
+    if let Some(id) = start.reply.or(start.quote) {
+        let post = posts::get_for(&app, Some(&member), id).await?;
+        let view = view::load(&app, Some(&member), &[post]).await?.pop().ok_or(Error::NotFound)?;
+        if start.reply.is_some() {
+            form = reply_form(&app, &member, &view);
+        }
+        parent = Some(view);
+    }
+    form.quote = start.quote;
+    if let Some(handle) = start.mention {
+        form.text = format!("@{} ", handle.trim_start_matches('@'));
+    }
+    if let Some(content) = start.content {
+        form.text.push_str(&content);
+    }
+    Ok(Page(ComposePage {
+        ui: visitor.ui,
+        parent,
+        form,
+    })
+    .into_response())
+}
+
+/// `POST /posts`
+pub async fn create(State(app): State<App>, SignedIn(member, visitor): SignedIn, form: Multipart) -> PageResult {
+    let filled = Filled::read(&app, form).await?;
+    let mut form = filled.form();
+    let outcome = publish(&app, &member, &filled, &mut form).await;
+    match outcome {
+        Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post))),
+        Err(Error::Invalid(problems)) => {
+            form.problems = problems;
+            let parent = match form.in_reply_to.or(form.quote) {
+                Some(id) => view::load(&app, Some(&member), &[posts::get_for(&app, Some(&member), id).await?])
+                    .await?
+                    .pop(),
+                None => None,
+            };
+            Ok(with_status(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                ComposePage {
+                    ui: visitor.ui,
+                    parent,
+                    form,
+                },
+            ))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the pictures in, then writes the post; pictures stay with the form when something else is wrong.
+async fn publish(app: &App, member: &Account, filled: &Filled, form: &mut ComposeForm) -> Result<PostId> {
+    for id in filled.all("media").iter().filter_map(|id| id.parse::<MediaId>().ok()) {
+        let number = |axis: &str| filled.text(&format!("focus-{axis}-{id}")).parse().unwrap_or(0);
+        media::describe(
+            app,
+            member.id,
+            id,
+            &filled.text(&format!("description-{id}")),
+            (number("x"), number("y")),
+        )
+        .await?;
+        form.media.push(media::get(app, member.id, id).await?);
+    }
+    let fresh = filled.pictures.len();
+    for bytes in &filled.pictures {
+        if i64::try_from(form.media.len()).unwrap_or(0) >= app.settings.limits.attachments {
+            return Err(Error::invalid_with("media", "error-too-many", app.settings.limits.attachments));
+        }
+        form.media.push(media::upload(app, member, bytes.clone(), "", (0, 0)).await?);
+    }
+    if fresh > 0 && !filled.has("described") {
+        // Pictures that just came have no description yet: the form is shown once more to ask for it.
+        return Err(Error::invalid("picture", "ask-description"));
+    }
+    let draft = Draft {
+        text: form.text.clone(),
+        warning: form.warning.clone(),
+        sensitive: form.sensitive,
+        language: Some(form.language.clone()),
+        audience: Audience::parse(&form.audience, None),
+        in_reply_to: form.in_reply_to,
+        quote: form.quote,
+        quote_policy: if form.quote_policy.is_empty() {
+            "everyone".to_owned()
+        } else {
+            form.quote_policy.clone()
+        },
+        media: form.media.iter().map(|item| item.id).collect(),
+        poll: form.poll.clone(),
+        idempotency_key: Some(form.key.clone()).filter(|key| !key.is_empty()),
+    };
+    compose::check(app, &draft)?;
+    webfinger::learn_mentions(app, &draft.text).await;
+    Ok(compose::create(app, member, draft).await?.id)
+}
+
+#[derive(Template)]
+#[template(path = "posts/edit.html")]
+struct EditPage {
+    ui: Ui,
+    text: String,
+    warning: String,
+    sensitive: bool,
+    problems: Vec<Problem>,
+}
+
+/// `GET /posts/{id}/edit`
+pub async fn edit(State(app): State<App>, SignedIn(member, visitor): SignedIn, Path(id): Path<PostId>) -> PageResult {
+    let post = posts::find(&app, id)
+        .await?
+        .filter(|post| post.account == member.id)
+        .ok_or(Error::NotFound)?;
+    Ok(Page(EditPage {
+        ui: visitor.ui,
+        text: post.text,
+        warning: post.warning,
+        sensitive: post.sensitive,
+        problems: Vec::new(),
+    })
+    .into_response())
+}
+
+/// A post as it was edited.
+#[derive(Debug, Deserialize)]
+pub struct EditForm {
+    text: String,
+    #[serde(default)]
+    warning: String,
+    sensitive: Option<String>,
+}
+
+/// `POST /posts/{id}/edit`
+pub async fn update(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Path(id): Path<PostId>,
+    Form(form): Form<EditForm>,
+) -> PageResult {
+    webfinger::learn_mentions(&app, &form.text).await;
+    let changed = Edit {
+        text: form.text.clone(),
+        warning: form.warning.clone(),
+        sensitive: form.sensitive.is_some(),
+        language: None,
+    };
+    match edit::edit(&app, &member, id, changed).await {
+        Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post.id))),
+        Err(Error::Invalid(problems)) => {
+            let page = EditPage {
+                ui: visitor.ui,
+                text: form.text,
+                warning: form.warning,
+                sensitive: form.sensitive.is_some(),
+                problems,
+            };
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET /posts/{id}/delete` and `/report`: asks once.
+pub async fn ask(State(app): State<App>, SignedIn(member, visitor): SignedIn, Path((id, what)): Path<(PostId, String)>) -> PageResult {
+    let post = posts::get_for(&app, Some(&member), id).await?;
+    let view = view::load(&app, Some(&member), &[post.clone()])
+        .await?
+        .pop()
+        .ok_or(Error::NotFound)?;
+    let ui = visitor.ui;
+    let page = match what.as_str() {
+        "delete" if post.account == member.id => ConfirmPage {
+            title: ui.t("delete-title"),
+            sentence: view.words(300),
+            action: format!("/posts/{id}/delete"),
+            ask_comment: false,
+            hidden: Vec::new(),
+            button: ui.t("delete"),
+            danger: true,
+            back: view.path(),
+            ui,
+        },
+        "report" => ConfirmPage {
+            title: ui.tv("report-title", "name", view.author.shown_name().to_owned()),
+            sentence: view.words(300),
+            action: format!("/accounts/{}/send-report", post.account),
+            ask_comment: true,
+            hidden: vec![("post".to_owned(), post.uri.clone())],
+            button: ui.t("report"),
+            danger: true,
+            back: view.path(),
+            ui,
+        },
+        _ => return Err(Error::NotFound.into()),
+    };
+    Ok(Page(page).into_response())
+}
+
+/// `POST /posts/{id}/{verb}`: one button each; several choices of a poll come under one name.
+pub async fn act(
+    State(app): State<App>,
+    SignedIn(member, _): SignedIn,
+    Path((id, verb)): Path<(PostId, String)>,
+    body: String,
+) -> PageResult {
+    let post = posts::get_for(&app, Some(&member), id).await?;
+    let author = crate::accounts::get(&app, post.account).await?;
+    let back = format!("{}/{id}", author.path());
+    match verb.as_str() {
+        "boost" => {
+            boosts::boost(&app, &member, &post).await?;
+        }
+        "unboost" => boosts::unboost(&app, &member, &post).await?,
+        "favourite" | "unfavourite" => favourites::set(&app, &member, &post, verb == "favourite").await?,
+        "bookmark" | "unbookmark" => keep::set_bookmark(&app, member.id, id, verb == "bookmark").await?,
+        "pin" | "unpin" => keep::set_pinned(&app, &member, id, verb == "pin").await?,
+        "revoke-quote" => quotes::revoke(&app, &member, id).await?,
+        "delete" => {
+            remove::delete(&app, &member, id).await?;
+            return Ok(see_other(&member.path()));
+        }
+        "vote" => {
+            let choices: Vec<i64> = url::form_urlencoded::parse(body.as_bytes())
+                .filter(|(name, _)| name == "choice")
+                .filter_map(|(_, value)| value.parse().ok())
+                .collect();
+            polls::vote(&app, &member, &post, &choices).await?;
+        }
+        _ => return Err(Error::NotFound.into()),
+    }
+    Ok(see_other(&back))
+}
+
+#[derive(Template)]
+#[template(path = "posts/history.html")]
+struct HistoryPage {
+    ui: Ui,
+    versions: Vec<edit::Version>,
+    back: String,
+}
+
+/// `GET /@{handle}/{id}/history`
+pub async fn history(State(app): State<App>, visitor: Visitor, Path((handle, id)): Path<(String, PostId)>) -> PageResult<Response> {
+    let post = posts::get_for(&app, visitor.account.as_ref(), id).await?;
+    let mut versions = edit::history(&app, id).await?;
+    versions.push(edit::Version {
+        created_at: post.edited_at.unwrap_or(post.created_at),
+        title: post.title,
+        html: post.html,
+        warning: post.warning,
+    });
+    versions.reverse();
+    Ok(Page(HistoryPage {
+        ui: visitor.ui,
+        versions,
+        back: format!("/@{handle}/{id}"),
+    })
+    .into_response())
+}

@@ -1,0 +1,255 @@
+//! Blocks and mutes, of accounts and, by a member, of whole nodes.
+
+use super::follows;
+use crate::accounts::{Account, store as account_store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::kernel::crypt;
+use crate::kernel::db::{Conn, Tx, sql};
+use crate::kernel::id::AccountId;
+
+/// What stands between a viewer and somebody else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relation {
+    /// The viewer follows, and was accepted.
+    pub following: bool,
+    /// The viewer asked to follow.
+    pub requested: bool,
+    /// The other follows the viewer.
+    pub followed_by: bool,
+    /// The other asks to follow the viewer.
+    pub requested_by: bool,
+    /// The viewer blocks.
+    pub blocking: bool,
+    /// The other blocks the viewer.
+    pub blocked_by: bool,
+    /// The viewer mutes.
+    pub muting: bool,
+    /// The viewer mutes the other's node.
+    pub node_muted: bool,
+}
+
+/// What stands between a viewer and somebody else.
+///
+/// # Errors
+/// What the database says.
+pub async fn relation(app: &App, viewer: AccountId, other: &Account) -> Result<Relation> {
+    let ours = follows::find(&app.db, viewer, other.id).await?;
+    let theirs = follows::find(&app.db, other.id, viewer).await?;
+    Ok(Relation {
+        following: ours.as_ref().is_some_and(|follow| follow.accepted_at.is_some()),
+        requested: ours.is_some_and(|follow| follow.accepted_at.is_none()),
+        followed_by: theirs.as_ref().is_some_and(|follow| follow.accepted_at.is_some()),
+        requested_by: theirs.is_some_and(|follow| follow.accepted_at.is_none()),
+        blocking: blocks(&app.db, viewer, other.id).await?,
+        blocked_by: blocks(&app.db, other.id, viewer).await?,
+        muting: is_muted(&app.db, viewer, other).await?,
+        node_muted: is_node_muted(&app.db, viewer, &other.host).await?,
+    })
+}
+
+/// Whether one account blocks another.
+///
+/// # Errors
+/// What the database says.
+pub async fn blocks(conn: impl Conn, who: AccountId, whom: AccountId) -> sqlx::Result<bool> {
+    Ok(sql("SELECT target_id FROM blocks WHERE account_id = $1 AND target_id = $2")
+        .bind(who)
+        .bind(whom)
+        .optional(conn)
+        .await?
+        .is_some())
+}
+
+/// Whether a block stands between two accounts, whoever made it.
+///
+/// # Errors
+/// What the database says.
+pub async fn between(conn: impl Conn, a: AccountId, b: AccountId) -> sqlx::Result<bool> {
+    let row =
+        sql("SELECT target_id FROM blocks WHERE (account_id = $1 AND target_id = $2) OR (account_id = $2 AND target_id = $1) LIMIT 1")
+            .bind(a)
+            .bind(b)
+            .optional(conn)
+            .await?;
+    Ok(row.is_some())
+}
+
+/// Whether a viewer mutes an account.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_muted(conn: impl Conn, viewer: AccountId, other: &Account) -> sqlx::Result<bool> {
+    Ok(sql("SELECT target_id FROM mutes WHERE account_id = $1 AND target_id = $2")
+        .bind(viewer)
+        .bind(other.id)
+        .optional(conn)
+        .await?
+        .is_some())
+}
+
+/// Whether a viewer mutes a whole node.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_node_muted(conn: impl Conn, viewer: AccountId, host: &str) -> sqlx::Result<bool> {
+    Ok(sql("SELECT host FROM muted_nodes WHERE account_id = $1 AND host = $2")
+        .bind(viewer)
+        .bind(host)
+        .optional(conn)
+        .await?
+        .is_some())
+}
+
+/// A member blocks somebody: follows end both ways and the other's node is told.
+///
+/// # Errors
+/// `Invalid` for oneself.
+pub async fn block(app: &App, who: &Account, whom: &Account) -> Result<()> {
+    if who.id == whom.id {
+        return Err(Error::invalid("account", "error-block-self"));
+    }
+    let now = app.clock.now();
+    let uri = app.origin().at(&format!("/activities/{}", crypt::opaque()));
+    let mut tx = app.db.begin().await?;
+    if write(&mut tx, app, who, whom, &uri).await? && !whom.is_local() {
+        jobs::enqueue(
+            &mut tx,
+            now,
+            Job::SendBlock {
+                account: who.id,
+                target: whom.id,
+                uri,
+            },
+        )
+        .await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// A Block arrived: somebody elsewhere blocks one of ours.
+///
+/// # Errors
+/// What the database says.
+pub async fn receive(app: &App, who: &Account, whom: &Account, uri: &str) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    write(&mut tx, app, who, whom, uri).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn write(tx: &mut Tx, app: &App, who: &Account, whom: &Account, uri: &str) -> Result<bool> {
+    let touched = sql("INSERT INTO blocks (account_id, target_id, uri, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (account_id, target_id) DO NOTHING")
+        .bind(who.id)
+        .bind(whom.id)
+        .bind(uri)
+        .bind(app.clock.now())
+        .run(&mut *tx)
+        .await?;
+    for (follower, followee) in [(who.id, whom.id), (whom.id, who.id)] {
+        if let Some(follow) = follows::find(&mut *tx, follower, followee).await? {
+            follows::delete(&mut *tx, &follow).await?;
+        }
+    }
+    Ok(touched == 1)
+}
+
+/// Takes a block back; whoever made it.
+///
+/// # Errors
+/// What the database says.
+pub async fn unblock(app: &App, who: &Account, whom: &Account) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let row = sql("DELETE FROM blocks WHERE account_id = $1 AND target_id = $2 RETURNING uri")
+        .bind(who.id)
+        .bind(whom.id)
+        .optional(&mut tx)
+        .await?;
+    if let Some(row) = row
+        && who.is_local()
+        && !whom.is_local()
+    {
+        jobs::enqueue(
+            &mut tx,
+            now,
+            Job::SendUnblock {
+                account: who.id,
+                target: whom.id,
+                uri: row.get("uri")?,
+            },
+        )
+        .await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// A member mutes somebody, or hears them again; nobody is told.
+///
+/// # Errors
+/// `Invalid` for oneself.
+pub async fn set_muted(app: &App, who: &Account, whom: &Account, muted: bool) -> Result<()> {
+    if who.id == whom.id {
+        return Err(Error::invalid("account", "error-block-self"));
+    }
+    if muted {
+        sql("INSERT INTO mutes (account_id, target_id, created_at) VALUES ($1, $2, $3) ON CONFLICT (account_id, target_id) DO NOTHING")
+            .bind(who.id)
+            .bind(whom.id)
+            .bind(app.clock.now())
+            .run(&app.db)
+            .await?;
+    } else {
+        sql("DELETE FROM mutes WHERE account_id = $1 AND target_id = $2")
+            .bind(who.id)
+            .bind(whom.id)
+            .run(&app.db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// A member mutes a whole node, or hears it again.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_node_muted(app: &App, who: AccountId, host: &str, muted: bool) -> Result<()> {
+    if muted {
+        sql("INSERT INTO muted_nodes (account_id, host, created_at) VALUES ($1, $2, $3) ON CONFLICT (account_id, host) DO NOTHING")
+            .bind(who)
+            .bind(host)
+            .bind(app.clock.now())
+            .run(&app.db)
+            .await?;
+    } else {
+        sql("DELETE FROM muted_nodes WHERE account_id = $1 AND host = $2")
+            .bind(who)
+            .bind(host)
+            .run(&app.db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whom a member blocks and mutes, and the nodes they mute.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(app: &App, who: AccountId) -> Result<(Vec<Account>, Vec<Account>, Vec<String>)> {
+    let blocked = sql("SELECT accounts.* FROM blocks JOIN accounts ON accounts.id = blocks.target_id WHERE blocks.account_id = $1 ORDER BY blocks.created_at DESC LIMIT 500").bind(who).all(&app.db).await?;
+    let muted = sql("SELECT accounts.* FROM mutes JOIN accounts ON accounts.id = mutes.target_id WHERE mutes.account_id = $1 ORDER BY mutes.created_at DESC LIMIT 500").bind(who).all(&app.db).await?;
+    let nodes = sql("SELECT host FROM muted_nodes WHERE account_id = $1 ORDER BY host")
+        .bind(who)
+        .all(&app.db)
+        .await?;
+    Ok((
+        account_store::read_all(&blocked)?,
+        account_store::read_all(&muted)?,
+        nodes.iter().map(|row| row.get("host")).collect::<sqlx::Result<_>>()?,
+    ))
+}

@@ -1,0 +1,159 @@
+//! Pages and buttons about other people: follow, accept, block, mute, report.
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use crate::accounts::{self, Account, web::ConfirmPage};
+use crate::app::App;
+use crate::error::Error;
+use crate::kernel::id::{AccountId, FollowId};
+use crate::kernel::page::Window;
+use crate::moderation;
+use crate::relations::{blocks, follows};
+use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
+
+/// People on a page.
+const PEOPLE: i64 = 40;
+
+/// Where a list goes on.
+#[derive(Debug, Deserialize)]
+pub struct Paging {
+    before: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "relations/people.html")]
+struct PeoplePage {
+    ui: Ui,
+    title: String,
+    people: Vec<(FollowId, Account)>,
+    requests: bool,
+    empty: String,
+    older: Option<String>,
+}
+
+fn older(path: &str, people: &[(FollowId, Account)]) -> Option<String> {
+    let (last, _) = people.last().filter(|_| i64::try_from(people.len()).unwrap_or(0) >= PEOPLE)?;
+    Some(format!("{path}?before={last}"))
+}
+
+/// `GET /requests`
+pub async fn requests(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(paging): Query<Paging>) -> PageResult {
+    let people = follows::requests(&app, member.id, Window::before(paging.before, PEOPLE)).await?;
+    let ui = visitor.ui;
+    Ok(Page(PeoplePage {
+        title: ui.t("nav-requests"),
+        older: older("/requests", &people),
+        people,
+        requests: true,
+        empty: ui.t("empty-requests"),
+        ui,
+    })
+    .into_response())
+}
+
+/// `GET /@{handle}/followers` and `/following`
+pub async fn list(app: &App, visitor: Visitor, account: &Account, which: &str, before: Option<i64>) -> PageResult {
+    let window = Window::before(before, PEOPLE);
+    let people = if which == "followers" {
+        follows::followers(app, account.id, window).await?
+    } else {
+        follows::following(app, account.id, window).await?
+    };
+    let ui = visitor.ui;
+    let title = ui.tv(&format!("title-{which}"), "name", account.shown_name().to_owned());
+    let path = format!("{}/{which}", account.path());
+    Ok(Page(PeoplePage {
+        title,
+        older: older(&path, &people),
+        people,
+        requests: false,
+        empty: ui.t(&format!("empty-{which}")),
+        ui,
+    })
+    .into_response())
+}
+
+/// `POST /accounts/{id}/{verb}`: one button each.
+pub async fn act(State(app): State<App>, SignedIn(member, _): SignedIn, Path((id, verb)): Path<(AccountId, String)>) -> PageResult {
+    let other = accounts::get(&app, id).await?;
+    let back = match verb.as_str() {
+        "accept" => "/requests".to_owned(),
+        _ => other.path(),
+    };
+    match verb.as_str() {
+        "follow" => {
+            follows::request(&app, &member, &other).await?;
+        }
+        "unfollow" => {
+            if let Some(follow) = follows::find(&app.db, member.id, other.id).await? {
+                follows::withdraw(&app, &follow).await?;
+            }
+        }
+        "accept" => {
+            let follow = follows::find(&app.db, other.id, member.id).await?.ok_or(Error::NotFound)?;
+            follows::accept(&app, &follow).await?;
+        }
+        "remove" => {
+            if let Some(follow) = follows::find(&app.db, other.id, member.id).await? {
+                follows::reject(&app, &follow).await?;
+            }
+        }
+        "block" => blocks::block(&app, &member, &other).await?,
+        "unblock" => blocks::unblock(&app, &member, &other).await?,
+        "mute" | "unmute" => blocks::set_muted(&app, &member, &other, verb == "mute").await?,
+        "mute-node" | "unmute-node" if !other.host.is_empty() => {
+            blocks::set_node_muted(&app, member.id, &other.host, verb == "mute-node").await?
+        }
+        _ => return Err(Error::NotFound.into()),
+    }
+    Ok(see_other(&back))
+}
+
+/// `GET /accounts/{id}/report`
+pub async fn report(State(app): State<App>, SignedIn(_, visitor): SignedIn, Path(id): Path<AccountId>) -> PageResult {
+    let other = accounts::get(&app, id).await?;
+    let ui = visitor.ui;
+    let page = ConfirmPage {
+        title: ui.tv("report-title", "name", other.shown_name().to_owned()),
+        sentence: ui.t("report-explain"),
+        action: format!("/accounts/{id}/send-report"),
+        ask_comment: true,
+        hidden: Vec::new(),
+        button: ui.t("report"),
+        danger: true,
+        back: other.path(),
+        ui,
+    };
+    Ok(Page(page).into_response())
+}
+
+/// A report as it was filled in.
+#[derive(Debug, Deserialize)]
+pub struct ReportForm {
+    #[serde(default)]
+    comment: String,
+    forward: Option<String>,
+    post: Option<String>,
+}
+
+/// `POST /accounts/{id}/send-report`
+pub async fn send_report(
+    State(app): State<App>,
+    SignedIn(member, _): SignedIn,
+    Path(id): Path<AccountId>,
+    Form(form): Form<ReportForm>,
+) -> PageResult {
+    let other = accounts::get(&app, id).await?;
+    let posts: Vec<String> = form.post.into_iter().collect();
+    let new = moderation::New {
+        comment: &form.comment,
+        posts: &posts,
+        uri: None,
+        forward: form.forward.is_some(),
+    };
+    moderation::report(&app, &member, &other, new).await?;
+    Ok(see_other(&other.path()))
+}

@@ -1,0 +1,236 @@
+//! Every route and every layer, in one readable table.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::accounts::web::{door, mail, profile, security, settings};
+use crate::app::App;
+use crate::federation::{inbox, nodeinfo, serve, webfinger};
+use crate::media::web as media_pages;
+use crate::nodes::web as node_pages;
+use crate::notifications::web as notification_pages;
+use crate::posts::web as post_pages;
+use crate::relations::web as people_pages;
+use crate::timelines::web as timeline_pages;
+use crate::ui;
+
+/// The whole server.
+pub fn router(app: &App) -> Router {
+    let uploads = usize::try_from(app.settings.limits.picture_bytes)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(2)
+        .saturating_add(1 << 20);
+    Router::new()
+        .merge(
+            pages(uploads)
+                .layer(from_fn_with_state(app.clone(), ui::error::render))
+                .layer(CsrfLayer::new()),
+        )
+        .merge(documents())
+        .with_state(app.clone())
+        .merge(inboxes(app))
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(app.clone(), guard_host))
+        .layer(from_fn_with_state(app.clone(), secure_headers))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(60),
+        ))
+        .layer(CatchPanicLayer::new())
+}
+
+/// Pages for people; the only routes that read a cookie.
+fn pages(uploads: usize) -> Router<App> {
+    Router::new()
+        .route("/", get(profile::front))
+        .route("/@{handle}", get(profile::show))
+        .route("/@{handle}/{what}", get(profile::part))
+        .route("/@{handle}/{id}/history", get(post_pages::history))
+        .route("/home", get(timeline_pages::home))
+        .route("/local", get(timeline_pages::local))
+        .route("/tags/{tag}", get(timeline_pages::tag))
+        .route("/search", get(timeline_pages::search))
+        .route("/bookmarks", get(timeline_pages::bookmarks))
+        .route("/notifications", get(notification_pages::index))
+        .route("/compose", get(post_pages::new))
+        .route("/posts", post(post_pages::create).layer(DefaultBodyLimit::max(uploads)))
+        .route("/posts/{id}/edit", get(post_pages::edit).post(post_pages::update))
+        .route("/posts/{id}/{verb}", get(post_pages::ask).post(post_pages::act))
+        .route("/requests", get(people_pages::requests))
+        .route("/accounts/{id}/report", get(people_pages::report))
+        .route("/accounts/{id}/send-report", post(people_pages::send_report))
+        .route("/accounts/{id}/{verb}", post(people_pages::act))
+        .route("/sign-in", get(door::new).post(door::create))
+        .route("/sign-out", post(door::destroy))
+        .route("/sign-up", get(door::sign_up).post(door::register))
+        .route("/language/{tag}", get(door::language))
+        .route("/authorize_interaction", get(door::interact))
+        .route("/intents/{verb}", get(door::intent))
+        .route("/forgot", get(mail::forgot).post(mail::send_reset))
+        .route("/mail/{purpose}/{token}", get(mail::show).post(mail::redeem))
+        .route(
+            "/settings",
+            get(settings::show).post(settings::update).layer(DefaultBodyLimit::max(uploads)),
+        )
+        .route("/settings/people", get(settings::people))
+        .route("/settings/people/unmute-node", post(settings::unmute_node))
+        .route("/settings/leave", get(settings::leave))
+        .route("/settings/aliases", post(settings::aliases))
+        .route("/settings/move", post(settings::move_away))
+        .route("/settings/delete", post(settings::delete))
+        .route("/settings/security", get(security::show))
+        .route("/settings/password", post(security::password))
+        .route("/settings/email", post(security::email))
+        .route("/settings/factor", get(security::factor).post(security::confirm_factor))
+        .route("/settings/factor/remove", post(security::remove_factor))
+        .route("/settings/sessions/{id}/end", post(security::end_session))
+        .route("/setup/done", get(node_pages::done))
+        .route("/setup/{token}", get(node_pages::setup).post(node_pages::finish))
+        .route("/operator", get(node_pages::operator))
+        .route("/operator/house", post(node_pages::update_house))
+        .route("/operator/members", post(node_pages::create_member))
+        .route("/operator/members/{id}/{verb}", post(node_pages::act_on_member))
+        .route("/operator/nodes/{id}/{verb}", post(node_pages::act_on_node))
+        .route("/operator/blocks", post(node_pages::block))
+        .route("/operator/blocks/remove", post(node_pages::unblock))
+        .route("/operator/reports/{id}/close", post(node_pages::close_report))
+        .route("/operator/jobs/retry", post(node_pages::retry_jobs))
+        .route("/about", get(node_pages::about))
+        .route("/source", get(ui::source::show))
+        .route("/media/{shard}/{file}", get(media_pages::show))
+        .route("/proxy/{signature}/{address}", get(media_pages::proxied))
+}
+
+/// Documents for other programs; none of these reads a cookie.
+fn documents() -> Router<App> {
+    Router::new()
+        .route("/users/{name}", get(profile::actor))
+        .route("/users/{name}/posts/{id}", get(profile::post))
+        .route("/users/{name}/posts/{id}/{what}", get(serve::post_part))
+        .route("/users/{name}/{*rest}", get(serve::collection))
+        .route("/actor", get(serve::node))
+        .route("/contexts/{id}", get(serve::context))
+        .route("/activities/{token}", get(serve::activity))
+        .route("/.well-known/webfinger", get(webfinger::show))
+        .route("/.well-known/host-meta", get(webfinger::host_meta))
+        .route("/.well-known/nodeinfo", get(nodeinfo::index))
+        .route("/nodeinfo/{version}", get(nodeinfo::show))
+        .route("/assets/{name}", get(ui::assets::show))
+        .route("/theme.css", get(ui::assets::theme))
+        .route("/robots.txt", get(robots))
+        .route("/healthz", get(healthy))
+        .route("/readyz", get(ready))
+}
+
+fn inboxes(app: &App) -> Router {
+    Router::new()
+        .route("/inbox", post(inbox::create))
+        .route("/actor/inbox", post(inbox::create))
+        .route("/users/{name}/inbox", post(inbox::create))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(inbox::Inbox::new(app.clone()))
+}
+
+/// `GET /healthz`: the process answers.
+async fn healthy() -> &'static str {
+    "ok"
+}
+
+/// `GET /readyz`: the database answers too.
+async fn ready(State(app): State<App>) -> Response {
+    match crate::nodes::house::get(&app).await {
+        Ok(_) => "ok".into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database is silent").into_response(),
+    }
+}
+
+/// `GET /robots.txt`: what gathers for training stays outside.
+async fn robots() -> &'static str {
+    "User-agent: GPTBot\nUser-agent: CCBot\nUser-agent: Google-Extended\nUser-agent: anthropic-ai\nUser-agent: ClaudeBot\nUser-agent: Bytespider\nUser-agent: Amazonbot\nDisallow: /\n\nUser-agent: *\nDisallow: /settings\nDisallow: /operator\nDisallow: /proxy\n"
+}
+
+/// Answers only under our own name. On a loopback connection a browser that came by another name is sent to the right one.
+async fn guard_host(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if matches!(path, "/healthz" | "/readyz") || ["/setup/", "/assets/", "/theme.css"].iter().any(|open| path.starts_with(open)) {
+        return next.run(request).await;
+    }
+    let origin = app.origin();
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let default = if origin.scheme() == "https" { ":443" } else { ":80" };
+    if host.strip_suffix(default).unwrap_or(&host) == origin.authority() {
+        return next.run(request).await;
+    }
+    let local = request
+        .extensions()
+        .get::<axum::extract::ConnectInfo<SocketAddr>>()
+        .is_some_and(|info| info.0.ip().to_canonical().is_loopback());
+    let page = request.method() == http::Method::GET
+        && request
+            .headers()
+            .get(header::ACCEPT)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html"));
+    if local && page && origin.is_loopback() {
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        return Redirect::temporary(&origin.at(target)).into_response();
+    }
+    let sentence = format!(
+        "This node is {}. Let the proxy in front of it pass the Host header on, for example `proxy_set_header Host $host;`.",
+        origin.url
+    );
+    (StatusCode::MISDIRECTED_REQUEST, sentence).into_response()
+}
+
+/// The headers every answer carries.
+async fn secure_headers(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: &'static str| {
+        if !headers.contains_key(name) {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+    };
+    set(
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
+    );
+    set("x-content-type-options", "nosniff");
+    set("referrer-policy", "same-origin");
+    set("permissions-policy", "camera=(), geolocation=(), microphone=()");
+    set("x-robots-tag", "noai, noimageai");
+    set("cross-origin-resource-policy", "same-origin");
+    if !["/oauth", "/sign-in", "/intents", "/authorize_interaction"]
+        .iter()
+        .any(|open| path.starts_with(open))
+    {
+        set("cross-origin-opener-policy", "same-origin");
+    }
+    if app.origin().scheme() == "https" {
+        set("strict-transport-security", "max-age=31536000");
+    }
+    vary(headers);
+    response
+}
+
+/// What an answer depends on, also where it is an error or a redirect.
+fn vary(headers: &mut HeaderMap) {
+    headers.append(header::VARY, HeaderValue::from_static("Accept, Signature, Authorization, Cookie"));
+}

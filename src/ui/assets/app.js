@@ -1,0 +1,42 @@
+// Everything here is an extra: each page works without it.
+"use strict";
+
+for (const form of document.querySelectorAll("form.compose[data-draft]")) {
+  const text = form.querySelector("textarea[name=text]");
+  const count = form.querySelector("[data-count]");
+  const key = "draft:" + form.dataset.draft;
+  try {
+    // A draft is kept on this device until it is sent.
+    if (!text.value) text.value = localStorage.getItem(key) || "";
+    text.addEventListener("input", () => localStorage.setItem(key, text.value));
+  } catch { /* storage may be refused */ }
+  const show = () => { if (count) count.textContent = text.value.length || ""; };
+  text.addEventListener("input", show);
+  show();
+  form.addEventListener("submit", (event) => {
+    try { localStorage.removeItem(key); } catch { /* as above */ }
+    const files = form.querySelector("input[type=file]");
+    const bar = form.querySelector("progress");
+    if (!files || !files.files.length || !bar) return;
+    event.preventDefault();
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.upload.addEventListener("progress", (e) => { bar.hidden = false; if (e.lengthComputable) bar.value = e.loaded / e.total; });
+    request.addEventListener("load", () => {
+      if (request.status < 400 && request.responseURL !== form.action) { location.href = request.responseURL; return; }
+      document.open(); document.write(request.responseText); document.close();
+    });
+    request.addEventListener("error", () => { bar.hidden = true; form.submit(); });
+    request.send(new FormData(form));
+  });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+}
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
+});

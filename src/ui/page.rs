@@ -1,0 +1,63 @@
+//! Pages and redirects as answers.
+
+use askama::Template;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use super::PageError;
+
+/// A page: its struct, rendered.
+pub struct Page<T>(pub T);
+
+impl<T: Template> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        match self.0.render() {
+            Ok(html) => {
+                let headers = [
+                    (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+                    (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+                ];
+                (headers, html).into_response()
+            }
+            Err(error) => PageError::from(crate::error::Error::Internal(error.into())).into_response(),
+        }
+    }
+}
+
+/// The same page with another status, such as a form that says what to change.
+pub fn with_status<T: Template>(status: StatusCode, page: T) -> Response {
+    (status, Page(page)).into_response()
+}
+
+/// Goes on to a path of this house after a form.
+pub fn see_other(path: &str) -> Response {
+    Redirect::to(if is_own_path(path) { path } else { "/" }).into_response()
+}
+
+/// Whether a path stays on this house, however a browser reads it.
+pub fn is_own_path(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_path;
+
+    #[test]
+    fn redirects_stay_in_the_house() {
+        for path in ["/", "/@nina/1?x=//evil"] {
+            assert!(is_own_path(path), "{path}");
+        }
+        for path in [
+            "//evil.test",
+            "/\\evil.test",
+            "https://evil.test",
+            "evil",
+            "",
+            "/a\nb",
+            "javascript:x",
+        ] {
+            assert!(!is_own_path(path), "{path}");
+        }
+    }
+}

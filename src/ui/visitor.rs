@@ -1,0 +1,316 @@
+//! Who looks at a page.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use fluent_bundle::FluentValue;
+use http::request::Parts;
+use http::{HeaderMap, header};
+
+use super::{Locale, PageError};
+use crate::accounts::{Account, sessions};
+use crate::app::App;
+use crate::error::{Error, Problem};
+use crate::kernel::clock::Time;
+use crate::kernel::config::Network;
+use crate::kernel::id::SessionId;
+use crate::media::proxy;
+use crate::nodes::house::{self, House};
+use crate::notifications;
+
+/// Who looks, and where they are.
+#[derive(Clone)]
+pub struct Visitor {
+    /// The member, where somebody is signed in.
+    pub account: Option<Account>,
+    /// Their session.
+    pub session: Option<SessionId>,
+    /// What the page frame shows.
+    pub ui: Ui,
+    /// The address of the browser.
+    pub address: IpAddr,
+    /// What the browser calls itself.
+    pub browser: String,
+}
+
+/// A visitor who is signed in; others are sent to the sign-in page.
+#[derive(Clone)]
+pub struct SignedIn(pub Account, pub Visitor);
+
+/// What every page knows: the house, the language, the visitor, the moment.
+#[derive(Clone)]
+pub struct Ui {
+    app: App,
+    /// The house.
+    pub house: House,
+    /// The language.
+    pub locale: Locale,
+    /// The member, where somebody is signed in.
+    pub viewer: Option<Account>,
+    /// Unread notifications.
+    pub unread: i64,
+    /// The present moment.
+    pub now: Time,
+    /// The page's path.
+    pub path: String,
+}
+
+impl Ui {
+    /// A message.
+    pub fn t(&self, id: &str) -> String {
+        self.locale.text(id)
+    }
+
+    /// A message with one argument.
+    pub fn tv<'a>(&self, id: &str, name: &'a str, value: impl Into<FluentValue<'a>>) -> String {
+        self.locale.text_with(id, name, value)
+    }
+
+    /// How long ago.
+    pub fn ago(&self, at: &Time) -> String {
+        self.locale.ago(*at, self.now)
+    }
+
+    /// A date with its time of day.
+    pub fn moment(&self, at: &Time) -> String {
+        self.locale.moment(*at)
+    }
+
+    /// Whether this node is one of the demonstration.
+    pub fn demo(&self) -> bool {
+        self.app.demo
+    }
+
+    /// Whether this node talks to others.
+    pub fn federates(&self) -> bool {
+        self.app.federates()
+    }
+
+    /// What handles of this node end in.
+    pub fn domain(&self) -> String {
+        self.app.origin().domain.clone()
+    }
+
+    /// The address of this node.
+    pub fn url(&self, path: &str) -> String {
+        self.app.origin().at(path)
+    }
+
+    /// Whether the viewer runs the house.
+    pub fn is_host(&self) -> bool {
+        self.viewer.as_ref().is_some_and(Account::is_host)
+    }
+
+    /// Whether this account is the viewer's own.
+    pub fn is_me(&self, account: &Account) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.id == account.id)
+    }
+
+    /// An account's picture, if it has one.
+    pub fn avatar(&self, account: &Account) -> Option<String> {
+        self.picture(account.avatar.as_ref(), account.avatar_url.as_ref())
+    }
+
+    /// An account's wide picture, if it has one.
+    pub fn header(&self, account: &Account) -> Option<String> {
+        self.picture(account.header.as_ref(), account.header_url.as_ref())
+    }
+
+    fn picture(&self, file: Option<&String>, remote: Option<&String>) -> Option<String> {
+        file.map(|file| format!("/media/{file}"))
+            .or_else(|| remote.map(|url| proxy::address(&self.app, url)))
+    }
+
+    /// Our address for a remote picture.
+    pub fn proxied(&self, url: &str) -> String {
+        proxy::address(&self.app, url)
+    }
+
+    /// An account's full handle.
+    pub fn handle(&self, account: &Account) -> String {
+        format!("@{}", account.handle(&self.app.origin()))
+    }
+
+    /// An account's bio as it is shown.
+    pub fn bio(&self, account: &Account) -> String {
+        if account.is_local() {
+            crate::kernel::text::simple_html(&account.bio)
+        } else {
+            self.emojified(&account.bio, account)
+        }
+    }
+
+    /// An account's name as HTML, with its emoji.
+    pub fn name_html(&self, account: &Account) -> String {
+        self.emojified(&crate::kernel::html::escape(account.shown_name()), account)
+    }
+
+    /// The value of a profile field as it is shown.
+    pub fn field(&self, account: &Account, value: &str) -> String {
+        if account.is_local() {
+            crate::kernel::text::simple_html(value)
+        } else {
+            self.emojified(value, account)
+        }
+    }
+
+    fn emojified(&self, html: &str, account: &Account) -> String {
+        let pictures: Vec<(String, String)> = account
+            .emojis
+            .iter()
+            .map(|emoji| (emoji.shortcode.clone(), self.proxied(&emoji.url)))
+            .collect();
+        crate::posts::render::with_emojis(html, &pictures)
+    }
+
+    /// The first letter of a name, for who has no picture.
+    pub fn initial(&self, account: &Account) -> String {
+        account
+            .shown_name()
+            .chars()
+            .find(|c| c.is_alphanumeric())
+            .map_or_else(|| "·".to_owned(), |c| c.to_uppercase().collect())
+    }
+
+    /// The sentences about a field of a form.
+    pub fn problems(&self, problems: &[Problem], field: &str) -> Vec<String> {
+        self.locale.problems(problems, field)
+    }
+}
+
+/// The name of the session cookie: bound to the host under TLS, to the port without.
+pub fn cookie_name(app: &App) -> String {
+    let origin = app.origin();
+    if origin.scheme() == "https" {
+        return "__Host-afterparty".to_owned();
+    }
+    let port = origin.authority().rsplit_once(':').map_or("80", |(_, port)| port);
+    format!("afterparty-{port}")
+}
+
+/// The `Set-Cookie` value that signs a browser in, or out where the token is empty.
+pub fn cookie(app: &App, token: &str) -> String {
+    let secure = if app.origin().scheme() == "https" { "; Secure" } else { "" };
+    let age = if token.is_empty() { 0 } else { 90 * 86_400 };
+    format!(
+        "{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}",
+        cookie_name(app)
+    )
+}
+
+/// The value of a cookie.
+pub fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|value| value.split(';')).find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    })
+}
+
+/// The browser's address: of the connection, or as a trusted proxy tells it.
+pub fn address(app: &App, headers: &HeaderMap, peer: Option<SocketAddr>) -> IpAddr {
+    let peer = peer.map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.ip().to_canonical());
+    let trusted = |ip: IpAddr| {
+        app.settings
+            .server
+            .trusted_proxies
+            .iter()
+            .any(|network: &Network| network.contains(ip))
+    };
+    if !trusted(peer) {
+        return prefix(peer);
+    }
+    let told = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|entry| entry.trim().parse::<IpAddr>().ok());
+    // The last entry that no proxy of ours wrote about itself.
+    prefix(told.collect::<Vec<_>>().into_iter().rev().find(|ip| !trusted(*ip)).unwrap_or(peer))
+}
+
+/// What limits are keyed by: an IPv4 address, the /64 of an IPv6 one.
+fn prefix(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(v6) => {
+            let mut segments = v6.segments();
+            segments[4..].fill(0);
+            IpAddr::from(segments)
+        }
+    }
+}
+
+impl Visitor {
+    /// Reads the visitor of a request.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn of(app: &App, parts: &Parts) -> Result<Self, Error> {
+        let token = read_cookie(&parts.headers, &cookie_name(app)).filter(|token| !token.is_empty());
+        let found = match token {
+            Some(token) => sessions::find(app, &token).await?,
+            None => None,
+        };
+        let (account, session) = found.unzip();
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let locale = match read_cookie(&parts.headers, "lang").as_deref() {
+            Some("de") => Locale::De,
+            Some("en") => Locale::En,
+            _ => Locale::of_header(text(header::ACCEPT_LANGUAGE)),
+        };
+        let unread = match &account {
+            Some(account) => notifications::unread(app, account.id).await?,
+            None => 0,
+        };
+        let ui = Ui {
+            app: app.clone(),
+            house: house::get(app).await?,
+            locale,
+            viewer: account.clone(),
+            unread,
+            now: app.clock.now(),
+            path: parts.uri.path().to_owned(),
+        };
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+        Ok(Self {
+            account,
+            session,
+            ui,
+            address: address(app, &parts.headers, peer),
+            browser: text(header::USER_AGENT).to_owned(),
+        })
+    }
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = PageError;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+        Ok(Self::of(app, parts).await?)
+    }
+}
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = PageError;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+        let visitor = Visitor::of(app, parts).await?;
+        let account = visitor.account.clone().ok_or(Error::SignInRequired)?;
+        Ok(Self(account, visitor))
+    }
+}
+
+/// A member who runs the house; others see that there is no such page.
+pub struct Operator(pub Account, pub Visitor);
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = PageError;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+        let SignedIn(account, visitor) = SignedIn::from_request_parts(parts, app).await?;
+        if account.is_host() {
+            Ok(Self(account, visitor))
+        } else {
+            Err(Error::NotFound.into())
+        }
+    }
+}
