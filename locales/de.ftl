@@ -223,10 +223,7 @@ nav-profile = Mein Profil
 nav-requests = Folgeanfragen
 nav-search = Finden
 nav-settings = Einstellungen
-notice-boost = hat deinen Beitrag geboostet
 notice-edit = hat einen Beitrag bearbeitet, den du geboostet hast
-notice-favourite = hat deinen Beitrag favorisiert
-notice-follow = folgt dir
 notice-follow_request = möchte dir folgen
 notice-mention = hat dich erwähnt
 notice-poll = Eine Umfrage, an der du teilgenommen hast, ist vorbei
@@ -300,7 +297,6 @@ role-host = Host
 role-member = Mitglied
 save = Speichern
 saved = Gespeichert.
-search-failed = Das führte nirgendwohin: { $value }
 search-go = Suchen
 search-label = Ein Handle, eine Adresse oder ein Hashtag
 search-nothing = Hier ist nichts für dich.
@@ -360,3 +356,21 @@ waiting = Der Host hat es noch nicht eingerichtet. Die Adresse dafür steht dort
 waiting-title = Hier entsteht ein Haus
 warning = Warnung vor dem Beitrag
 write-to = Anschreiben
+look-up-nobody = Dort gibt es niemanden und nichts mit diesem Namen.
+look-up-refused = Mit dieser Adresse wird von hier nicht gesprochen.
+look-up-silent = Der andere Knoten antwortet gerade nicht. Versuch es in ein paar Minuten noch einmal.
+look-up-unusable = Das führte nirgendwohin. Schreib ein Handle wie @nina@nova.example oder die Adresse eines Profils oder Beitrags.
+make-host = Zum Host machen
+make-member = Zum Mitglied machen
+notice-follow = { $n ->
+    [one] folgt dir
+    *[other] folgen dir
+ }
+notice-boost = { $n ->
+    [one] hat deinen Beitrag geboostet
+    *[other] haben deinen Beitrag geboostet
+ }
+notice-favourite = { $n ->
+    [one] hat deinen Beitrag favorisiert
+    *[other] haben deinen Beitrag favorisiert
+ }

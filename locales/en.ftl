@@ -226,7 +226,6 @@ nav-settings = Settings
 notice-boost = boosted your post
 notice-edit = edited a post you boosted
 notice-favourite = favourited your post
-notice-follow = follows you
 notice-follow_request = asks to follow you
 notice-mention = mentioned you
 notice-poll = A poll you took part in is over
@@ -300,7 +299,6 @@ role-host = host
 role-member = member
 save = Save
 saved = Saved.
-search-failed = That did not lead anywhere: { $value }
 search-go = Look
 search-label = A handle, an address or a hashtag
 search-nothing = There is nothing here for you.
@@ -360,3 +358,13 @@ waiting = The host has not set it up yet. The set-up address stands where the no
 waiting-title = A house is being built here
 warning = Warning before the post
 write-to = Write to them
+look-up-nobody = There is nobody and nothing of that name there.
+look-up-refused = This address is not talked to from here.
+look-up-silent = The other node does not answer right now. Try again in a few minutes.
+look-up-unusable = That did not lead anywhere. Write a handle such as @nina@nova.example, or the address of a profile or post.
+make-host = Make host
+make-member = Make member
+notice-follow = { $n ->
+    [one] follows you
+    *[other] follow you
+ }

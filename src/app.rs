@@ -49,6 +49,8 @@ pub struct Inner {
     pub signers: Cache<i64, (RsaKey, Ed25519Key)>,
     /// Parsed keys of remote accounts, by their text.
     pub verifiers: Cache<String, PublicKey>,
+    /// Held while activities are written, so that they leave in the order of what they tell.
+    pub leaving: tokio::sync::Mutex<()>,
     /// Rung when there may be new work.
     pub wake: Notify,
     /// Whether this node is one of the demonstration, which talks to nobody else.
@@ -123,11 +125,14 @@ impl App {
             demo,
         } = parts;
         let secret = Secret::load_or_create(&settings.key_file())?;
-        let from = settings
-            .mail_from
-            .clone()
-            .unwrap_or_else(|| format!("noreply@{}", crate::kernel::origin::name_of(&origin.domain)));
-        let mailer = settings.mail_url.as_deref().map(|url| Mailer::new(url, &from)).transpose()?;
+        let from = settings.mail_from.clone().unwrap_or_else(|| {
+            format!("noreply@{}", crate::kernel::origin::name_of(&origin.domain))
+        });
+        let mailer = settings
+            .mail_url
+            .as_deref()
+            .map(|url| Mailer::new(url, &from))
+            .transpose()?;
         Ok(Self(Arc::new(Inner {
             http: Http::new(&settings.federation)?,
             media: Storage::new(settings.data_dir.join("media")),
@@ -136,6 +141,7 @@ impl App {
             limits: Limits::default(),
             signers: Cache::new(2_000),
             verifiers: Cache::new(20_000),
+            leaving: tokio::sync::Mutex::new(()),
             wake: Notify::new(),
             origin: RwLock::new(Arc::new(origin)),
             settings,
@@ -149,7 +155,10 @@ impl App {
 
     /// This node's public address.
     pub fn origin(&self) -> Arc<Origin> {
-        self.origin.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.origin
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Takes over the address chosen at set-up.
@@ -169,7 +178,13 @@ impl App {
             url::Host::Ipv6(ip) => Some(IpAddr::V6(ip)),
             url::Host::Domain(_) => Some(IpAddr::from([127, 0, 0, 1])),
         });
-        loopback.is_some_and(|ip| self.settings.federation.allow_networks.iter().any(|network| network.contains(ip)))
+        loopback.is_some_and(|ip| {
+            self.settings
+                .federation
+                .allow_networks
+                .iter()
+                .any(|network| network.contains(ip))
+        })
     }
 
     /// The largest share of the data folder that pictures may take, and where it lies.

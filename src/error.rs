@@ -104,7 +104,9 @@ impl Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => Self::unavailable("error-database", error),
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => {
+                Self::unavailable("error-database", error)
+            }
             error => Self::Internal(error.into()),
         }
     }

@@ -104,7 +104,11 @@ pub enum Job {
     /// Send a post that changed.
     SendEdit { post: PostId, version: i64 },
     /// Send the Delete of a post.
-    SendDelete { account: AccountId, uri: String, reach: Reach },
+    SendDelete {
+        account: AccountId,
+        uri: String,
+        reach: Reach,
+    },
     /// Send a boost.
     SendBoost(PostId),
     /// Send the Undo of a boost.
@@ -162,7 +166,11 @@ pub enum Job {
         stamp: Option<StampId>,
     },
     /// Send that a consent to be quoted was taken back.
-    SendStampDelete { account: AccountId, stamp: StampId, to: AccountId },
+    SendStampDelete {
+        account: AccountId,
+        stamp: StampId,
+        to: AccountId,
+    },
     /// Close a poll and tell who voted.
     ClosePoll(PostId),
     /// Fetch the older public posts of a newly followed account.
@@ -182,7 +190,11 @@ pub enum Job {
     /// Bring a remote account up to date.
     Refresh(AccountId),
     /// Compare the followers another node has in mind with ours (FEP-8fcf).
-    SyncFollowers { account: AccountId, url: String, digest: String },
+    SyncFollowers {
+        account: AccountId,
+        url: String,
+        digest: String,
+    },
     /// Tell a local account about something.
     Notify {
         account: AccountId,
@@ -195,6 +207,11 @@ pub enum Job {
 }
 
 impl Job {
+    /// Whether it writes activities that leave; those are performed in the order they were enqueued.
+    pub fn leaves(&self) -> bool {
+        self.name().starts_with("send_") && !matches!(self, Self::SendMail(_))
+    }
+
     /// The job's name, for the operator's page.
     pub fn name(&self) -> String {
         match serde_json::to_value(self) {
@@ -276,7 +293,10 @@ fn read(row: &Row) -> sqlx::Result<Claimed> {
 /// # Errors
 /// What the database says.
 pub async fn finish(conn: impl Conn, id: JobId) -> sqlx::Result<()> {
-    sql("DELETE FROM jobs WHERE id = $1").bind(id).run(conn).await?;
+    sql("DELETE FROM jobs WHERE id = $1")
+        .bind(id)
+        .run(conn)
+        .await?;
     Ok(())
 }
 
@@ -285,7 +305,8 @@ pub async fn finish(conn: impl Conn, id: JobId) -> sqlx::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn give_back(conn: impl Conn, now: Time, job: &Claimed, error: &str) -> sqlx::Result<()> {
-    let wait = [10, 60, 300, 1800, 7200, 21600, 43200][usize::try_from(job.attempts - 1).unwrap_or(0).min(6)];
+    let wait = [10, 60, 300, 1800, 7200, 21600, 43200]
+        [usize::try_from(job.attempts - 1).unwrap_or(0).min(6)];
     let dead_at = (job.attempts >= TRIES).then_some(now);
     sql("UPDATE jobs SET run_at = $1, leased_until = 0, last_error = $2, dead_at = $3 WHERE id = $4")
         .bind(now.plus(Duration::from_secs(wait)))
@@ -302,9 +323,15 @@ pub async fn give_back(conn: impl Conn, now: Time, job: &Claimed, error: &str) -
 /// # Errors
 /// What the database says.
 pub async fn void_leases(db: &Db) -> sqlx::Result<()> {
-    sql("UPDATE jobs SET leased_until = 0 WHERE leased_until > 0").run(db).await?;
-    sql("UPDATE received SET leased_until = 0 WHERE leased_until > 0").run(db).await?;
-    sql("UPDATE nodes SET leased_until = 0 WHERE leased_until > 0").run(db).await?;
+    sql("UPDATE jobs SET leased_until = 0 WHERE leased_until > 0")
+        .run(db)
+        .await?;
+    sql("UPDATE received SET leased_until = 0 WHERE leased_until > 0")
+        .run(db)
+        .await?;
+    sql("UPDATE nodes SET leased_until = 0 WHERE leased_until > 0")
+        .run(db)
+        .await?;
     Ok(())
 }
 
@@ -313,7 +340,9 @@ pub async fn void_leases(db: &Db) -> sqlx::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn counts(db: &Db) -> sqlx::Result<(i64, i64)> {
-    let row = sql("SELECT COUNT(*) AS waiting, COUNT(dead_at) AS dead FROM jobs").one(db).await?;
+    let row = sql("SELECT COUNT(*) AS waiting, COUNT(dead_at) AS dead FROM jobs")
+        .one(db)
+        .await?;
     let (all, dead): (i64, i64) = (row.get("waiting")?, row.get("dead")?);
     Ok((all - dead, dead))
 }

@@ -64,12 +64,24 @@ fn pages(uploads: usize) -> Router<App> {
         .route("/bookmarks", get(timeline_pages::bookmarks))
         .route("/notifications", get(notification_pages::index))
         .route("/compose", get(post_pages::new))
-        .route("/posts", post(post_pages::create).layer(DefaultBodyLimit::max(uploads)))
-        .route("/posts/{id}/edit", get(post_pages::edit).post(post_pages::update))
-        .route("/posts/{id}/{verb}", get(post_pages::ask).post(post_pages::act))
+        .route(
+            "/posts",
+            post(post_pages::create).layer(DefaultBodyLimit::max(uploads)),
+        )
+        .route(
+            "/posts/{id}/edit",
+            get(post_pages::edit).post(post_pages::update),
+        )
+        .route(
+            "/posts/{id}/{verb}",
+            get(post_pages::ask).post(post_pages::act),
+        )
         .route("/requests", get(people_pages::requests))
         .route("/accounts/{id}/report", get(people_pages::report))
-        .route("/accounts/{id}/send-report", post(people_pages::send_report))
+        .route(
+            "/accounts/{id}/send-report",
+            post(people_pages::send_report),
+        )
         .route("/accounts/{id}/{verb}", post(people_pages::act))
         .route("/sign-in", get(door::new).post(door::create))
         .route("/sign-out", post(door::destroy))
@@ -78,10 +90,15 @@ fn pages(uploads: usize) -> Router<App> {
         .route("/authorize_interaction", get(door::interact))
         .route("/intents/{verb}", get(door::intent))
         .route("/forgot", get(mail::forgot).post(mail::send_reset))
-        .route("/mail/{purpose}/{token}", get(mail::show).post(mail::redeem))
+        .route(
+            "/mail/{purpose}/{token}",
+            get(mail::show).post(mail::redeem),
+        )
         .route(
             "/settings",
-            get(settings::show).post(settings::update).layer(DefaultBodyLimit::max(uploads)),
+            get(settings::show)
+                .post(settings::update)
+                .layer(DefaultBodyLimit::max(uploads)),
         )
         .route("/settings/people", get(settings::people))
         .route("/settings/people/unmute-node", post(settings::unmute_node))
@@ -92,24 +109,43 @@ fn pages(uploads: usize) -> Router<App> {
         .route("/settings/security", get(security::show))
         .route("/settings/password", post(security::password))
         .route("/settings/email", post(security::email))
-        .route("/settings/factor", get(security::factor).post(security::confirm_factor))
+        .route(
+            "/settings/factor",
+            get(security::factor).post(security::confirm_factor),
+        )
         .route("/settings/factor/remove", post(security::remove_factor))
         .route("/settings/sessions/{id}/end", post(security::end_session))
         .route("/setup/done", get(node_pages::done))
-        .route("/setup/{token}", get(node_pages::setup).post(node_pages::finish))
+        .route(
+            "/setup/{token}",
+            get(node_pages::setup).post(node_pages::finish),
+        )
         .route("/operator", get(node_pages::operator))
         .route("/operator/house", post(node_pages::update_house))
         .route("/operator/members", post(node_pages::create_member))
-        .route("/operator/members/{id}/{verb}", post(node_pages::act_on_member))
+        .route(
+            "/operator/members/{id}/{verb}",
+            post(node_pages::act_on_member),
+        )
         .route("/operator/nodes/{id}/{verb}", post(node_pages::act_on_node))
         .route("/operator/blocks", post(node_pages::block))
         .route("/operator/blocks/remove", post(node_pages::unblock))
-        .route("/operator/reports/{id}/close", post(node_pages::close_report))
+        .route(
+            "/operator/reports/{id}/close",
+            post(node_pages::close_report),
+        )
         .route("/operator/jobs/retry", post(node_pages::retry_jobs))
         .route("/about", get(node_pages::about))
         .route("/source", get(ui::source::show))
         .route("/media/{shard}/{file}", get(media_pages::show))
         .route("/proxy/{signature}/{address}", get(media_pages::proxied))
+        .fallback(nothing)
+        .method_not_allowed_fallback(nothing)
+}
+
+/// What has no page of its own.
+async fn nothing() -> ui::PageError {
+    crate::error::Error::NotFound.into()
 }
 
 /// Documents for other programs; none of these reads a cookie.
@@ -163,7 +199,11 @@ async fn robots() -> &'static str {
 /// Answers only under our own name. On a loopback connection a browser that came by another name is sent to the right one.
 async fn guard_host(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if matches!(path, "/healthz" | "/readyz") || ["/setup/", "/assets/", "/theme.css"].iter().any(|open| path.starts_with(open)) {
+    if matches!(path, "/healthz" | "/readyz")
+        || ["/setup/", "/assets/", "/theme.css"]
+            .iter()
+            .any(|open| path.starts_with(open))
+    {
         return next.run(request).await;
     }
     let origin = app.origin();
@@ -173,7 +213,11 @@ async fn guard_host(State(app): State<App>, request: Request, next: Next) -> Res
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
         .to_ascii_lowercase();
-    let default = if origin.scheme() == "https" { ":443" } else { ":80" };
+    let default = if origin.scheme() == "https" {
+        ":443"
+    } else {
+        ":80"
+    };
     if host.strip_suffix(default).unwrap_or(&host) == origin.authority() {
         return next.run(request).await;
     }
@@ -188,7 +232,10 @@ async fn guard_host(State(app): State<App>, request: Request, next: Next) -> Res
             .and_then(|value| value.to_str().ok())
             .is_some_and(|accept| accept.contains("text/html"));
     if local && page && origin.is_loopback() {
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
         return Redirect::temporary(&origin.at(target)).into_response();
     }
     let sentence = format!(
@@ -205,7 +252,10 @@ async fn secure_headers(State(app): State<App>, request: Request, next: Next) ->
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: &'static str| {
         if !headers.contains_key(name) {
-            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
         }
     };
     set(
@@ -214,7 +264,10 @@ async fn secure_headers(State(app): State<App>, request: Request, next: Next) ->
     );
     set("x-content-type-options", "nosniff");
     set("referrer-policy", "same-origin");
-    set("permissions-policy", "camera=(), geolocation=(), microphone=()");
+    set(
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=()",
+    );
     set("x-robots-tag", "noai, noimageai");
     set("cross-origin-resource-policy", "same-origin");
     if !["/oauth", "/sign-in", "/intents", "/authorize_interaction"]
@@ -232,5 +285,8 @@ async fn secure_headers(State(app): State<App>, request: Request, next: Next) ->
 
 /// What an answer depends on, also where it is an error or a redirect.
 fn vary(headers: &mut HeaderMap) {
-    headers.append(header::VARY, HeaderValue::from_static("Accept, Signature, Authorization, Cookie"));
+    headers.append(
+        header::VARY,
+        HeaderValue::from_static("Accept, Signature, Authorization, Cookie"),
+    );
 }

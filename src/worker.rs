@@ -9,8 +9,12 @@ use tokio::task::JoinSet;
 
 use crate::accounts::{self, letters};
 use crate::app::App;
-use crate::federation::activities::{accept, announce, block, create, delete, flag, follow, like, moved, pin, quote, reject, update};
-use crate::federation::{actor, backfill, delivery, fetch::Budget, inbox, nodeinfo, objects, sync, webfinger};
+use crate::federation::activities::{
+    accept, announce, block, create, delete, flag, follow, like, moved, pin, quote, reject, update,
+};
+use crate::federation::{
+    actor, backfill, delivery, fetch::Budget, inbox, nodeinfo, objects, sync, webfinger,
+};
 use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
 use crate::posts::{self, polls};
@@ -20,17 +24,38 @@ use crate::{media, notifications};
 ///
 /// # Errors
 /// Why it should be tried again.
-#[expect(clippy::too_many_lines, reason = "the table of all jobs, one line each")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "the table of all jobs, one line each"
+)]
 async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
     match job {
         Job::SendFollow(id) => follow::send(app, id).await,
-        Job::FollowHandle { account, handle } => follow::look_up_and_follow(app, account, &handle).await,
-        Job::SendUnfollow { uri, follower, followee } => follow::send_undo(app, &uri, follower, followee).await,
-        Job::SendAccept { uri, follower, followee } => accept::send(app, &uri, follower, followee).await,
-        Job::SendReject { uri, follower, followee } => reject::send(app, &uri, follower, followee).await,
+        Job::FollowHandle { account, handle } => {
+            follow::look_up_and_follow(app, account, &handle).await
+        }
+        Job::SendUnfollow {
+            uri,
+            follower,
+            followee,
+        } => follow::send_undo(app, &uri, follower, followee).await,
+        Job::SendAccept {
+            uri,
+            follower,
+            followee,
+        } => accept::send(app, &uri, follower, followee).await,
+        Job::SendReject {
+            uri,
+            follower,
+            followee,
+        } => reject::send(app, &uri, follower, followee).await,
         Job::SendPost(id) => create::send(app, id).await,
         Job::SendEdit { post, version } => update::send_post(app, post, version).await,
-        Job::SendDelete { account, uri, reach } => delete::send(app, account, &uri, reach).await,
+        Job::SendDelete {
+            account,
+            uri,
+            reach,
+        } => delete::send(app, account, &uri, reach).await,
         Job::SendBoost(id) => announce::send(app, id).await,
         Job::SendUnboost {
             account,
@@ -46,8 +71,16 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             author,
         } => like::send_undo(app, account, &uri, &object, author).await,
         Job::SendVotes { account, post } => create::send_votes(app, account, post).await,
-        Job::SendBlock { account, target, uri } => block::send(app, account, target, &uri, false).await,
-        Job::SendUnblock { account, target, uri } => block::send(app, account, target, &uri, true).await,
+        Job::SendBlock {
+            account,
+            target,
+            uri,
+        } => block::send(app, account, target, &uri, false).await,
+        Job::SendUnblock {
+            account,
+            target,
+            uri,
+        } => block::send(app, account, target, &uri, true).await,
         Job::SendReport(id) => flag::send(app, id).await,
         Job::SendProfile { account, version } => update::send_profile(app, account, version).await,
         Job::SendFarewell(id) => delete::send_farewell(app, id).await,
@@ -65,7 +98,9 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             request,
             stamp,
         } => quote::send_answer(app, account, to, &request, stamp).await,
-        Job::SendStampDelete { account, stamp, to } => quote::send_revocation(app, account, stamp, to).await,
+        Job::SendStampDelete { account, stamp, to } => {
+            quote::send_revocation(app, account, stamp, to).await
+        }
         Job::ClosePoll(id) => match posts::find(app, id).await? {
             Some(post) => Ok(polls::close(app, &post).await?),
             None => Ok(()),
@@ -80,15 +115,27 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         Job::CheckHandle(id) => Ok(webfinger::check(app, &accounts::get(app, id).await?).await?),
         Job::FollowMove(id) => moved::follow_along(app, id).await,
         Job::FetchNodeInfo(id) => {
-            let row = sql("SELECT host FROM nodes WHERE id = $1").bind(id).optional(&app.db).await?;
+            let row = sql("SELECT host FROM nodes WHERE id = $1")
+                .bind(id)
+                .optional(&app.db)
+                .await?;
             match row {
                 Some(row) => Ok(nodeinfo::learn(app, id, &row.get::<String>("host")?).await?),
                 None => Ok(()),
             }
         }
         Job::Refresh(id) => refresh(app, id).await,
-        Job::SyncFollowers { account, url, digest } => Ok(sync::compare(app, &accounts::get(app, account).await?, &url, &digest).await?),
-        Job::Notify { account, kind, from, post } => Ok(notifications::notify(app, account, kind, from, post).await?),
+        Job::SyncFollowers {
+            account,
+            url,
+            digest,
+        } => Ok(sync::compare(app, &accounts::get(app, account).await?, &url, &digest).await?),
+        Job::Notify {
+            account,
+            kind,
+            from,
+            post,
+        } => Ok(notifications::notify(app, account, kind, from, post).await?),
         Job::SendMail(id) => letters::send(app, id).await,
     }
 }
@@ -132,9 +179,33 @@ async fn run_job(app: App, claimed: Claimed) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the worker is where tasks are started; each is waited for")]
-fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the worker is where tasks are started; each is waited for"
+)]
+fn spawn<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
     tokio::spawn(work)
+}
+
+/// Starts claimed jobs: those that leave the node in order, the others beside each other.
+fn start_jobs(app: &App, claimed: Vec<Claimed>, tasks: &mut JoinSet<()>) {
+    let (leaving, others): (Vec<_>, Vec<_>) = claimed
+        .into_iter()
+        .partition(|claimed| claimed.job.leaves());
+    for job in others {
+        tasks.spawn(run_job(app.clone(), job));
+    }
+    if !leaving.is_empty() {
+        let app = app.clone();
+        tasks.spawn(async move {
+            let _turn = app.leaving.lock().await;
+            for job in leaving {
+                run_job(app.clone(), job).await;
+            }
+        });
+    }
 }
 
 /// Processes what one sender sent, in order.
@@ -172,9 +243,11 @@ pub async fn turn(app: &App) -> anyhow::Result<bool> {
     for items in by_sender.into_values() {
         tasks.spawn(run_received(app.clone(), items));
     }
-    for claimed in jobs::claim(&app.db, app.clock.now(), 8).await? {
-        tasks.spawn(run_job(app.clone(), claimed));
-    }
+    start_jobs(
+        app,
+        jobs::claim(&app.db, app.clock.now(), 32).await?,
+        &mut tasks,
+    );
     for node in delivery::claim(app, 16).await? {
         tasks.spawn(run_host(app.clone(), node));
     }
@@ -221,7 +294,10 @@ async fn received_loop(app: App, stop: Arc<AtomicBool>) {
         for item in items {
             by_sender.entry(item.sender()).or_default().push(item);
         }
-        let mut tasks: JoinSet<()> = by_sender.into_values().map(|items| run_received(app.clone(), items)).collect();
+        let mut tasks: JoinSet<()> = by_sender
+            .into_values()
+            .map(|items| run_received(app.clone(), items))
+            .collect();
         while tasks.join_next().await.is_some() {}
         app.wake.notify_waiters();
     }
@@ -235,9 +311,7 @@ async fn job_loop(app: App, stop: Arc<AtomicBool>) {
             .await
             .unwrap_or_default();
         let idle = claimed.is_empty();
-        for job in claimed {
-            tasks.spawn(run_job(app.clone(), job));
-        }
+        start_jobs(&app, claimed, &mut tasks);
         if idle || tasks.len() >= 16 {
             tokio::select! {
                 Some(_) = tasks.join_next() => {}
@@ -255,7 +329,9 @@ async fn delivery_loop(app: App, stop: Arc<AtomicBool>) {
         let nodes = if room == 0 {
             Vec::new()
         } else {
-            delivery::claim(&app, i64::try_from(room).unwrap_or(0)).await.unwrap_or_default()
+            delivery::claim(&app, i64::try_from(room).unwrap_or(0))
+                .await
+                .unwrap_or_default()
         };
         let idle = nodes.is_empty();
         for node in nodes {
@@ -269,7 +345,10 @@ async fn delivery_loop(app: App, stop: Arc<AtomicBool>) {
         }
     }
     // What is in flight ends within its time; the rest is leased again after the restart.
-    let _ = tokio::time::timeout(Duration::from_secs(12), async { while tasks.join_next().await.is_some() {} }).await;
+    let _ = tokio::time::timeout(Duration::from_secs(12), async {
+        while tasks.join_next().await.is_some() {}
+    })
+    .await;
 }
 
 /// Housekeeping, once an hour.

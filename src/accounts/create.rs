@@ -75,7 +75,10 @@ pub struct New<'a> {
 /// # Errors
 /// `Invalid`, with what to change.
 pub fn check_name(name: &str) -> Result<()> {
-    let sound = (1..=30).contains(&name.len()) && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let sound = (1..=30).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !sound {
         return Err(Error::invalid("name", "error-name-form"));
     }
@@ -95,19 +98,35 @@ pub async fn create(app: &App, new: New<'_>) -> Result<Account> {
     let email = new.email.map(sign_in::fold_email).transpose()?;
     let password = app.passwords.hash(new.password).await;
     let keys = Keys::generate(app).await?;
-    let account = blank(app, Kind::Local, new.name, new.role, new.display_name, &keys);
+    let account = blank(
+        app,
+        Kind::Local,
+        new.name,
+        new.role,
+        new.display_name,
+        &keys,
+    );
     let mut tx = app.db.begin().await?;
     if store::name_taken(&mut tx, new.name).await? {
         return Err(Error::invalid("name", "error-name-taken"));
     }
     if let Some(email) = &email
-        && sign_in::store::find_by_email(&mut tx, email).await?.is_some()
+        && sign_in::store::find_by_email(&mut tx, email)
+            .await?
+            .is_some()
     {
         return Err(Error::invalid("email", "error-email-taken"));
     }
     insert(app, &mut tx, &account, keys).await?;
     let confirmed_at = new.confirmed.then(|| app.clock.now());
-    sign_in::store::insert(&mut tx, account.id, email.as_deref(), confirmed_at, &password).await?;
+    sign_in::store::insert(
+        &mut tx,
+        account.id,
+        email.as_deref(),
+        confirmed_at,
+        &password,
+    )
+    .await?;
     tx.commit().await?;
     Ok(account)
 }
@@ -139,7 +158,10 @@ struct Keys {
 
 impl Keys {
     async fn generate(app: &App) -> Result<Self> {
-        let made = tokio::task::spawn_blocking(|| anyhow::Ok((RsaKey::generate()?, Ed25519Key::generate()?))).await;
+        let made = tokio::task::spawn_blocking(|| {
+            anyhow::Ok((RsaKey::generate()?, Ed25519Key::generate()?))
+        })
+        .await;
         let ((rsa, rsa_der), (ed25519, ed25519_der)) = made.map_err(anyhow::Error::from)??;
         Ok(Self {
             pem: rsa.public_pem(),
@@ -157,7 +179,14 @@ async fn insert(app: &App, tx: &mut Tx, account: &Account, keys: Keys) -> Result
     Ok(())
 }
 
-fn blank(app: &App, kind: Kind, name: &str, role: Role, display_name: &str, keys: &Keys) -> Account {
+fn blank(
+    app: &App,
+    kind: Kind,
+    name: &str,
+    role: Role,
+    display_name: &str,
+    keys: &Keys,
+) -> Account {
     let origin = app.origin();
     let now = app.clock.now();
     let node = kind == Kind::Node;
@@ -229,7 +258,16 @@ mod tests {
         for good in ["nina", "a", "the_band_9", &"x".repeat(30)] {
             assert!(check_name(good).is_ok(), "{good}");
         }
-        for bad in ["", "Nina", "näna", "a-b", "a b", "admin", "node", &"x".repeat(31)] {
+        for bad in [
+            "",
+            "Nina",
+            "näna",
+            "a-b",
+            "a b",
+            "admin",
+            "node",
+            &"x".repeat(31),
+        ] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
     }

@@ -90,7 +90,8 @@ pub async fn send(app: &App, id: MailId) -> anyhow::Result<()> {
         .optional(&app.db)
         .await?;
     let Some(row) = row else { return Ok(()) };
-    let (to, subject, body): (String, String, String) = (row.get("recipient")?, row.get("subject")?, row.get("body")?);
+    let (to, subject, body): (String, String, String) =
+        (row.get("recipient")?, row.get("subject")?, row.get("body")?);
     mailer.send(&to, &subject, &body).await?;
     sql("UPDATE mails SET sent_at = $1 WHERE id = $2")
         .bind(app.clock.now())
@@ -105,7 +106,9 @@ pub async fn send(app: &App, id: MailId) -> anyhow::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<Mail>> {
-    let rows = sql("SELECT * FROM mails ORDER BY id DESC LIMIT 100").all(&app.db).await?;
+    let rows = sql("SELECT * FROM mails ORDER BY id DESC LIMIT 100")
+        .all(&app.db)
+        .await?;
     let read = |row: &crate::kernel::db::Row| {
         Ok(Mail {
             id: row.get("id")?,
@@ -124,11 +127,23 @@ pub async fn list(app: &App) -> Result<Vec<Mail>> {
 ///
 /// # Errors
 /// `TooMany` beyond three mails an hour to one address.
-pub async fn write_link(app: &App, purpose: Purpose, account: AccountId, email: &str, subject: &str, text: &str) -> Result<()> {
+pub async fn write_link(
+    app: &App,
+    purpose: Purpose,
+    account: AccountId,
+    email: &str,
+    subject: &str,
+    text: &str,
+) -> Result<()> {
     let now = app.clock.now();
-    app.limits.mail.take(&email.to_owned(), now).map_err(Error::TooMany)?;
+    app.limits
+        .mail
+        .take(&email.to_owned(), now)
+        .map_err(Error::TooMany)?;
     let token = crypt::token();
-    let link = app.origin().at(&format!("/mail/{}/{token}", purpose.name()));
+    let link = app
+        .origin()
+        .at(&format!("/mail/{}/{token}", purpose.name()));
     let mut tx = app.db.begin().await?;
     sql("INSERT INTO mail_tokens (token_hash, purpose, account_id, email, expires_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(crypt::token_hash(&token))
@@ -181,7 +196,12 @@ pub async fn check(app: &App, purpose: Purpose, token: &str) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound` when the link does not count, `Invalid` when the password cannot be taken or the address belongs to somebody else.
-pub async fn redeem(app: &App, purpose: Purpose, token: &str, password: Option<&str>) -> Result<()> {
+pub async fn redeem(
+    app: &App,
+    purpose: Purpose,
+    token: &str,
+    password: Option<&str>,
+) -> Result<()> {
     let hash = match password {
         Some(password) => {
             sign_in::check_password(password)?;
@@ -207,7 +227,10 @@ pub async fn redeem(app: &App, purpose: Purpose, token: &str, password: Option<&
         }
         (Purpose::Reset, None) => return Err(Error::invalid("password", "error-password-short")),
         _ => {
-            if store::find_by_email(&mut tx, &email).await?.is_some_and(|owner| owner != account) {
+            if store::find_by_email(&mut tx, &email)
+                .await?
+                .is_some_and(|owner| owner != account)
+            {
                 return Err(Error::invalid("email", "error-email-taken"));
             }
             store::set_email(&mut tx, account, &email, now).await?;

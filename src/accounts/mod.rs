@@ -56,7 +56,9 @@ impl Role {
 
     /// Reads a role's name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Host, Self::Crew, Self::Member].into_iter().find(|role| role.name() == name)
+        [Self::Host, Self::Crew, Self::Member]
+            .into_iter()
+            .find(|role| role.name() == name)
     }
 }
 
@@ -195,7 +197,11 @@ impl Account {
 
     /// `nina@nova.example`, as it is written anywhere.
     pub fn handle(&self, origin: &Origin) -> String {
-        let domain = if self.domain.is_empty() { &origin.domain } else { &self.domain };
+        let domain = if self.domain.is_empty() {
+            &origin.domain
+        } else {
+            &self.domain
+        };
         format!("{}@{domain}", self.name)
     }
 
@@ -268,14 +274,23 @@ pub async fn find_by_handle(app: &App, handle: &str) -> Result<Option<Account>> 
         return Ok(None);
     };
     let own = domain.is_empty() || domain == app.origin().domain;
-    Ok(store::find_by_handle(&app.db, &name.to_lowercase(), if own { "" } else { &domain }).await?)
+    Ok(store::find_by_handle(
+        &app.db,
+        &name.to_lowercase(),
+        if own { "" } else { &domain },
+    )
+    .await?)
 }
 
 /// Name and lower-case ASCII domain of a handle; the domain is empty where none was written.
 pub fn split_handle(handle: &str) -> Option<(String, String)> {
     let handle = handle.trim().trim_start_matches('@');
     let (name, domain) = handle.split_once('@').unwrap_or((handle, ""));
-    let sound = !name.is_empty() && name.len() <= 2048 && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'));
+    let sound = !name.is_empty()
+        && name.len() <= 2048
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'));
     let domain = if domain.is_empty() {
         String::new()
     } else {

@@ -73,7 +73,9 @@ pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
         Some(url) => Some(nodes::find_or_insert_inbox(&mut tx, url, now).await?),
         None => None,
     };
-    let domain = known.as_ref().map_or_else(|| profile.host.clone(), |known| known.domain.clone());
+    let domain = known
+        .as_ref()
+        .map_or_else(|| profile.host.clone(), |known| known.domain.clone());
     // A handle that was given to a new actor over there belongs to the new one.
     sql("UPDATE accounts SET name_key = name_key || '#' || uri WHERE name_key = $1 AND domain = $2 AND uri <> $3")
         .bind(profile.name.to_lowercase())
@@ -117,14 +119,19 @@ pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
         .bind(matches!(profile.actor_type.as_str(), "Service" | "Application"))
         .run(&mut tx)
         .await?;
-    let account = store::find(&mut tx, id).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let account = store::find(&mut tx, id)
+        .await?
+        .ok_or(sqlx::Error::RowNotFound)?;
     tx.commit().await?;
     Ok(account)
 }
 
 async fn insert(tx: &mut Tx, profile: &Profile, now: Time) -> sqlx::Result<AccountId> {
     let id = AccountId::mint(now);
-    let created_at = profile.created_at.filter(|at| at.0 > 0 && *at <= now).unwrap_or(now);
+    let created_at = profile
+        .created_at
+        .filter(|at| at.0 > 0 && *at <= now)
+        .unwrap_or(now);
     sql("INSERT INTO accounts (id, kind, name, name_key, host, domain, uri, created_at, updated_at) VALUES ($1, 'remote', $2, $3, $4, $4, $5, $6, $7)")
         .bind(id)
         .bind(&profile.name)

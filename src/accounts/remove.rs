@@ -40,7 +40,14 @@ pub async fn mark(tx: &mut Tx, account: &Account, now: Time) -> sqlx::Result<()>
         .bind(account.id)
         .run(&mut *tx)
         .await?;
-    remember(&mut *tx, &account.uri, &account.host, account.kind == Kind::Local, now).await
+    remember(
+        &mut *tx,
+        &account.uri,
+        &account.host,
+        account.kind == Kind::Local,
+        now,
+    )
+    .await
 }
 
 /// Removes what stands between an account and others: follows, blocks, favourites are counted down elsewhere.
@@ -54,8 +61,14 @@ pub async fn sever(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
         .bind(id)
         .run(&mut *tx)
         .await?;
-    sql("DELETE FROM blocks WHERE account_id = $1").bind(id).run(&mut *tx).await?;
-    sql("DELETE FROM mutes WHERE account_id = $1").bind(id).run(&mut *tx).await?;
+    sql("DELETE FROM blocks WHERE account_id = $1")
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
+    sql("DELETE FROM mutes WHERE account_id = $1")
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
     sql("DELETE FROM notifications WHERE account_id = $1 OR from_id = $1")
         .bind(id)
         .run(&mut *tx)
@@ -71,7 +84,13 @@ pub async fn sever(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn remember(conn: impl Conn, uri: &str, host: &str, local: bool, now: Time) -> sqlx::Result<()> {
+pub async fn remember(
+    conn: impl Conn,
+    uri: &str,
+    host: &str,
+    local: bool,
+    now: Time,
+) -> sqlx::Result<()> {
     sql("INSERT INTO tombstones (uri, host, local, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (uri) DO NOTHING")
         .bind(uri)
         .bind(host)

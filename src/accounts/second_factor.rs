@@ -49,7 +49,9 @@ pub async fn offer(app: &App, account: &Account) -> Result<Offer> {
         store::set_totp(&app.db, account.id, Some(app.secret.seal(&secret))).await?;
         secret
     };
-    let url = totp(app, account, &secret)?.to_url().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let url = totp(app, account, &secret)?
+        .to_url()
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
     let qr = fast_qr::QRBuilder::new(url.clone())
         .build()
         .map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -95,7 +97,10 @@ pub async fn is_set(app: &App, account: &Account) -> Result<bool> {
 
 /// Whether the code fits, and uses it up: a time step counts once, a recovery code too.
 pub(super) async fn accept(app: &App, account: &Account, code: &str) -> Result<bool> {
-    let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    let code: String = code
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .collect();
     if code.len() == 6 && accept_time_code(app, account, &code).await? {
         return Ok(true);
     }
@@ -103,13 +108,21 @@ pub(super) async fn accept(app: &App, account: &Account, code: &str) -> Result<b
         return Ok(false);
     };
     let hash = crypt::token_hash(&code.to_lowercase());
-    let rest: Vec<String> = known.recovery_codes.iter().filter(|known| **known != hash).cloned().collect();
+    let rest: Vec<String> = known
+        .recovery_codes
+        .iter()
+        .filter(|known| **known != hash)
+        .cloned()
+        .collect();
     let fits = rest.len() < known.recovery_codes.len();
     Ok(fits && store::replace_codes(&app.db, account.id, &known.recovery_codes, &rest).await?)
 }
 
 async fn accept_time_code(app: &App, account: &Account, code: &str) -> Result<bool> {
-    let Some(sealed) = store::find(&app.db, account.id).await?.and_then(|known| known.totp_secret) else {
+    let Some(sealed) = store::find(&app.db, account.id)
+        .await?
+        .and_then(|known| known.totp_secret)
+    else {
         return Ok(false);
     };
     let secret = app.secret.open(&sealed).map_err(anyhow::Error::from)?;

@@ -77,10 +77,12 @@ pub async fn find(app: &App, token: &str) -> Result<Option<(Account, SessionId)>
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, account: AccountId) -> Result<Vec<Session>> {
-    let rows = sql("SELECT * FROM sessions WHERE account_id = $1 ORDER BY seen_at DESC, id DESC LIMIT 100")
-        .bind(account)
-        .all(&app.db)
-        .await?;
+    let rows = sql(
+        "SELECT * FROM sessions WHERE account_id = $1 ORDER BY seen_at DESC, id DESC LIMIT 100",
+    )
+    .bind(account)
+    .all(&app.db)
+    .await?;
     let read = |row: &crate::kernel::db::Row| {
         Ok(Session {
             id: row.get("id")?,
@@ -107,6 +109,9 @@ pub async fn end(app: &App, account: AccountId, session: SessionId) -> Result<()
 
 /// Ends every session of an account.
 pub(super) async fn end_all(conn: impl Conn, account: AccountId) -> sqlx::Result<()> {
-    sql("DELETE FROM sessions WHERE account_id = $1").bind(account).run(conn).await?;
+    sql("DELETE FROM sessions WHERE account_id = $1")
+        .bind(account)
+        .run(conn)
+        .await?;
     Ok(())
 }

@@ -74,7 +74,12 @@ pub fn read_all(rows: &[Row]) -> sqlx::Result<Vec<Account>> {
 }
 
 pub async fn find(conn: impl Conn, id: AccountId) -> sqlx::Result<Option<Account>> {
-    first(sql("SELECT * FROM accounts WHERE id = $1").bind(id).optional(conn).await?)
+    first(
+        sql("SELECT * FROM accounts WHERE id = $1")
+            .bind(id)
+            .optional(conn)
+            .await?,
+    )
 }
 
 pub async fn list(conn: impl Conn, which: &[AccountId]) -> sqlx::Result<Vec<Account>> {
@@ -89,7 +94,12 @@ pub async fn list(conn: impl Conn, which: &[AccountId]) -> sqlx::Result<Vec<Acco
 }
 
 pub async fn find_by_uri(conn: impl Conn, uri: &str) -> sqlx::Result<Option<Account>> {
-    first(sql("SELECT * FROM accounts WHERE uri = $1").bind(uri).optional(conn).await?)
+    first(
+        sql("SELECT * FROM accounts WHERE uri = $1")
+            .bind(uri)
+            .optional(conn)
+            .await?,
+    )
 }
 
 pub async fn find_by_key(conn: impl Conn, key_id: &str) -> sqlx::Result<Option<Account>> {
@@ -101,7 +111,11 @@ pub async fn find_by_key(conn: impl Conn, key_id: &str) -> sqlx::Result<Option<A
     )
 }
 
-pub async fn find_by_handle(conn: impl Conn, name_key: &str, domain: &str) -> sqlx::Result<Option<Account>> {
+pub async fn find_by_handle(
+    conn: impl Conn,
+    name_key: &str,
+    domain: &str,
+) -> sqlx::Result<Option<Account>> {
     first(
         sql("SELECT * FROM accounts WHERE name_key = $1 AND domain = $2 AND kind <> 'guest' AND deleted_at IS NULL")
             .bind(name_key)
@@ -123,7 +137,11 @@ pub async fn name_taken(conn: impl Conn, name_key: &str) -> sqlx::Result<bool> {
 }
 
 pub async fn node_actor(conn: impl Conn) -> sqlx::Result<Option<Account>> {
-    first(sql("SELECT * FROM accounts WHERE kind = 'node'").optional(conn).await?)
+    first(
+        sql("SELECT * FROM accounts WHERE kind = 'node'")
+            .optional(conn)
+            .await?,
+    )
 }
 
 pub async fn first_host(conn: impl Conn) -> sqlx::Result<Option<Account>> {
@@ -166,7 +184,11 @@ pub async fn count_active(conn: impl Conn, since: Time) -> sqlx::Result<i64> {
 }
 
 pub async fn insert_local(conn: impl Conn, account: &Account) -> sqlx::Result<()> {
-    let kind = if account.kind == Kind::Node { "node" } else { "local" };
+    let kind = if account.kind == Kind::Node {
+        "node"
+    } else {
+        "local"
+    };
     sql("INSERT INTO accounts (id, kind, role, name, name_key, uri, url, actor_type, display_name, discoverable, indexable, public_key_id, public_key_pem, ed25519_key_id, ed25519_key, followers_uri, following_uri, outbox_uri, featured_uri, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)")
         .bind(account.id)
         .bind(kind)
@@ -193,7 +215,12 @@ pub async fn insert_local(conn: impl Conn, account: &Account) -> sqlx::Result<()
     Ok(())
 }
 
-pub async fn insert_keys(conn: impl Conn, id: AccountId, rsa: Vec<u8>, ed25519: Vec<u8>) -> sqlx::Result<()> {
+pub async fn insert_keys(
+    conn: impl Conn,
+    id: AccountId,
+    rsa: Vec<u8>,
+    ed25519: Vec<u8>,
+) -> sqlx::Result<()> {
     sql("INSERT INTO private_keys (account_id, rsa, ed25519) VALUES ($1, $2, $3)")
         .bind(id)
         .bind(rsa)
@@ -203,12 +230,16 @@ pub async fn insert_keys(conn: impl Conn, id: AccountId, rsa: Vec<u8>, ed25519: 
     Ok(())
 }
 
-pub async fn private_keys(conn: impl Conn, id: AccountId) -> sqlx::Result<Option<(Vec<u8>, Vec<u8>)>> {
+pub async fn private_keys(
+    conn: impl Conn,
+    id: AccountId,
+) -> sqlx::Result<Option<(Vec<u8>, Vec<u8>)>> {
     let row = sql("SELECT rsa, ed25519 FROM private_keys WHERE account_id = $1")
         .bind(id)
         .optional(conn)
         .await?;
-    row.map(|row| Ok((row.get("rsa")?, row.get("ed25519")?))).transpose()
+    row.map(|row| Ok((row.get("rsa")?, row.get("ed25519")?)))
+        .transpose()
 }
 
 pub async fn set_disabled(conn: impl Conn, id: AccountId, at: Option<Time>) -> sqlx::Result<()> {
@@ -253,7 +284,12 @@ pub async fn update_profile(conn: impl Conn, account: &Account, now: Time) -> sq
 }
 
 /// Moves a counter of an account, never below zero.
-pub async fn count_posts(conn: impl Conn, id: AccountId, by: i64, last: Option<Time>) -> sqlx::Result<()> {
+pub async fn count_posts(
+    conn: impl Conn,
+    id: AccountId,
+    by: i64,
+    last: Option<Time>,
+) -> sqlx::Result<()> {
     sql("UPDATE accounts SET posts_count = CASE WHEN posts_count + $1 < 0 THEN 0 ELSE posts_count + $1 END, last_post_at = COALESCE($2, last_post_at) WHERE id = $3")
         .bind(by)
         .bind(last)

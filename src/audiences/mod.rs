@@ -68,7 +68,11 @@ impl Audience {
     /// The narrower of two.
     #[must_use]
     pub fn narrower(self, other: Self) -> Self {
-        if other.rank() > self.rank() { other } else { self }
+        if other.rank() > self.rank() {
+            other
+        } else {
+            self
+        }
     }
 }
 
@@ -117,19 +121,26 @@ macro_rules! visible {
 
 /// Whether an account is named by a post.
 async fn is_named(conn: impl Conn, post: PostId, account: AccountId) -> sqlx::Result<bool> {
-    Ok(sql("SELECT post_id FROM post_people WHERE post_id = $1 AND account_id = $2")
-        .bind(post)
-        .bind(account)
-        .optional(conn)
-        .await?
-        .is_some())
+    Ok(
+        sql("SELECT post_id FROM post_people WHERE post_id = $1 AND account_id = $2")
+            .bind(post)
+            .bind(account)
+            .optional(conn)
+            .await?
+            .is_some(),
+    )
 }
 
 /// Whether an account is a member of a grant now.
 ///
 /// # Errors
 /// What the database says.
-pub async fn is_member(conn: impl Conn, grant: AudienceId, account: AccountId, now: Time) -> sqlx::Result<bool> {
+pub async fn is_member(
+    conn: impl Conn,
+    grant: AudienceId,
+    account: AccountId,
+    now: Time,
+) -> sqlx::Result<bool> {
     let row = sql("SELECT account_id FROM audience_members WHERE audience_id = $1 AND account_id = $2 AND (until IS NULL OR until > $3)")
         .bind(grant)
         .bind(account)
@@ -143,7 +154,13 @@ pub async fn is_member(conn: impl Conn, grant: AudienceId, account: AccountId, n
 ///
 /// # Errors
 /// What the database says.
-pub async fn create_grant(conn: impl Conn, owner: AccountId, kind: &str, name: &str, now: Time) -> sqlx::Result<AudienceId> {
+pub async fn create_grant(
+    conn: impl Conn,
+    owner: AccountId,
+    kind: &str,
+    name: &str,
+    now: Time,
+) -> sqlx::Result<AudienceId> {
     let id = AudienceId::mint(now);
     sql("INSERT INTO audiences (id, account_id, kind, name, created_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(id)
@@ -160,7 +177,12 @@ pub async fn create_grant(conn: impl Conn, owner: AccountId, kind: &str, name: &
 ///
 /// # Errors
 /// What the database says.
-pub async fn add_member(conn: impl Conn, grant: AudienceId, account: AccountId, until: Option<Time>) -> sqlx::Result<()> {
+pub async fn add_member(
+    conn: impl Conn,
+    grant: AudienceId,
+    account: AccountId,
+    until: Option<Time>,
+) -> sqlx::Result<()> {
     sql("INSERT INTO audience_members (audience_id, account_id, until) VALUES ($1, $2, $3) ON CONFLICT (audience_id, account_id) DO UPDATE SET until = EXCLUDED.until")
         .bind(grant)
         .bind(account)
@@ -174,7 +196,11 @@ pub async fn add_member(conn: impl Conn, grant: AudienceId, account: AccountId, 
 ///
 /// # Errors
 /// What the database says.
-pub async fn remove_member(conn: impl Conn, grant: AudienceId, account: AccountId) -> sqlx::Result<()> {
+pub async fn remove_member(
+    conn: impl Conn,
+    grant: AudienceId,
+    account: AccountId,
+) -> sqlx::Result<()> {
     sql("DELETE FROM audience_members WHERE audience_id = $1 AND account_id = $2")
         .bind(grant)
         .bind(account)
@@ -189,9 +215,18 @@ mod tests {
 
     #[test]
     fn a_reply_is_never_wider_than_what_it_answers() {
-        assert_eq!(Audience::Public.narrower(Audience::Followers), Audience::Followers);
-        assert_eq!(Audience::People.narrower(Audience::Public), Audience::People);
-        assert_eq!(Audience::Unlisted.narrower(Audience::Public), Audience::Unlisted);
+        assert_eq!(
+            Audience::Public.narrower(Audience::Followers),
+            Audience::Followers
+        );
+        assert_eq!(
+            Audience::People.narrower(Audience::Public),
+            Audience::People
+        );
+        assert_eq!(
+            Audience::Unlisted.narrower(Audience::Public),
+            Audience::Unlisted
+        );
         let grant = Audience::Grant(AudienceId(1));
         assert_eq!(Audience::parse(grant.name(), Some(AudienceId(1))), grant);
         assert_eq!(Audience::parse("grant", None), Audience::People);

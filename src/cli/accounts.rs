@@ -17,12 +17,17 @@ use crate::posts::view;
 use crate::timelines;
 
 async fn local(app: &App, name: &str) -> anyhow::Result<Account> {
-    let found = accounts::find_local(app, name).await?.filter(|account| account.kind == Kind::Local);
-    found.ok_or_else(|| anyhow::anyhow!("there is no account `{name}` here; `afterparty account list` shows all"))
+    let found = accounts::find_local(app, name)
+        .await?
+        .filter(|account| account.kind == Kind::Local);
+    found.ok_or_else(|| {
+        anyhow::anyhow!("there is no account `{name}` here; `afterparty account list` shows all")
+    })
 }
 
 fn role(name: &str) -> anyhow::Result<Role> {
-    Role::parse(name).ok_or_else(|| anyhow::anyhow!("the role is `{name}`, expected host, crew or member"))
+    Role::parse(name)
+        .ok_or_else(|| anyhow::anyhow!("the role is `{name}`, expected host, crew or member"))
 }
 
 /// The password: a line of standard input where that is no terminal, else a fresh one and whether to print it.
@@ -41,7 +46,10 @@ pub async fn run(app: &App, verb: Verb) -> anyhow::Result<()> {
         Verb::Account(verb) => account(app, verb).await,
         Verb::Post { name, text } => {
             let author = local(app, &name).await?;
-            let draft = Draft { text, ..Draft::default() };
+            let draft = Draft {
+                text,
+                ..Draft::default()
+            };
             webfinger::learn_mentions(app, &draft.text).await;
             let post = compose::create(app, &author, draft).await?;
             say(&post.uri);
@@ -58,7 +66,9 @@ pub async fn run(app: &App, verb: Verb) -> anyhow::Result<()> {
                 },
             )
             .await?;
-            say(&format!("{name} will follow {handle} as soon as the node runs."));
+            say(&format!(
+                "{name} will follow {handle} as soon as the node runs."
+            ));
             Ok(())
         }
         Verb::Timeline { name, json, limit } => timeline(app, &name, json, limit).await,
@@ -68,7 +78,11 @@ pub async fn run(app: &App, verb: Verb) -> anyhow::Result<()> {
 
 async fn account(app: &App, verb: AccountVerb) -> anyhow::Result<()> {
     match verb {
-        AccountVerb::Create { name, email, role: wanted } => {
+        AccountVerb::Create {
+            name,
+            email,
+            role: wanted,
+        } => {
             let (password, generated) = password();
             let new = New {
                 name: &name,
@@ -89,8 +103,16 @@ async fn account(app: &App, verb: AccountVerb) -> anyhow::Result<()> {
         }
         AccountVerb::List => {
             for account in accounts::list_local(app).await? {
-                let state = if account.disabled_at.is_some() { "  locked out" } else { "" };
-                say(&format!("{:<30} {:<8}{state}", account.name, account.role.name()));
+                let state = if account.disabled_at.is_some() {
+                    "  locked out"
+                } else {
+                    ""
+                };
+                say(&format!(
+                    "{:<30} {:<8}{state}",
+                    account.name,
+                    account.role.name()
+                ));
             }
         }
         AccountVerb::Disable { name } => {
@@ -104,7 +126,9 @@ async fn account(app: &App, verb: AccountVerb) -> anyhow::Result<()> {
         AccountVerb::ResetPassword { name } => {
             let (password, generated) = password();
             sign_in::set_password(app, local(app, &name).await?.id, &password).await?;
-            say(&format!("{name} has a new password and is signed out everywhere."));
+            say(&format!(
+                "{name} has a new password and is signed out everywhere."
+            ));
             if generated {
                 say(&format!("Password: {password}"));
             }
@@ -125,7 +149,11 @@ async fn timeline(app: &App, name: &str, json: bool, limit: i64) -> anyhow::Resu
         let line = if json {
             json!({"id": view.entry().to_string(), "uri": view.post.uri, "author": author, "content": view.post.html, "created_at": view.post.created_at.rfc3339()}).to_string()
         } else {
-            format!("{}  @{author}\n  {}\n", view.post.created_at.rfc3339(), view.words(200))
+            format!(
+                "{}  @{author}\n  {}\n",
+                view.post.created_at.rfc3339(),
+                view.words(200)
+            )
         };
         say(&line);
     }

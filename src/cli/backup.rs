@@ -22,7 +22,11 @@ pub async fn save(settings: &Settings, loaded: &Loaded, file: &Path) -> anyhow::
     )?;
     let url = settings.database_url();
     let db = Db::open(&url).await?;
-    let database = if db.is_postgres() { "database.sql" } else { "database.db" };
+    let database = if db.is_postgres() {
+        "database.sql"
+    } else {
+        "database.db"
+    };
     let copy = folder.path().join(database);
     // The media are read after the database: a file that a row names is there already.
     if db.is_postgres() {
@@ -35,7 +39,9 @@ pub async fn save(settings: &Settings, loaded: &Loaded, file: &Path) -> anyhow::
             .status();
         match status {
             Ok(status) if status.success() => {}
-            _ => anyhow::bail!("pg_dump failed; install PostgreSQL's client programs of the server's version"),
+            _ => anyhow::bail!(
+                "pg_dump failed; install PostgreSQL's client programs of the server's version"
+            ),
         }
     } else {
         db.copy_to(&copy).await?;
@@ -51,7 +57,16 @@ pub async fn save(settings: &Settings, loaded: &Loaded, file: &Path) -> anyhow::
         })
         .collect();
     let (settings, out, work) = (settings.clone(), file.to_owned(), folder.path().to_owned());
-    tokio::task::spawn_blocking(move || pack(&settings, &settings_text, &work.join(database), database, &out)).await??;
+    tokio::task::spawn_blocking(move || {
+        pack(
+            &settings,
+            &settings_text,
+            &work.join(database),
+            database,
+            &out,
+        )
+    })
+    .await??;
     say(&format!(
         "Saved to {}. It contains the key of the house: keep it where only you can read it.",
         file.display()
@@ -59,9 +74,22 @@ pub async fn save(settings: &Settings, loaded: &Loaded, file: &Path) -> anyhow::
     Ok(())
 }
 
-fn pack(settings: &Settings, settings_text: &str, copy: &Path, database: &str, out: &Path) -> anyhow::Result<()> {
-    let target = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(out)?;
-    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(target, flate2::Compression::fast()));
+fn pack(
+    settings: &Settings,
+    settings_text: &str,
+    copy: &Path,
+    database: &str,
+    out: &Path,
+) -> anyhow::Result<()> {
+    let target = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(out)?;
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
+        target,
+        flate2::Compression::fast(),
+    ));
     archive.append_path_with_name(copy, database)?;
     archive.append_path_with_name(settings.key_file(), "secret.key")?;
     let mut header = tar::Header::new_gnu();
@@ -82,7 +110,10 @@ fn pack(settings: &Settings, settings_text: &str, copy: &Path, database: &str, o
 pub async fn restore(settings: &Settings, file: &Path) -> anyhow::Result<()> {
     let folder = &settings.data_dir;
     if folder.is_dir() && fs::read_dir(folder)?.next().is_some() {
-        anyhow::bail!("{} is not empty; restore into an empty data.dir", folder.display());
+        anyhow::bail!(
+            "{} is not empty; restore into an empty data.dir",
+            folder.display()
+        );
     }
     fs::create_dir_all(folder)?;
     let (source, target) = (file.to_owned(), folder.clone());
@@ -94,17 +125,29 @@ pub async fn restore(settings: &Settings, file: &Path) -> anyhow::Result<()> {
     let dump = folder.join("database.sql");
     if url.starts_with("sqlite:") {
         let wanted = url.trim_start_matches("sqlite:").trim_start_matches("//");
-        fs::rename(folder.join("database.db"), wanted)
-            .map_err(|cause| anyhow::anyhow!("the backup holds no SQLite database, or {wanted} cannot be written: {cause}"))?;
+        fs::rename(folder.join("database.db"), wanted).map_err(|cause| {
+            anyhow::anyhow!(
+                "the backup holds no SQLite database, or {wanted} cannot be written: {cause}"
+            )
+        })?;
     } else {
         let status = Command::new("psql")
-            .args(["--quiet", "--set", "ON_ERROR_STOP=1", "--output", "/dev/null", "--file"])
+            .args([
+                "--quiet",
+                "--set",
+                "ON_ERROR_STOP=1",
+                "--output",
+                "/dev/null",
+                "--file",
+            ])
             .arg(&dump)
             .arg(&url)
             .status();
         match status {
             Ok(status) if status.success() => fs::remove_file(&dump)?,
-            _ => anyhow::bail!("psql could not read the dump into {url}; the database must exist and be empty"),
+            _ => anyhow::bail!(
+                "psql could not read the dump into {url}; the database must exist and be empty"
+            ),
         }
     }
     let db = Db::open(&url).await?;

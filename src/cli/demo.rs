@@ -116,12 +116,17 @@ const TIDE: Script = Script {
 /// A picture made of two colours, for people who do not exist.
 fn picture(colours: [[u8; 3]; 2], width: u32, height: u32) -> anyhow::Result<Vec<u8>> {
     let [from, to] = colours;
-    let mix = |a: u8, b: u8, share: f32| (f32::from(a) * (1.0 - share) + f32::from(b) * share) as u8;
+    let mix =
+        |a: u8, b: u8, share: f32| (f32::from(a) * (1.0 - share) + f32::from(b) * share) as u8;
     let image = RgbImage::from_fn(width, height, |x, y| {
         let (u, v) = (x as f32 / width as f32, y as f32 / height as f32);
         let wave = ((u * 9.0).sin() * 0.12 + (v * 5.0 + u * 3.0).cos() * 0.1).clamp(-0.2, 0.2);
         let share = (u * 0.45 + v * 0.55 + wave).clamp(0.0, 1.0);
-        Rgb([mix(from[0], to[0], share), mix(from[1], to[1], share), mix(from[2], to[2], share)])
+        Rgb([
+            mix(from[0], to[0], share),
+            mix(from[1], to[1], share),
+            mix(from[2], to[2], share),
+        ])
     });
     let mut bytes = std::io::Cursor::new(Vec::new());
     DynamicImage::ImageRgb8(image).write_to(&mut bytes, ImageFormat::Png)?;
@@ -130,7 +135,11 @@ fn picture(colours: [[u8; 3]; 2], width: u32, height: u32) -> anyhow::Result<Vec
 
 /// `afterparty demo`
 pub async fn run(keep: Option<PathBuf>, port: u16) -> anyhow::Result<()> {
-    let temporary = if keep.is_none() { Some(tempfile::tempdir()?) } else { None };
+    let temporary = if keep.is_none() {
+        Some(tempfile::tempdir()?)
+    } else {
+        None
+    };
     let folder = keep
         .clone()
         .or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()))
@@ -147,7 +156,11 @@ pub async fn run(keep: Option<PathBuf>, port: u16) -> anyhow::Result<()> {
     for (running, script) in [(&nova, &NOVA), (&tide, &TIDE)] {
         say(&format!("\n{}  {}", script.house, running.app.origin().url));
         for person in &script.people {
-            say(&format!("    sign in as {:<6} ({})", person.name, person.role.name()));
+            say(&format!(
+                "    sign in as {:<6} ({})",
+                person.name,
+                person.role.name()
+            ));
         }
     }
     say(&format!(
@@ -167,7 +180,10 @@ async fn open_house(folder: &Path, script: &Script, port: u16) -> anyhow::Result
         ("federation.allow_networks", "[\"127.0.0.1/32\"]".to_owned()),
         ("federation.allow_http", "true".to_owned()),
     ];
-    let flags: Vec<(String, String)> = flags.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let flags: Vec<(String, String)> = flags
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
     let settings = config::load(None, &[], &flags)?.settings;
     let app = open_with(settings, Clock::System, true).await?;
     setup::keep_origin(&app.db, &app.origin()).await?;
@@ -197,8 +213,13 @@ async fn furnish(app: &App, script: &Script) -> anyhow::Result<()> {
             confirmed: true,
         };
         let account = create::create(app, new).await?;
-        let avatar = pictures::process(picture(person.colours, 400, 400)?, pictures::AVATAR).await?;
-        let header = pictures::process(picture([person.colours[1], person.colours[0]], 1500, 500)?, pictures::HEADER).await?;
+        let avatar =
+            pictures::process(picture(person.colours, 400, 400)?, pictures::AVATAR).await?;
+        let header = pictures::process(
+            picture([person.colours[1], person.colours[0]], 1500, 500)?,
+            pictures::HEADER,
+        )
+        .await?;
         let edit = Edit {
             display_name: person.shown.to_owned(),
             bio: person.bio.to_owned(),
@@ -228,7 +249,13 @@ async fn follow(app: &App, name: &str, handle: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn write(app: &App, name: &str, text: &str, media: Vec<MediaId>, in_reply_to: Option<PostId>) -> anyhow::Result<posts::Post> {
+async fn write(
+    app: &App,
+    name: &str,
+    text: &str,
+    media: Vec<MediaId>,
+    in_reply_to: Option<PostId>,
+) -> anyhow::Result<posts::Post> {
     let author = local(app, name).await?;
     webfinger::learn_mentions(app, text).await;
     Ok(compose::create(
@@ -309,7 +336,11 @@ async fn meet(nova: &App, tide: &App) -> anyhow::Result<()> {
     }
     let Some(first) = first else { return Ok(()) };
     let poll = NewPoll {
-        options: vec!["The slow one".to_owned(), "The loud one".to_owned(), "Both".to_owned()],
+        options: vec![
+            "The slow one".to_owned(),
+            "The loud one".to_owned(),
+            "Both".to_owned(),
+        ],
         multiple: false,
         seconds: 604_800,
     };

@@ -15,12 +15,18 @@ struct Finding(&'static str, Result<String, String>);
 
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut findings = vec![
-        Finding("settings", Ok("every key and value is understood".to_owned())),
+        Finding(
+            "settings",
+            Ok("every key and value is understood".to_owned()),
+        ),
         exceptions(&settings),
     ];
     match open(settings).await {
         Ok(app) => {
-            findings.push(Finding("database", Ok("it answers and its schema is current".to_owned())));
+            findings.push(Finding(
+                "database",
+                Ok("it answers and its schema is current".to_owned()),
+            ));
             findings.push(rights(&app));
             findings.push(clock(&app));
             findings.push(house(&app).await);
@@ -49,17 +55,27 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 fn exceptions(settings: &Settings) -> Finding {
     let federation = &settings.federation;
     let on = [
-        (!federation.allow_networks.is_empty(), "federation.allow_networks"),
+        (
+            !federation.allow_networks.is_empty(),
+            "federation.allow_networks",
+        ),
         (federation.allow_http, "federation.allow_http"),
         (!federation.hosts.is_empty(), "federation.hosts"),
         (federation.extra_ca.is_some(), "federation.extra_ca"),
         (federation.dns.is_some(), "federation.dns"),
     ];
-    let on: Vec<&str> = on.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect();
+    let on: Vec<&str> = on
+        .into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, name)| name)
+        .collect();
     let outcome = if on.is_empty() {
         Ok("none is on".to_owned())
     } else {
-        Err(format!("{} is on; remove it on a public node", on.join(", ")))
+        Err(format!(
+            "{} is on; remove it on a public node",
+            on.join(", ")
+        ))
     };
     Finding("exceptions for tests", outcome)
 }
@@ -76,7 +92,10 @@ fn rights(app: &App) -> Finding {
     } else {
         ""
     };
-    Finding("files", outcome.map(|()| format!("{} can be written{note}", folder.display())))
+    Finding(
+        "files",
+        outcome.map(|()| format!("{} can be written{note}", folder.display())),
+    )
 }
 
 fn clock(app: &App) -> Finding {
@@ -84,7 +103,10 @@ fn clock(app: &App) -> Finding {
     let outcome = if year >= 2026 {
         Ok(format!("it is {}", app.clock.now().rfc3339()))
     } else {
-        Err(format!("it shows {}; set the clock, or signatures fail", app.clock.now().rfc3339()))
+        Err(format!(
+            "it shows {}; set the clock, or signatures fail",
+            app.clock.now().rfc3339()
+        ))
     };
     Finding("clock", outcome)
 }
@@ -92,7 +114,9 @@ fn clock(app: &App) -> Finding {
 async fn house(app: &App) -> Finding {
     let outcome = match setup::is_done(app).await {
         Ok(true) => Ok(format!("it stands at {}", app.origin().url)),
-        Ok(false) => Err("it has no host yet: start the node and open the address it prints".to_owned()),
+        Ok(false) => {
+            Err("it has no host yet: start the node and open the address it prints".to_owned())
+        }
         Err(error) => Err(error.to_string()),
     };
     Finding("house", outcome)
@@ -105,11 +129,22 @@ async fn reachable(app: &App) -> Finding {
         Ok(Some(host)) => host.name,
         _ => "node".to_owned(),
     };
-    let url = origin.at(&format!("/.well-known/webfinger?resource=acct:{name}@{}", origin.domain));
-    let asked = tokio::time::timeout(Duration::from_secs(12), app.http.get(&url, "application/jrd+json", DOCUMENT)).await;
+    let url = origin.at(&format!(
+        "/.well-known/webfinger?resource=acct:{name}@{}",
+        origin.domain
+    ));
+    let asked = tokio::time::timeout(
+        Duration::from_secs(12),
+        app.http.get(&url, "application/jrd+json", DOCUMENT),
+    )
+    .await;
     let outcome = match asked {
-        Ok(Ok(answer)) if answer.media_type() == "application/jrd+json" => Ok("WebFinger answers at the public address".to_owned()),
-        Ok(Ok(_)) => Err(format!("{url} answers something else; does the proxy lead here?")),
+        Ok(Ok(answer)) if answer.media_type() == "application/jrd+json" => {
+            Ok("WebFinger answers at the public address".to_owned())
+        }
+        Ok(Ok(_)) => Err(format!(
+            "{url} answers something else; does the proxy lead here?"
+        )),
         Ok(Err(_)) if origin.is_loopback() && !app.federates() => {
             Ok("not looked at: the address is only reachable on this machine".to_owned())
         }

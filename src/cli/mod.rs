@@ -123,12 +123,17 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let _ = tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("AFTERPARTY_LOG").unwrap_or_else(|_| "info,sqlx=warn,hyper=warn".into()),
+            tracing_subscriber::EnvFilter::try_from_env("AFTERPARTY_LOG")
+                .unwrap_or_else(|_| "info,sqlx=warn,hyper=warn".into()),
         )
         .with_writer(io::stderr)
         .try_init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(cli)));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let outcome = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(cli)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -138,7 +143,9 @@ pub fn main() -> ExitCode {
                     .map(|problem| Locale::En.sentence(&problem.sentence))
                     .collect::<Vec<_>>()
                     .join(" "),
-                Some(Error::Conflict(sentence) | Error::Unavailable(sentence)) => Locale::En.sentence(sentence),
+                Some(Error::Conflict(sentence) | Error::Unavailable(sentence)) => {
+                    Locale::En.sentence(sentence)
+                }
                 _ => format!("{error:#}"),
             };
             let _ = writeln!(io::stderr(), "afterparty: {sentence}");
@@ -184,13 +191,20 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 
 fn load(cli: &Cli) -> anyhow::Result<Loaded> {
     let default = PathBuf::from("config/afterparty.toml");
-    let file = cli.config.clone().or_else(|| default.exists().then_some(default));
-    let environment: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name.starts_with("AFTERPARTY_")).collect();
+    let file = cli
+        .config
+        .clone()
+        .or_else(|| default.exists().then_some(default));
+    let environment: Vec<(String, String)> = std::env::vars()
+        .filter(|(name, _)| name.starts_with("AFTERPARTY_"))
+        .collect();
     let mut flags = Vec::new();
     for flag in &cli.set {
-        let (key, value) = flag
-            .split_once('=')
-            .ok_or_else(|| anyhow::anyhow!("--set {flag}: expected KEY=VALUE, such as server.listen=127.0.0.1:8081"))?;
+        let (key, value) = flag.split_once('=').ok_or_else(|| {
+            anyhow::anyhow!(
+                "--set {flag}: expected KEY=VALUE, such as server.listen=127.0.0.1:8081"
+            )
+        })?;
         flags.push((key.to_owned(), value.to_owned()));
     }
     Ok(config::load(file.as_deref(), &environment, &flags)?)
@@ -207,22 +221,29 @@ fn show(loaded: &Loaded) {
 
 async fn rehome(settings: Settings, url: &str) -> anyhow::Result<()> {
     let domain = settings.node.domain.clone();
-    let after =
-        Origin::parse(url, domain.as_deref()).ok_or_else(|| anyhow::anyhow!("{url} is not an address such as https://nova.example"))?;
+    let after = Origin::parse(url, domain.as_deref())
+        .ok_or_else(|| anyhow::anyhow!("{url} is not an address such as https://nova.example"))?;
     let db = Db::open(&settings.database_url()).await?;
     db.migrate().await?;
     let before = setup::stored_origin(&db)
         .await?
         .ok_or_else(|| anyhow::anyhow!("the house is not set up yet"))?;
     setup::rehome(&db, &before, &after).await?;
-    say(&format!("The house is now at {}. If node.url is set, change it too.", after.url));
+    say(&format!(
+        "The house is now at {}. If node.url is set, change it too.",
+        after.url
+    ));
     Ok(())
 }
 
 /// The public address: as kept, else as set, else where the server listens.
 async fn origin(settings: &Settings, db: &Db) -> anyhow::Result<Origin> {
     let domain = settings.node.domain.as_deref();
-    let set = settings.node.url.as_deref().and_then(|url| Origin::parse(url, domain));
+    let set = settings
+        .node
+        .url
+        .as_deref()
+        .and_then(|url| Origin::parse(url, domain));
     if let Some(kept) = setup::stored_origin(db).await? {
         if let Some(set) = set.filter(|set| set.url != kept.url) {
             anyhow::bail!(
@@ -252,7 +273,8 @@ pub async fn open(settings: Settings) -> anyhow::Result<App> {
 /// # Errors
 /// As [`open`].
 pub async fn open_with(settings: Settings, clock: Clock, demo: bool) -> anyhow::Result<App> {
-    std::fs::create_dir_all(&settings.data_dir).map_err(|cause| anyhow::anyhow!("data.dir {}: {cause}", settings.data_dir.display()))?;
+    std::fs::create_dir_all(&settings.data_dir)
+        .map_err(|cause| anyhow::anyhow!("data.dir {}: {cause}", settings.data_dir.display()))?;
     let db = Db::open(&settings.database_url())
         .await
         .map_err(|cause| anyhow::anyhow!("database.url: {cause}"))?;

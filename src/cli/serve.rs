@@ -85,7 +85,10 @@ pub async fn start(app: App, listener: TcpListener, work: bool) -> anyhow::Resul
         let end = async move {
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(end).await {
+        if let Err(error) = axum::serve(listener, router)
+            .with_graceful_shutdown(end)
+            .await
+        {
             tracing::error!(%error, "the server ended");
         }
     });
@@ -127,7 +130,11 @@ async fn announce(app: &App, address: SocketAddr) -> anyhow::Result<()> {
     } else {
         let token = setup::new_token(app).await?;
         let local = format!("http://localhost:{}", address.port());
-        let base = if app.settings.node.url.is_some() { &url } else { &local };
+        let base = if app.settings.node.url.is_some() {
+            &url
+        } else {
+            &local
+        };
         say("Welcome. Open this address in your browser to set up your house (it works once):");
         say(&format!("\n    {base}/setup/{token}\n"));
     }
@@ -147,13 +154,19 @@ pub async fn wait_for_signal() {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the listener for figures lives as long as the process")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the listener for figures lives as long as the process"
+)]
 async fn serve_metrics(address: SocketAddr) -> anyhow::Result<()> {
     let handle = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|cause| anyhow::anyhow!("server.metrics_listen is {address}: {cause}"))?;
-    let router = axum::Router::new().route("/metrics", axum::routing::get(move || std::future::ready(handle.render())));
+    let router = axum::Router::new().route(
+        "/metrics",
+        axum::routing::get(move || std::future::ready(handle.render())),
+    );
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }

@@ -38,15 +38,24 @@ pub fn read(document: &Value) -> Option<Profile> {
     let key = doc.objects("publicKey").into_iter().find_map(|key| {
         let owner = key.id_of("owner").or_else(|| key.id_of("controller"));
         let id = key.id().filter(|id| same_origin(id, &uri))?;
-        (owner.is_none() || owner == Some(uri.as_str())).then(|| Some((id.to_owned(), key.text("publicKeyPem", 16_384)?)))?
+        (owner.is_none() || owner == Some(uri.as_str()))
+            .then(|| Some((id.to_owned(), key.text("publicKeyPem", 16_384)?)))?
     });
-    let multikey = doc.objects("assertionMethod").into_iter().take(8).find_map(|key| {
-        let sound = key.kind_in(&["Multikey"]).is_some() && key.id_of("controller") == Some(uri.as_str());
-        let id = key.id().filter(|id| sound && same_origin(id, &uri))?;
-        let value = key.text("publicKeyMultibase", 200)?;
-        PublicKey::from_multibase(&value).map(|_| (id.to_owned(), value))
-    });
-    let bio = doc.text("summary", 20_000).map(|bio| sanitize(&bio)).unwrap_or_default();
+    let multikey = doc
+        .objects("assertionMethod")
+        .into_iter()
+        .take(8)
+        .find_map(|key| {
+            let sound = key.kind_in(&["Multikey"]).is_some()
+                && key.id_of("controller") == Some(uri.as_str());
+            let id = key.id().filter(|id| sound && same_origin(id, &uri))?;
+            let value = key.text("publicKeyMultibase", 200)?;
+            PublicKey::from_multibase(&value).map(|_| (id.to_owned(), value))
+        });
+    let bio = doc
+        .text("summary", 20_000)
+        .map(|bio| sanitize(&bio))
+        .unwrap_or_default();
     Some(Profile {
         name: truncate(name, 400).to_owned(),
         url: doc.link("url"),
@@ -70,8 +79,11 @@ pub fn read(document: &Value) -> Option<Profile> {
         rsa: key,
         ed25519: multikey,
         inbox: own(doc.link("inbox")),
-        shared_inbox: own(endpoints.link("sharedInbox").or_else(|| doc.link("sharedInbox"))),
-        collections: ["followers", "following", "outbox", "featured"].map(|key| own(doc.id_of(key).map(str::to_owned))),
+        shared_inbox: own(endpoints
+            .link("sharedInbox")
+            .or_else(|| doc.link("sharedInbox"))),
+        collections: ["followers", "following", "outbox", "featured"]
+            .map(|key| own(doc.id_of(key).map(str::to_owned))),
         aliases: doc
             .ids("alsoKnownAs")
             .into_iter()
@@ -79,7 +91,10 @@ pub fn read(document: &Value) -> Option<Profile> {
             .take(10)
             .map(str::to_owned)
             .collect(),
-        moved_to: doc.id_of("movedTo").filter(|target| parse_url(target).is_some()).map(str::to_owned),
+        moved_to: doc
+            .id_of("movedTo")
+            .filter(|target| parse_url(target).is_some())
+            .map(str::to_owned),
         created_at: doc.time("published"),
         actor_type,
         host,
@@ -113,7 +128,10 @@ pub fn emojis(doc: &Doc<'_>) -> Vec<Emoji> {
                 .into_iter()
                 .find_map(|icon| icon.link("url"))
                 .or_else(|| tag.link("icon"))?;
-            let sound = !shortcode.is_empty() && shortcode.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '+'));
+            let sound = !shortcode.is_empty()
+                && shortcode
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '+'));
             sound.then_some(Emoji { shortcode, url })
         })
         .take(100)
@@ -155,10 +173,18 @@ pub async fn refresh(app: &App, uri: &str, budget: &Budget) -> Result<Account, F
 pub async fn write(app: &App, document: &Value) -> Result<Account, FetchError> {
     let profile = read(document).ok_or(FetchError::Unusable("it is no actor"))?;
     let database = |error: sqlx::Error| FetchError::Unreachable(error.to_string());
-    if app.origin().owns(&profile.uri) || tombs::is_gone(&app.db, &profile.uri).await.map_err(database)? {
+    if app.origin().owns(&profile.uri)
+        || tombs::is_gone(&app.db, &profile.uri)
+            .await
+            .map_err(database)?
+    {
         return Err(FetchError::Unusable("the actor cannot be taken"));
     }
-    let fresh = accounts::find_by_uri(app, &profile.uri).await.ok().flatten().is_none();
+    let fresh = accounts::find_by_uri(app, &profile.uri)
+        .await
+        .ok()
+        .flatten()
+        .is_none();
     let account = remote::upsert(app, &profile)
         .await
         .map_err(|error| FetchError::Unreachable(error.to_string()))?;
@@ -188,11 +214,12 @@ pub async fn by_key(app: &App, key_id: &str, budget: &Budget) -> Result<Account,
         .ok_or(FetchError::Unusable("the key has no owner"))?
         .to_owned();
     // A document that its own host served under its own id needs no second fetch.
-    let account = if doc.id() == Some(address) && owner == address && same_origin(from.as_str(), key_id) {
-        write(app, &document).await?
-    } else {
-        refresh(app, &owner, budget).await?
-    };
+    let account =
+        if doc.id() == Some(address) && owner == address && same_origin(from.as_str(), key_id) {
+            write(app, &document).await?
+        } else {
+            refresh(app, &owner, budget).await?
+        };
     if owns_key(&account, key_id) {
         Ok(account)
     } else {
@@ -202,7 +229,8 @@ pub async fn by_key(app: &App, key_id: &str, budget: &Budget) -> Result<Account,
 
 /// Whether an account names this key as its own.
 pub fn owns_key(account: &Account, key_id: &str) -> bool {
-    account.public_key_id.as_deref() == Some(key_id) || account.ed25519_key_id.as_deref() == Some(key_id)
+    account.public_key_id.as_deref() == Some(key_id)
+        || account.ed25519_key_id.as_deref() == Some(key_id)
 }
 
 /// The parsed key of an account with this id, parsed once.
@@ -281,7 +309,11 @@ pub fn build(app: &App, account: &Account) -> Value {
     }
     for (key, file) in [("icon", &account.avatar), ("image", &account.header)] {
         if let Some(file) = file {
-            let media_type = if file.ends_with(".png") { "image/png" } else { "image/jpeg" };
+            let media_type = if file.ends_with(".png") {
+                "image/png"
+            } else {
+                "image/jpeg"
+            };
             doc[key] = json!({"type": "Image", "mediaType": media_type, "url": origin.at(&format!("/media/{file}"))});
         }
     }
@@ -315,9 +347,15 @@ mod tests {
         });
         let profile = read(&document).unwrap();
         assert_eq!(profile.inbox, None);
-        assert_eq!(profile.shared_inbox.as_deref(), Some("https://a.example/inbox"));
+        assert_eq!(
+            profile.shared_inbox.as_deref(),
+            Some("https://a.example/inbox")
+        );
         assert_eq!(profile.rsa, None);
         assert!(read(&json!({"id": "https://a.example/n/1", "type": "Note"})).is_none());
-        assert!(read(&json!({"id": "javascript:x", "type": "Person", "preferredUsername": "x"})).is_none());
+        assert!(
+            read(&json!({"id": "javascript:x", "type": "Person", "preferredUsername": "x"}))
+                .is_none()
+        );
     }
 }

@@ -44,7 +44,13 @@ pub async fn account(app: &App, id: AccountId) -> Result<()> {
 }
 
 /// Takes one item of an outbox or of the pinned posts: the account's own posts only.
-async fn take(app: &App, account: &Account, item: &Value, pinned: bool, budget: &Budget) -> Result<()> {
+async fn take(
+    app: &App,
+    account: &Account,
+    item: &Value,
+    pinned: bool,
+    budget: &Budget,
+) -> Result<()> {
     let doc = Doc(item);
     let doc = if doc.kind() == Some("Create") {
         doc.each("object").into_iter().next().unwrap_or(doc)
@@ -86,10 +92,18 @@ async fn items(app: &App, uri: &str, pages: usize, budget: &Budget) -> Vec<Value
         }
         let next = inline
             .and_then(|page| page.id_of("next"))
-            .or_else(|| first.and_then(|first| first.id()).filter(|_| inline.is_none()))
+            .or_else(|| {
+                first
+                    .and_then(|first| first.id())
+                    .filter(|_| inline.is_none())
+            })
             .or_else(|| doc.id_of("next"));
         let Some(next) = next
-            .filter(|next| same_origin(next, uri) && !seen.iter().any(|seen| seen == next) && found.len() < POSTS)
+            .filter(|next| {
+                same_origin(next, uri)
+                    && !seen.iter().any(|seen| seen == next)
+                    && found.len() < POSTS
+            })
             .map(str::to_owned)
         else {
             break;
@@ -112,7 +126,10 @@ pub async fn replies(app: &App, id: PostId) -> Result<()> {
     let Some(post) = posts::find(app, id).await? else {
         return Ok(());
     };
-    if app.origin().owns(&post.uri) || !post.audience.is_open() || !thread::begin_fetch(app, id).await? {
+    if app.origin().owns(&post.uri)
+        || !post.audience.is_open()
+        || !thread::begin_fetch(app, id).await?
+    {
         return Ok(());
     }
     let budget = Budget::person();

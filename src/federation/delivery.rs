@@ -106,7 +106,10 @@ pub async fn serve_host(app: &App, id: NodeId) -> anyhow::Result<()> {
             break;
         }
     }
-    sql("UPDATE nodes SET leased_until = 0 WHERE id = $1").bind(id).run(&app.db).await?;
+    sql("UPDATE nodes SET leased_until = 0 WHERE id = $1")
+        .bind(id)
+        .run(&app.db)
+        .await?;
     Ok(())
 }
 
@@ -137,32 +140,38 @@ async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::R
     for delivery in waiting {
         lanes.entry(delivery.inbox).or_default().push(delivery);
     }
-    let results: Vec<Vec<(Delivery, Result1)>> = futures_util::stream::iter(lanes.into_values().map(|lane| send_lane(app, node, lane)))
-        .buffer_unordered(INBOXES)
-        .collect()
-        .await;
+    let results: Vec<Vec<(Delivery, Result1)>> =
+        futures_util::stream::iter(lanes.into_values().map(|lane| send_lane(app, node, lane)))
+            .buffer_unordered(INBOXES)
+            .collect()
+            .await;
     let now = app.clock.now();
     let mut went = true;
     let mut success = false;
     let mut failure = None;
     let mut tx = app.db.begin().await?;
     for (delivery, result) in results.into_iter().flatten() {
-        let row = |statement: crate::kernel::db::Query| statement.bind(delivery.activity).bind(delivery.inbox);
+        let row = |statement: crate::kernel::db::Query| {
+            statement.bind(delivery.activity).bind(delivery.inbox)
+        };
         match result {
             Result1::Delivered => {
                 success = true;
-                row(sql("DELETE FROM deliveries WHERE activity_id = $1 AND inbox_id = $2"))
-                    .run(&mut tx)
-                    .await?;
+                row(sql(
+                    "DELETE FROM deliveries WHERE activity_id = $1 AND inbox_id = $2",
+                ))
+                .run(&mut tx)
+                .await?;
             }
             Result1::Host { error, asked } => {
                 went = false;
                 // A row that fails again and again while the host takes others does not hold them up.
-                let parked = if node.delivered_at.is_some() && delivery.attempts + 1 >= TRIES && success {
-                    now.plus(PARK)
-                } else {
-                    Time(0)
-                };
+                let parked =
+                    if node.delivered_at.is_some() && delivery.attempts + 1 >= TRIES && success {
+                        now.plus(PARK)
+                    } else {
+                        Time(0)
+                    };
                 row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, parked_until = $4 WHERE activity_id = $1 AND inbox_id = $2")).bind(&error).bind(parked).run(&mut tx).await?;
                 failure = Some((error, asked));
             }
@@ -216,7 +225,10 @@ async fn send_lane(app: &App, node: &Node, lane: Vec<Delivery>) -> Vec<(Delivery
 
 async fn send(app: &App, node: &Node, delivery: &Delivery) -> Result1 {
     let failed = |error: String| Result1::Host { error, asked: None };
-    let (Ok(url), Ok(sender)) = (app.http.admit(&delivery.url), accounts::get(app, delivery.sender).await) else {
+    let (Ok(url), Ok(sender)) = (
+        app.http.admit(&delivery.url),
+        accounts::get(app, delivery.sender).await,
+    ) else {
         return Result1::Row {
             error: "the inbox's address is not allowed".to_owned(),
             dead: true,
@@ -224,13 +236,24 @@ async fn send(app: &App, node: &Node, delivery: &Delivery) -> Result1 {
     };
     let now = app.clock.now();
     let modern = node.rfc9421_at.is_some() && node.cavage_until <= now;
-    let first = if modern { Scheme::Rfc9421 } else { Scheme::Cavage };
+    let first = if modern {
+        Scheme::Rfc9421
+    } else {
+        Scheme::Cavage
+    };
     let mut answer = match post(app, &sender, first, &url, delivery, &node.host).await {
         Ok(answer) => answer,
         Err(error) => return failed(error.to_string()),
     };
-    if matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED) {
-        let other = if modern { Scheme::Cavage } else { Scheme::Rfc9421 };
+    if matches!(
+        answer.status,
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED
+    ) {
+        let other = if modern {
+            Scheme::Cavage
+        } else {
+            Scheme::Rfc9421
+        };
         if let Ok(second) = post(app, &sender, other, &url, delivery, &node.host).await {
             if second.status.is_success() {
                 let noted = if modern {
@@ -251,7 +274,14 @@ async fn send(app: &App, node: &Node, delivery: &Delivery) -> Result1 {
     classify(&answer, now)
 }
 
-async fn post(app: &App, sender: &Account, scheme: Scheme, url: &Url, delivery: &Delivery, host: &str) -> anyhow::Result<Answer> {
+async fn post(
+    app: &App,
+    sender: &Account,
+    scheme: Scheme,
+    url: &Url,
+    delivery: &Delivery,
+    host: &str,
+) -> anyhow::Result<Answer> {
     let body = delivery.body.as_bytes();
     let mut headers = sign::headers(app, sender, scheme, &Method::POST, url, Some(body)).await?;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
@@ -263,7 +293,13 @@ async fn post(app: &App, sender: &Account, scheme: Scheme, url: &Url, delivery: 
     }
     Ok(app
         .http
-        .send(Method::POST, url, headers, Bytes::copy_from_slice(body), DOCUMENT)
+        .send(
+            Method::POST,
+            url,
+            headers,
+            Bytes::copy_from_slice(body),
+            DOCUMENT,
+        )
         .await?)
 }
 
@@ -284,7 +320,12 @@ fn classify(answer: &Answer, now: Time) -> Result1 {
 
 /// How long the peer asks to be left alone (RFC 9110 §10.2.3): seconds or a date.
 fn retry_after(answer: &Answer, now: Time) -> Option<Duration> {
-    let value = answer.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let value = answer
+        .headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }

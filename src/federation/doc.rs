@@ -22,7 +22,10 @@ impl<'a> Doc<'a> {
     pub fn id(&self) -> Option<&'a str> {
         let id = match self.0 {
             Value::String(id) => Some(id.as_str()),
-            value => value.get("id").or_else(|| value.get("@id")).and_then(Value::as_str),
+            value => value
+                .get("id")
+                .or_else(|| value.get("@id"))
+                .and_then(Value::as_str),
         };
         id.filter(|id| !id.is_empty())
     }
@@ -34,7 +37,11 @@ impl<'a> Doc<'a> {
 
     /// Its types.
     pub fn kinds(&self) -> Vec<&'a str> {
-        let kind = self.0.get("type").or_else(|| self.0.get("@type")).unwrap_or(&NULL);
+        let kind = self
+            .0
+            .get("type")
+            .or_else(|| self.0.get("@type"))
+            .unwrap_or(&NULL);
         many(kind).into_iter().filter_map(Value::as_str).collect()
     }
 
@@ -52,15 +59,21 @@ impl<'a> Doc<'a> {
 
     /// The only or first text of `contentMap` beside `content`, and so on.
     fn map_text(&self, key: &str) -> Option<&'a str> {
-        self.get(&format!("{key}Map")).as_object()?.values().find_map(Value::as_str)
+        self.get(&format!("{key}Map"))
+            .as_object()?
+            .values()
+            .find_map(Value::as_str)
     }
 
     /// The language of the only text in `contentMap`.
     pub fn language(&self) -> Option<String> {
         let map = self.get("contentMap").as_object()?;
         let language = map.keys().next().filter(|_| map.len() == 1)?;
-        let sound =
-            (2..=35).contains(&language.len()) && language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && language != "und";
+        let sound = (2..=35).contains(&language.len())
+            && language
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && language != "und";
         sound.then(|| language.clone())
     }
 
@@ -71,12 +84,19 @@ impl<'a> Doc<'a> {
 
     /// The objects among the members of `key`.
     pub fn objects(&self, key: &str) -> Vec<Doc<'a>> {
-        self.each(key).into_iter().filter(|doc| doc.0.is_object()).collect()
+        self.each(key)
+            .into_iter()
+            .filter(|doc| doc.0.is_object())
+            .collect()
     }
 
     /// The ids of the members of `key`, at most 256.
     pub fn ids(&self, key: &str) -> Vec<&'a str> {
-        self.each(key).into_iter().filter_map(|doc| doc.id()).take(256).collect()
+        self.each(key)
+            .into_iter()
+            .filter_map(|doc| doc.id())
+            .take(256)
+            .collect()
     }
 
     /// The first id of `key`.
@@ -93,14 +113,18 @@ impl<'a> Doc<'a> {
     pub fn address(&self) -> Option<String> {
         let text = match self.0 {
             Value::String(text) => Some(text.as_str()),
-            value => value.get("href").or_else(|| value.get("url")).and_then(|inner| match inner {
-                Value::String(text) => Some(text.as_str()),
-                inner => many(inner)
-                    .first()
-                    .and_then(|first| first.as_str().or_else(|| first.get("href")?.as_str())),
-            }),
+            value => value
+                .get("href")
+                .or_else(|| value.get("url"))
+                .and_then(|inner| match inner {
+                    Value::String(text) => Some(text.as_str()),
+                    inner => many(inner)
+                        .first()
+                        .and_then(|first| first.as_str().or_else(|| first.get("href")?.as_str())),
+                }),
         };
-        text.and_then(parse_url).map(|_| text.unwrap_or_default().to_owned())
+        text.and_then(parse_url)
+            .map(|_| text.unwrap_or_default().to_owned())
     }
 
     /// A moment.
@@ -139,14 +163,21 @@ impl<'a> Doc<'a> {
 fn many(value: &Value) -> Vec<&Value> {
     match value {
         Value::Null => Vec::new(),
-        Value::Array(items) => items.iter().filter(|item| !item.is_null()).take(4096).collect(),
+        Value::Array(items) => items
+            .iter()
+            .filter(|item| !item.is_null())
+            .take(4096)
+            .collect(),
         value => vec![value],
     }
 }
 
 /// Whether an id means everyone, in any of its spellings.
 pub fn is_public(id: &str) -> bool {
-    matches!(id, "https://www.w3.org/ns/activitystreams#Public" | "as:Public" | "Public")
+    matches!(
+        id,
+        "https://www.w3.org/ns/activitystreams#Public" | "as:Public" | "Public"
+    )
 }
 
 #[cfg(test)]
@@ -174,6 +205,9 @@ mod tests {
         assert_eq!(doc.language().as_deref(), Some("de"));
         assert_eq!(doc.text("summary", 100), None);
         assert_eq!(doc.link("url").as_deref(), Some("https://a.example/x"));
-        assert_eq!(Doc(&json!({"url": "javascript:alert(1)"})).link("url"), None);
+        assert_eq!(
+            Doc(&json!({"url": "javascript:alert(1)"})).link("url"),
+            None
+        );
     }
 }

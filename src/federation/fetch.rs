@@ -35,7 +35,9 @@ impl Budget {
     /// Takes one fetch; whether there was one left.
     pub fn take(&self) -> bool {
         self.0
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            })
             .is_ok()
     }
 }
@@ -47,7 +49,12 @@ impl Budget {
 ///
 /// # Errors
 /// When the address is refused, blocked or silent, the budget is used up, or the document is not what it claims.
-pub async fn object(app: &App, id: &str, signer: Option<&Account>, budget: &Budget) -> Result<Value, FetchError> {
+pub async fn object(
+    app: &App,
+    id: &str,
+    signer: Option<&Account>,
+    budget: &Budget,
+) -> Result<Value, FetchError> {
     let id = id.split('#').next().unwrap_or(id);
     let (document, from) = document(app, id, signer, budget).await?;
     let named = Doc(&document)
@@ -72,7 +79,12 @@ pub async fn object(app: &App, id: &str, signer: Option<&Account>, budget: &Budg
 ///
 /// # Errors
 /// As [`object`].
-pub async fn document(app: &App, url: &str, signer: Option<&Account>, budget: &Budget) -> Result<(Value, Url), FetchError> {
+pub async fn document(
+    app: &App,
+    url: &str,
+    signer: Option<&Account>,
+    budget: &Budget,
+) -> Result<(Value, Url), FetchError> {
     let answer = get(app, url, signer, budget).await?;
     let media_type = answer.media_type();
     let profile = answer
@@ -80,14 +92,21 @@ pub async fn document(app: &App, url: &str, signer: Option<&Account>, budget: &B
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.contains("https://www.w3.org/ns/activitystreams"));
-    if media_type != "application/activity+json" && !(media_type == "application/ld+json" && profile) {
+    if media_type != "application/activity+json"
+        && !(media_type == "application/ld+json" && profile)
+    {
         return Err(FetchError::Unusable("it is no ActivityPub document"));
     }
     let document = json::parse(&answer.body).map_err(|_| FetchError::Unusable("it is no JSON"))?;
     Ok((document, answer.url))
 }
 
-async fn get(app: &App, url: &str, signer: Option<&Account>, budget: &Budget) -> Result<Answer, FetchError> {
+async fn get(
+    app: &App,
+    url: &str,
+    signer: Option<&Account>,
+    budget: &Budget,
+) -> Result<Answer, FetchError> {
     if !app.federates() {
         return Err(FetchError::Unusable("this node talks to nobody yet"));
     }
@@ -129,10 +148,17 @@ async fn get(app: &App, url: &str, signer: Option<&Account>, budget: &Budget) ->
     Err(FetchError::Unusable("it redirects too often"))
 }
 
-async fn signed_get(app: &App, url: &Url, signer: &Account, scheme: sign::Scheme) -> Result<Answer, FetchError> {
+async fn signed_get(
+    app: &App,
+    url: &Url,
+    signer: &Account,
+    scheme: sign::Scheme,
+) -> Result<Answer, FetchError> {
     let mut headers = signed_headers(app, signer, scheme, &Method::GET, url, None)
         .await
         .map_err(|error| FetchError::Unreachable(error.to_string()))?;
     headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
-    app.http.send(Method::GET, url, headers, Bytes::new(), DOCUMENT).await
+    app.http
+        .send(Method::GET, url, headers, Bytes::new(), DOCUMENT)
+        .await
 }

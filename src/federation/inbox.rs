@@ -90,10 +90,16 @@ async fn store(db: &Db, batch: impl Iterator<Item = &Receipt>) -> sqlx::Result<(
 
 fn deny(Denied(status, reason): Denied) -> Response {
     tracing::debug!(%status, reason, "an activity was not let in");
-    metrics::counter!("afterparty_inbox_denied", "status" => status.as_u16().to_string()).increment(1);
+    metrics::counter!("afterparty_inbox_denied", "status" => status.as_u16().to_string())
+        .increment(1);
     let mut response = (status, reason).into_response();
-    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    if matches!(
+        status,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+    ) {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
     }
     response
 }
@@ -110,9 +116,15 @@ pub async fn create(State(inbox): State<Inbox>, request: axum::extract::Request)
 async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied> {
     let app = &inbox.app;
     let headers = &parts.headers;
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     if parts.uri.authority().is_some() && parts.version < http::Version::HTTP_2 {
-        return Err(Denied(StatusCode::MISDIRECTED_REQUEST, "an absolute target"));
+        return Err(Denied(
+            StatusCode::MISDIRECTED_REQUEST,
+            "an absolute target",
+        ));
     }
     verify::check_headers(headers, &app.origin())?;
     let body = read_body(headers, body).await?;
@@ -127,10 +139,14 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
     let Some(sender) = authenticate(app, &signed, &host, Some(&body)).await? else {
         return Ok(());
     };
-    let activity = json::parse(&body).map_err(|_| Denied(StatusCode::BAD_REQUEST, "the body is no sound JSON"))?;
+    let activity = json::parse(&body)
+        .map_err(|_| Denied(StatusCode::BAD_REQUEST, "the body is no sound JSON"))?;
     let uri = identify(&activity, &sender, &body)?;
     let _ = health::heard(app, &host, signed.rfc9421).await;
-    if let Some(value) = headers.get(sync::HEADER).and_then(|value| value.to_str().ok()) {
+    if let Some(value) = headers
+        .get(sync::HEADER)
+        .and_then(|value| value.to_str().ok())
+    {
         let _ = sync::receive(app, &sender, value).await;
     }
     let inbox_of = recipient(app, parts.uri.path()).await?;
@@ -143,8 +159,16 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
     };
     let (answer, stored) = oneshot::channel();
     let unavailable = Denied(StatusCode::SERVICE_UNAVAILABLE, "it could not be stored");
-    inbox.receipts.send((receipt, answer)).await.map_err(|_| unavailable)?;
-    if stored.await.unwrap_or(false) { Ok(()) } else { Err(unavailable) }
+    inbox
+        .receipts
+        .send((receipt, answer))
+        .await
+        .map_err(|_| unavailable)?;
+    if stored.await.unwrap_or(false) {
+        Ok(())
+    } else {
+        Err(unavailable)
+    }
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Denied> {
@@ -152,28 +176,47 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Denied> {
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > DOCUMENT) {
-        return Err(Denied(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"));
+        return Err(Denied(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is too large",
+        ));
     }
     let media_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media_type = media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     if !matches!(
         media_type.as_str(),
         "application/activity+json" | "application/ld+json" | "application/json"
     ) || headers.contains_key(header::CONTENT_ENCODING)
     {
-        return Err(Denied(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has another media type"));
+        return Err(Denied(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body has another media type",
+        ));
     }
-    let read = tokio::time::timeout(Duration::from_secs(30), Limited::new(body, DOCUMENT).collect()).await;
+    let read = tokio::time::timeout(
+        Duration::from_secs(30),
+        Limited::new(body, DOCUMENT).collect(),
+    )
+    .await;
     match read {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Denied(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))
-        }
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Denied(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is too large",
+        )),
         Ok(Err(_)) => Err(Denied(StatusCode::BAD_REQUEST, "the body broke off")),
-        Err(_) => Err(Denied(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+        Err(_) => Err(Denied(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body did not arrive in time",
+        )),
     }
 }
 
@@ -201,20 +244,32 @@ async fn admit_host(app: &App, key_id: &str) -> Result<String, Denied> {
 ///
 /// # Errors
 /// 401 when the signature does not fit, 503 when the key cannot be had right now.
-pub async fn authenticate(app: &App, signed: &Signed, host: &str, body: Option<&[u8]>) -> Result<Option<Account>, Denied> {
+pub async fn authenticate(
+    app: &App,
+    signed: &Signed,
+    host: &str,
+    body: Option<&[u8]>,
+) -> Result<Option<Account>, Denied> {
     let wrong = Denied(StatusCode::UNAUTHORIZED, "the signature does not fit");
-    let silent = Denied(StatusCode::SERVICE_UNAVAILABLE, "the key could not be fetched");
+    let silent = Denied(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the key could not be fetched",
+    );
     let known = find_owner(app, &signed.key_id).await.map_err(|_| silent)?;
     if let Some(account) = known {
         if actor::verifier(app, &account, &signed.key_id).is_some_and(|key| signed.fits(&key)) {
             return Ok(Some(account));
         }
         // The key may have changed; that is looked at rarely, whoever asks.
-        app.limits.key_refetch.take(&account.uri, app.clock.now()).map_err(|_| wrong)?;
+        app.limits
+            .key_refetch
+            .take(&account.uri, app.clock.now())
+            .map_err(|_| wrong)?;
         let fresh = actor::refresh(app, &account.uri, &Budget::inbound())
             .await
             .map_err(|error| if error.is_passing() { silent } else { wrong })?;
-        let fits = actor::verifier(app, &fresh, &signed.key_id).is_some_and(|key| signed.fits(&key));
+        let fits =
+            actor::verifier(app, &fresh, &signed.key_id).is_some_and(|key| signed.fits(&key));
         return if fits { Ok(Some(fresh)) } else { Err(wrong) };
     }
     if body.is_some_and(|body| is_farewell(body, &signed.key_id)) {
@@ -224,13 +279,15 @@ pub async fn authenticate(app: &App, signed: &Signed, host: &str, body: Option<&
         .unknown_key
         .take(&host.to_owned(), app.clock.now())
         .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many unknown keys"))?;
-    let account = actor::by_key(app, &signed.key_id, &Budget::inbound()).await.map_err(|error| {
-        if error.is_passing() {
-            silent
-        } else {
-            Denied(StatusCode::UNAUTHORIZED, "the key cannot be had")
-        }
-    })?;
+    let account = actor::by_key(app, &signed.key_id, &Budget::inbound())
+        .await
+        .map_err(|error| {
+            if error.is_passing() {
+                silent
+            } else {
+                Denied(StatusCode::UNAUTHORIZED, "the key cannot be had")
+            }
+        })?;
     let fits = actor::verifier(app, &account, &signed.key_id).is_some_and(|key| signed.fits(&key));
     if fits { Ok(Some(account)) } else { Err(wrong) }
 }
@@ -240,7 +297,9 @@ async fn find_owner(app: &App, key_id: &str) -> crate::error::Result<Option<Acco
         return Ok(Some(account));
     }
     let actor = key_id.split('#').next().unwrap_or(key_id);
-    Ok(accounts::find_by_uri(app, actor).await?.filter(|account| !account.is_local()))
+    Ok(accounts::find_by_uri(app, actor)
+        .await?
+        .filter(|account| !account.is_local()))
 }
 
 /// Whether this is the Delete of an actor by itself, which needs no look at an actor we never knew.
@@ -250,7 +309,10 @@ fn is_farewell(body: &[u8], key_id: &str) -> bool {
     };
     let doc = Doc(&activity);
     let actor = doc.id_of("actor");
-    doc.kind() == Some("Delete") && actor.is_some() && doc.id_of("object") == actor && actor.and_then(host_of_uri) == host_of_uri(key_id)
+    doc.kind() == Some("Delete")
+        && actor.is_some()
+        && doc.id_of("object") == actor
+        && actor.and_then(host_of_uri) == host_of_uri(key_id)
 }
 
 /// The activity's id, when its actor is the signer and its id lies on the signer's host.
@@ -259,17 +321,34 @@ fn identify(activity: &Value, sender: &Account, body: &[u8]) -> Result<String, D
     let doc = Doc(activity);
     let actors = doc.ids("actor");
     if actors != [sender.uri.as_str()] || doc.kind().is_none() {
-        return Err(Denied(StatusCode::UNAUTHORIZED, "the actor is not the signer"));
+        return Err(Denied(
+            StatusCode::UNAUTHORIZED,
+            "the actor is not the signer",
+        ));
     }
     match activity.get("id") {
-        None | Some(Value::Null) => Ok(format!("{}#{}", sender.uri, crypt::hex(&crypt::sha256(body)))),
-        Some(Value::String(id)) if parse_url(id).is_some() && host_of_uri(id).as_deref() == Some(&sender.host) => Ok(id.clone()),
-        Some(_) => Err(Denied(StatusCode::UNAUTHORIZED, "the activity's id lies on another host")),
+        None | Some(Value::Null) => Ok(format!(
+            "{}#{}",
+            sender.uri,
+            crypt::hex(&crypt::sha256(body))
+        )),
+        Some(Value::String(id))
+            if parse_url(id).is_some() && host_of_uri(id).as_deref() == Some(&sender.host) =>
+        {
+            Ok(id.clone())
+        }
+        Some(_) => Err(Denied(
+            StatusCode::UNAUTHORIZED,
+            "the activity's id lies on another host",
+        )),
     }
 }
 
 async fn recipient(app: &App, path: &str) -> Result<Option<AccountId>, Denied> {
-    let Some(name) = path.strip_prefix("/users/").and_then(|rest| rest.strip_suffix("/inbox")) else {
+    let Some(name) = path
+        .strip_prefix("/users/")
+        .and_then(|rest| rest.strip_suffix("/inbox"))
+    else {
         return Ok(None);
     };
     let found = accounts::find_local(app, name)
@@ -348,7 +427,13 @@ pub async fn process(app: &App, item: Taken) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn finish(app: &App, item: &Taken, now: Time, outcome: &str, wait: Option<Duration>) -> sqlx::Result<()> {
+async fn finish(
+    app: &App,
+    item: &Taken,
+    now: Time,
+    outcome: &str,
+    wait: Option<Duration>,
+) -> sqlx::Result<()> {
     let query = match wait {
         None => sql("UPDATE received SET processed_at = $1, outcome = $2, body = NULL, leased_until = 0 WHERE id = $3").bind(now),
         Some(wait) => sql("UPDATE received SET next_attempt_at = $1, outcome = $2, leased_until = 0 WHERE id = $3").bind(now.plus(wait)),
@@ -382,8 +467,11 @@ impl Taken {
 }
 
 async fn perform(app: &App, item: &Taken) -> super::Outcome {
-    let activity: Value = serde_json::from_str(&item.body).map_err(|_| Refused::Drop("it cannot be read"))?;
-    let sender = accounts::get(app, item.actor).await.map_err(Refused::from)?;
+    let activity: Value =
+        serde_json::from_str(&item.body).map_err(|_| Refused::Drop("it cannot be read"))?;
+    let sender = accounts::get(app, item.actor)
+        .await
+        .map_err(Refused::from)?;
     let inbox_of = match item.inbox_of {
         Some(id) => accounts::find(app, id).await.map_err(Refused::from)?,
         None => None,

@@ -17,7 +17,10 @@ pub fn canonical(value: &Value) -> String {
                 .collect();
             format!("{{{}}}", parts.join(","))
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Array(items) => format!(
+            "[{}]",
+            items.iter().map(canonical).collect::<Vec<_>>().join(",")
+        ),
         value => value.to_string(),
     }
 }
@@ -62,7 +65,11 @@ pub fn verify(document: &Value, key: &PublicKey) -> bool {
     let Some(signature) = crypt::from_multibase(&value) else {
         return false;
     };
-    sound && key.verify(&message(&Value::Object(bare), &Value::Object(config)), &signature)
+    sound
+        && key.verify(
+            &message(&Value::Object(bare), &Value::Object(config)),
+            &signature,
+        )
 }
 
 #[cfg(test)]

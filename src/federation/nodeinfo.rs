@@ -86,14 +86,24 @@ pub async fn learn(app: &App, node: NodeId, host: &str) -> Result<()> {
             .as_ref()
             .and_then(|document| Doc(Doc(document).get("software")).text(key, 100))
     };
-    health::set_software(app, node, text("name").as_deref(), text("version").as_deref()).await?;
+    health::set_software(
+        app,
+        node,
+        text("name").as_deref(),
+        text("version").as_deref(),
+    )
+    .await?;
     Ok(())
 }
 
 async fn ask(app: &App, host: &str) -> Option<Value> {
     let scheme = app.origin().scheme().to_owned();
     let root = format!("{scheme}://{host}/.well-known/nodeinfo");
-    let index = app.http.get(&root, "application/json", DOCUMENT).await.ok()?;
+    let index = app
+        .http
+        .get(&root, "application/json", DOCUMENT)
+        .await
+        .ok()?;
     let index = json::parse(&index.body).ok()?;
     let links = Doc(&index).objects("links");
     let link = links.iter().find(|link| {
@@ -101,7 +111,13 @@ async fn ask(app: &App, host: &str) -> Option<Value> {
             .as_str()
             .is_some_and(|rel| rel.ends_with("/schema/2.1") || rel.ends_with("/schema/2.0"))
     })?;
-    let address = link.link("href").filter(|address| same_origin(address, &root))?;
-    let document = app.http.get(&address, "application/json", DOCUMENT).await.ok()?;
+    let address = link
+        .link("href")
+        .filter(|address| same_origin(address, &root))?;
+    let document = app
+        .http
+        .get(&address, "application/json", DOCUMENT)
+        .await
+        .ok()?;
     json::parse(&document.body).ok()
 }

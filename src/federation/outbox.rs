@@ -70,7 +70,12 @@ pub async fn publish(app: &App, outgoing: Outgoing<'_>) -> anyhow::Result<()> {
     body["id"] = json!(outgoing.uri);
     body["type"] = json!(outgoing.kind);
     body["actor"] = json!(sender.uri);
-    jcs::prove(&mut body, &ed25519, sender.ed25519_key_id.as_deref().unwrap_or_default(), now);
+    jcs::prove(
+        &mut body,
+        &ed25519,
+        sender.ed25519_key_id.as_deref().unwrap_or_default(),
+        now,
+    );
     let text = body.to_string();
     let id = ActivityId::mint(now);
     let mut tx = app.db.begin().await?;
@@ -115,7 +120,12 @@ async fn replace_earlier(tx: &mut Tx, kind: &str, about: &str, id: ActivityId) -
 }
 
 /// Writes one row for each distinct inbox, set-wise.
-async fn address(tx: &mut Tx, activity: ActivityId, sender: AccountId, to: &Recipients) -> sqlx::Result<u64> {
+async fn address(
+    tx: &mut Tx,
+    activity: ActivityId,
+    sender: AccountId,
+    to: &Recipients,
+) -> sqlx::Result<u64> {
     let mut rows = 0;
     if to.followers {
         rows += sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT CAST($1 AS BIGINT), t.inbox_id, inboxes.node_id FROM (SELECT DISTINCT COALESCE(accounts.shared_inbox_id, accounts.inbox_id) AS inbox_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE follows.followee_id = $2 AND follows.accepted_at IS NOT NULL AND accounts.kind = 'remote' AND accounts.deleted_at IS NULL) t JOIN inboxes ON inboxes.id = t.inbox_id WHERE NOT EXISTS (SELECT 1 FROM nodes JOIN node_blocks ON node_blocks.host = nodes.host WHERE nodes.id = inboxes.node_id) ON CONFLICT (activity_id, inbox_id) DO NOTHING")

@@ -33,7 +33,9 @@ pub fn wants_document(headers: &HeaderMap) -> bool {
     for part in accept.split(',') {
         let mut pieces = part.split(';').map(str::trim);
         let kind = pieces.next().unwrap_or_default().to_ascii_lowercase();
-        let quality = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+        let quality = pieces
+            .find_map(|piece| piece.strip_prefix("q=")?.parse().ok())
+            .unwrap_or(1.0);
         match kind.as_str() {
             "application/activity+json" | "application/ld+json" => document = document.max(quality),
             "text/html" | "application/xhtml+xml" => page = page.max(quality),
@@ -45,7 +47,11 @@ pub fn wants_document(headers: &HeaderMap) -> bool {
 
 /// A document as an answer; what is not for everyone is kept by nobody.
 fn respond(body: &Value, open: bool) -> Response {
-    let cache = if open { "public, max-age=60" } else { "private, no-store" };
+    let cache = if open {
+        "public, max-age=60"
+    } else {
+        "private, no-store"
+    };
     (
         [
             (header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE)),
@@ -99,7 +105,10 @@ async fn asker(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
         return Ok(None);
     }
     let denied = |_| Error::SignInRequired;
-    let target = asking.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = asking
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     verify::check_headers(asking.headers, &app.origin()).map_err(denied)?;
     let request = verify::Request {
         method: asking.method.as_str(),
@@ -114,7 +123,9 @@ async fn asker(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
     if nodes::is_blocked(app, &host).await? {
         return Err(Error::NotFound);
     }
-    inbox::authenticate(app, &signed, &host, None).await.map_err(denied)
+    inbox::authenticate(app, &signed, &host, None)
+        .await
+        .map_err(denied)
 }
 
 /// As [`asker`]; where the operator demands signatures for everything, nobody is refused.
@@ -137,9 +148,12 @@ async fn local(app: &App, name: &str) -> Result<Account> {
 pub async fn actor_document(app: &App, name: &str) -> Response {
     let uri = app.origin().at(&format!("/users/{name}"));
     match accounts::find_by_uri(app, &uri).await {
-        Ok(Some(account)) if account.deleted_at.is_some() => {
-            (StatusCode::GONE, [(header::CONTENT_TYPE, CONTENT_TYPE)], tombstone(&uri)).into_response()
-        }
+        Ok(Some(account)) if account.deleted_at.is_some() => (
+            StatusCode::GONE,
+            [(header::CONTENT_TYPE, CONTENT_TYPE)],
+            tombstone(&uri),
+        )
+            .into_response(),
         Ok(Some(account)) if account.is_active() => respond(&actor::build(app, &account), true),
         Ok(_) => refuse(&Error::NotFound),
         Err(error) => refuse(&error),
@@ -147,7 +161,8 @@ pub async fn actor_document(app: &App, name: &str) -> Response {
 }
 
 fn tombstone(uri: &str) -> String {
-    json!({"@context": "https://www.w3.org/ns/activitystreams", "id": uri, "type": "Tombstone"}).to_string()
+    json!({"@context": "https://www.w3.org/ns/activitystreams", "id": uri, "type": "Tombstone"})
+        .to_string()
 }
 
 /// `GET /actor`: this node's own actor, always unsigned.
@@ -164,7 +179,12 @@ pub async fn post_document(app: &App, asking: &Asking<'_>, name: &str, id: &str)
     let result = async {
         let asker = reader(app, asking).await?;
         let author = local(app, name).await?;
-        let post = posts::get_for(app, asker.as_ref(), id.parse().map_err(|_| Error::NotFound)?).await?;
+        let post = posts::get_for(
+            app,
+            asker.as_ref(),
+            id.parse().map_err(|_| Error::NotFound)?,
+        )
+        .await?;
         if post.account != author.id || post.boost_of.is_some() || post.uri != uri {
             return Err(Error::NotFound);
         }
@@ -173,8 +193,17 @@ pub async fn post_document(app: &App, asking: &Asking<'_>, name: &str, id: &str)
         Ok((document, post.audience.is_open() && asker.is_none()))
     };
     match result.await {
-        Err(Error::NotFound) if accounts::remove::is_gone(&app.db, &uri).await.unwrap_or(false) => {
-            (StatusCode::GONE, [(header::CONTENT_TYPE, CONTENT_TYPE)], tombstone(&uri)).into_response()
+        Err(Error::NotFound)
+            if accounts::remove::is_gone(&app.db, &uri)
+                .await
+                .unwrap_or(false) =>
+        {
+            (
+                StatusCode::GONE,
+                [(header::CONTENT_TYPE, CONTENT_TYPE)],
+                tombstone(&uri),
+            )
+                .into_response()
         }
         result => answer(result),
     }
@@ -219,8 +248,13 @@ pub async fn collection(
 }
 
 async fn stamp(app: &App, account: &Account, rest: &str) -> Result<(Value, bool)> {
-    let id: StampId = rest.strip_prefix("stamps/").and_then(|id| id.parse().ok()).ok_or(Error::NotFound)?;
-    let stamp = quotes::find_stamp(&app.db, id).await?.ok_or(Error::NotFound)?;
+    let id: StampId = rest
+        .strip_prefix("stamps/")
+        .and_then(|id| id.parse().ok())
+        .ok_or(Error::NotFound)?;
+    let stamp = quotes::find_stamp(&app.db, id)
+        .await?
+        .ok_or(Error::NotFound)?;
     let quoted = posts::find(app, stamp.post)
         .await?
         .filter(|post| post.account == account.id)
@@ -228,7 +262,12 @@ async fn stamp(app: &App, account: &Account, rest: &str) -> Result<(Value, bool)
     Ok((note::build_stamp(app, account, &stamp, &quoted), true))
 }
 
-async fn outbox(app: &App, account: &Account, asker: Option<&Account>, paging: &Paging) -> Result<(Value, bool)> {
+async fn outbox(
+    app: &App,
+    account: &Account,
+    asker: Option<&Account>,
+    paging: &Paging,
+) -> Result<(Value, bool)> {
     let id = account.outbox_uri.clone().unwrap_or_default();
     if paging.page.is_none() && paging.before.is_none() {
         let total = timelines::count_open(app, account.id).await?;
@@ -237,7 +276,8 @@ async fn outbox(app: &App, account: &Account, asker: Option<&Account>, paging: &
             true,
         ));
     }
-    let posts = timelines::of_account(app, asker, account.id, Window::before(paging.before, 20)).await?;
+    let posts =
+        timelines::of_account(app, asker, account.id, Window::before(paging.before, 20)).await?;
     let mut items = Vec::new();
     for post in &posts {
         items.push(outbox_item(app, account, post).await?);
@@ -262,7 +302,12 @@ async fn outbox_item(app: &App, account: &Account, post: &posts::Post) -> Result
     )
 }
 
-async fn people(app: &App, account: &Account, which: &str, paging: &Paging) -> Result<(Value, bool)> {
+async fn people(
+    app: &App,
+    account: &Account,
+    which: &str,
+    paging: &Paging,
+) -> Result<(Value, bool)> {
     let id = format!("{}/{which}", account.uri);
     let total = if which == "followers" {
         account.followers_count
@@ -281,7 +326,10 @@ async fn people(app: &App, account: &Account, which: &str, paging: &Paging) -> R
     } else {
         follows::following(app, account.id, window).await?
     };
-    let items: Vec<&str> = found.iter().map(|(_, account)| account.uri.as_str()).collect();
+    let items: Vec<&str> = found
+        .iter()
+        .map(|(_, account)| account.uri.as_str())
+        .collect();
     let mut page = json!({"@context": "https://www.w3.org/ns/activitystreams", "id": format!("{id}?page=true"), "type": "OrderedCollectionPage", "partOf": id, "orderedItems": items});
     if let Some((last, _)) = found.last().filter(|_| found.len() == 60) {
         page["next"] = json!(format!("{id}?before={last}"));
@@ -290,7 +338,11 @@ async fn people(app: &App, account: &Account, which: &str, paging: &Paging) -> R
 }
 
 async fn featured(app: &App, account: &Account) -> Result<(Value, bool)> {
-    let items: Vec<String> = keep::pinned(app, account.id).await?.into_iter().map(|post| post.uri).collect();
+    let items: Vec<String> = keep::pinned(app, account.id)
+        .await?
+        .into_iter()
+        .map(|post| post.uri)
+        .collect();
     Ok((
         json!({"@context": "https://www.w3.org/ns/activitystreams", "id": account.featured_uri, "type": "OrderedCollection", "totalItems": items.len(), "orderedItems": items}),
         true,
@@ -337,7 +389,11 @@ pub async fn post_part(
 
 async fn replies(app: &App, post: &posts::Post, paging: &Paging) -> Result<(Value, bool)> {
     let id = format!("{}/replies", post.uri);
-    let page: usize = paging.page.as_deref().and_then(|page| page.parse().ok()).unwrap_or(0);
+    let page: usize = paging
+        .page
+        .as_deref()
+        .and_then(|page| page.parse().ok())
+        .unwrap_or(0);
     let all = thread::open_replies(app, post.id, 0, 500).await?;
     let items: Vec<&str> = all
         .iter()
@@ -350,7 +406,8 @@ async fn replies(app: &App, post: &posts::Post, paging: &Paging) -> Result<(Valu
         document["next"] = json!(format!("{id}?page={}", page + 1));
     }
     if paging.page.is_none() {
-        document = json!({"id": id, "type": "Collection", "totalItems": all.len(), "first": document});
+        document =
+            json!({"id": id, "type": "Collection", "totalItems": all.len(), "first": document});
     }
     document["@context"] = json!("https://www.w3.org/ns/activitystreams");
     Ok((document, true))
@@ -376,7 +433,12 @@ pub async fn context(State(app): State<App>, Path(id): Path<PostId>) -> Response
 }
 
 /// `GET /activities/{token}`: an activity of ours, for its recipients and, where it was public, for everyone.
-pub async fn activity(State(app): State<App>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub async fn activity(
+    State(app): State<App>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let asking = Asking {
         method: &method,
         uri: &uri,
@@ -393,7 +455,9 @@ pub async fn activity(State(app): State<App>, method: Method, uri: Uri, headers:
         let body: Value = serde_json::from_str(&row.get::<String>("body")?)?;
         let doc = Doc(&body);
         let open = doc.recipients().iter().any(|id| super::doc::is_public(id));
-        let named = asker.as_ref().is_some_and(|asker| doc.recipients().contains(&asker.uri.as_str()));
+        let named = asker
+            .as_ref()
+            .is_some_and(|asker| doc.recipients().contains(&asker.uri.as_str()));
         let sender: AccountId = row.get("account_id")?;
         if open || named || asker.as_ref().is_some_and(|asker| asker.id == sender) {
             Ok((body, open && asker.is_none()))
@@ -413,7 +477,10 @@ mod tests {
     fn the_higher_quality_wins() {
         for (accept, document) in [
             ("application/activity+json", true),
-            ("application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"", true),
+            (
+                "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"",
+                true,
+            ),
             ("text/html;q=0.9, application/activity+json", true),
             ("text/html,application/xhtml+xml,*/*;q=0.8", false),
             ("application/activity+json;q=0.5, text/html", false),

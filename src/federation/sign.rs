@@ -41,18 +41,28 @@ pub async fn headers(
     headers.insert(header::HOST, HeaderValue::from_str(&host)?);
     match scheme {
         Scheme::Cavage => {
-            let mut covered = BTreeMap::from([("host".to_owned(), host), ("date".to_owned(), now.http_date())]);
+            let mut covered = BTreeMap::from([
+                ("host".to_owned(), host),
+                ("date".to_owned(), now.http_date()),
+            ]);
             if let Some(body) = body {
                 let digest = format!("SHA-256={}", crypt::sha256_base64(body));
-                headers.insert(HeaderName::from_static("digest"), HeaderValue::from_str(&digest)?);
+                headers.insert(
+                    HeaderName::from_static("digest"),
+                    HeaderValue::from_str(&digest)?,
+                );
                 covered.insert("digest".to_owned(), digest);
             }
-            let unsigned = Config::new()
-                .dont_use_created_field()
-                .begin_sign(method.as_str(), &path_of(url), covered)?;
+            let unsigned = Config::new().dont_use_created_field().begin_sign(
+                method.as_str(),
+                &path_of(url),
+                covered,
+            )?;
             let signature = tokio::task::spawn_blocking(move || {
                 unsigned
-                    .sign(key_id, |message| anyhow::Ok(crypt::base64(&rsa.sign(message.as_bytes())?)))
+                    .sign(key_id, |message| {
+                        anyhow::Ok(crypt::base64(&rsa.sign(message.as_bytes())?))
+                    })
                     .map(|signed| signed.signature_header())
             })
             .await??;
@@ -60,24 +70,40 @@ pub async fn headers(
             let value = signature
                 .trim_start_matches("Signature ")
                 .replace("algorithm=\"hs2019\"", "algorithm=\"rsa-sha256\"");
-            headers.insert(HeaderName::from_static("signature"), HeaderValue::from_str(&value)?);
+            headers.insert(
+                HeaderName::from_static("signature"),
+                HeaderValue::from_str(&value)?,
+            );
         }
         Scheme::Rfc9421 => {
-            let mut covered = vec![("@method", method.as_str().to_owned()), ("@target-uri", url.as_str().to_owned())];
+            let mut covered = vec![
+                ("@method", method.as_str().to_owned()),
+                ("@target-uri", url.as_str().to_owned()),
+            ];
             if let Some(body) = body {
                 let digest = format!("sha-256=:{}:", crypt::sha256_base64(body));
-                headers.insert(HeaderName::from_static("content-digest"), HeaderValue::from_str(&digest)?);
+                headers.insert(
+                    HeaderName::from_static("content-digest"),
+                    HeaderValue::from_str(&digest)?,
+                );
                 covered.push(("content-digest", digest));
             }
-            let names: Vec<String> = covered.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+            let names: Vec<String> = covered
+                .iter()
+                .map(|(name, _)| format!("\"{name}\""))
+                .collect();
             let params = format!(
                 "({});created={};keyid=\"{key_id}\";alg=\"rsa-v1_5-sha256\"",
                 names.join(" "),
                 now.seconds()
             );
-            let mut base: String = covered.iter().map(|(name, value)| format!("\"{name}\": {value}\n")).collect();
+            let mut base: String = covered
+                .iter()
+                .map(|(name, value)| format!("\"{name}\": {value}\n"))
+                .collect();
             base.push_str(&format!("\"@signature-params\": {params}"));
-            let signature = tokio::task::spawn_blocking(move || rsa.sign(base.as_bytes())).await??;
+            let signature =
+                tokio::task::spawn_blocking(move || rsa.sign(base.as_bytes())).await??;
             headers.insert(
                 HeaderName::from_static("signature-input"),
                 HeaderValue::from_str(&format!("sig1={params}"))?,
@@ -92,6 +118,8 @@ pub async fn headers(
 }
 
 fn path_of(url: &Url) -> String {
-    url.query()
-        .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    url.query().map_or_else(
+        || url.path().to_owned(),
+        |query| format!("{}?{query}", url.path()),
+    )
 }

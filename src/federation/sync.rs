@@ -59,7 +59,9 @@ pub async fn receive(app: &App, sender: &Account, value: &str) -> Result<()> {
                 .map(str::to_owned)
         })
     };
-    let (Some(collection), Some(url), Some(theirs)) = (part("collectionId"), part("url"), part("digest")) else {
+    let (Some(collection), Some(url), Some(theirs)) =
+        (part("collectionId"), part("url"), part("digest"))
+    else {
         return Ok(());
     };
     if Some(&collection) != sender.followers_uri.as_ref() || !same_origin(&url, &sender.uri) {
@@ -108,7 +110,10 @@ pub async fn compare(app: &App, account: &Account, url: &str, wanted: &str) -> R
     }
     for uri in theirs.into_iter().filter(|uri| origin.owns(uri)) {
         let known = ours.iter().any(|(_, follower)| follower.uri == uri);
-        if let Some(member) = accounts::find_by_uri(app, uri).await?.filter(|member| !known && member.is_active()) {
+        if let Some(member) = accounts::find_by_uri(app, uri)
+            .await?
+            .filter(|member| !known && member.is_active())
+        {
             let job = Job::SendUnfollow {
                 uri: super::outbox::fresh_uri(app),
                 follower: member.id,

@@ -86,11 +86,20 @@ const SINGLE: [&str; 9] = [
 /// # Errors
 /// 400 for a header twice, 421 for another host.
 pub fn check_headers(headers: &HeaderMap, origin: &Origin) -> Result<(), Denied> {
-    if SINGLE.iter().any(|name| headers.get_all(*name).iter().count() > 1) {
+    if SINGLE
+        .iter()
+        .any(|name| headers.get_all(*name).iter().count() > 1)
+    {
         return Err(bad("a security header stands twice"));
     }
-    let host = text(headers, "host").ok_or(bad("there is no Host"))?.to_ascii_lowercase();
-    let default = if origin.scheme() == "https" { ":443" } else { ":80" };
+    let host = text(headers, "host")
+        .ok_or(bad("there is no Host"))?
+        .to_ascii_lowercase();
+    let default = if origin.scheme() == "https" {
+        ":443"
+    } else {
+        ":80"
+    };
     if host.strip_suffix(default).unwrap_or(&host) != origin.authority() {
         return Err(Denied(StatusCode::MISDIRECTED_REQUEST, "another host"));
     }
@@ -106,7 +115,10 @@ pub fn check(request: &Request<'_>, origin: &Origin, now: Time) -> Result<Signed
         check_digest(request.headers, body)?;
     }
     if let Some(date) = text(request.headers, "date") {
-        fresh(Time::parse_http_date(date).ok_or(unauthorized("the Date cannot be read"))?, now)?;
+        fresh(
+            Time::parse_http_date(date).ok_or(unauthorized("the Date cannot be read"))?,
+            now,
+        )?;
     }
     if request.headers.contains_key("signature-input") {
         rfc9421(request, origin, now)
@@ -132,7 +144,9 @@ fn fresh(at: Time, now: Time) -> Result<(), Denied> {
 
 /// Seconds of a `created` or `expires` parameter, within the years a clock can mean.
 fn moment(text: &str) -> Result<Time, Denied> {
-    let seconds: i64 = text.parse().map_err(|_| unauthorized("a time cannot be read"))?;
+    let seconds: i64 = text
+        .parse()
+        .map_err(|_| unauthorized("a time cannot be read"))?;
     if !(0..=32_503_680_000).contains(&seconds) {
         return Err(unauthorized("a time is out of range"));
     }
@@ -159,8 +173,11 @@ fn check_digest(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
         seen = true;
     }
     if headers.contains_key("content-digest") {
-        let value = text(headers, "content-digest").ok_or(bad("the Content-Digest cannot be read"))?;
-        let entries: Dictionary = Parser::new(value).parse().map_err(|_| bad("the Content-Digest cannot be read"))?;
+        let value =
+            text(headers, "content-digest").ok_or(bad("the Content-Digest cannot be read"))?;
+        let entries: Dictionary = Parser::new(value)
+            .parse()
+            .map_err(|_| bad("the Content-Digest cannot be read"))?;
         let digest = entries
             .iter()
             .find(|(key, _)| key.as_str() == "sha-256")
@@ -173,7 +190,11 @@ fn check_digest(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
         }
         seen = true;
     }
-    if seen { Ok(()) } else { Err(unauthorized("there is no digest")) }
+    if seen {
+        Ok(())
+    } else {
+        Err(unauthorized("there is no digest"))
+    }
 }
 
 /// The parameters of a cavage `Signature` header; each may stand once.
@@ -181,12 +202,20 @@ fn parameters(value: &str) -> Result<BTreeMap<String, String>, Denied> {
     let mut found = BTreeMap::new();
     let mut rest = value.trim().trim_start_matches("Signature ").trim();
     while !rest.is_empty() {
-        let (name, after) = rest.split_once('=').ok_or(unauthorized("the Signature cannot be read"))?;
+        let (name, after) = rest
+            .split_once('=')
+            .ok_or(unauthorized("the Signature cannot be read"))?;
         let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').ok_or(unauthorized("the Signature cannot be read"))?,
+            Some(quoted) => quoted
+                .split_once('"')
+                .ok_or(unauthorized("the Signature cannot be read"))?,
             None => after.split_at(after.find(',').unwrap_or(after.len())),
         };
-        if value.contains(',') && name.trim() != "keyId" || found.insert(name.trim().to_owned(), value.to_owned()).is_some() {
+        if value.contains(',') && name.trim() != "keyId"
+            || found
+                .insert(name.trim().to_owned(), value.to_owned())
+                .is_some()
+        {
             return Err(unauthorized("the Signature cannot be read"));
         }
         rest = after.trim_start().trim_start_matches(',').trim_start();
@@ -197,7 +226,11 @@ fn parameters(value: &str) -> Result<BTreeMap<String, String>, Denied> {
 fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
     let value = text(request.headers, "signature").ok_or(unauthorized("there is no signature"))?;
     let parameters = parameters(value)?;
-    let covered: Vec<&str> = parameters.get("headers").map_or("", String::as_str).split(' ').collect();
+    let covered: Vec<&str> = parameters
+        .get("headers")
+        .map_or("", String::as_str)
+        .split(' ')
+        .collect();
     let covers = |name: &str| covered.contains(&name);
     if let Some(created) = parameters.get("created") {
         fresh(moment(created)?, now)?;
@@ -207,11 +240,19 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
     {
         return Err(unauthorized("it has expired"));
     }
-    let timed = (covers("date") && request.headers.contains_key("date")) || (covers("(created)") && parameters.contains_key("created"));
-    if !covers("(request-target)") || !covers("host") || !timed || (request.body.is_some() && !covers("digest")) {
+    let timed = (covers("date") && request.headers.contains_key("date"))
+        || (covers("(created)") && parameters.contains_key("created"));
+    if !covers("(request-target)")
+        || !covers("host")
+        || !timed
+        || (request.body.is_some() && !covers("digest"))
+    {
         return Err(unauthorized("the signature covers too little"));
     }
-    let twice = covered.iter().enumerate().any(|(at, name)| covered[..at].contains(name));
+    let twice = covered
+        .iter()
+        .enumerate()
+        .any(|(at, name)| covered[..at].contains(name));
     if twice
         || covered
             .iter()
@@ -219,11 +260,15 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
     {
         return Err(unauthorized("the signature covers what is not there"));
     }
-    let mut headers: BTreeMap<String, String> = BTreeMap::from([("signature".to_owned(), value.to_owned())]);
+    let mut headers: BTreeMap<String, String> =
+        BTreeMap::from([("signature".to_owned(), value.to_owned())]);
     for name in covered.iter().filter(|name| !name.starts_with('(')) {
         headers.insert(
             (*name).to_owned(),
-            text(request.headers, name).unwrap_or_default().trim().to_owned(),
+            text(request.headers, name)
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
         );
     }
     let unverified = Config::new()
@@ -239,7 +284,8 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
         rfc9421: false,
         algorithm: parameters.get("algorithm").cloned(),
         message: unverified.signing_string().to_owned(),
-        signature: crypt::from_base64(unverified.signature()).ok_or(unauthorized("the signature cannot be read"))?,
+        signature: crypt::from_base64(unverified.signature())
+            .ok_or(unauthorized("the signature cannot be read"))?,
     })
 }
 
@@ -268,7 +314,12 @@ fn rfc9421(request: &Request<'_>, origin: &Origin, now: Time) -> Result<Signed, 
         }
         names.push(name);
     }
-    let parameter = |wanted: &str| list.params.iter().find(|(key, _)| key.as_str() == wanted).map(|(_, value)| value);
+    let parameter = |wanted: &str| {
+        list.params
+            .iter()
+            .find(|(key, _)| key.as_str() == wanted)
+            .map(|(_, value)| value)
+    };
     let created = parameter("created")
         .and_then(BareItem::as_integer)
         .ok_or(unauthorized("there is no created"))?;
@@ -279,25 +330,33 @@ fn rfc9421(request: &Request<'_>, origin: &Origin, now: Time) -> Result<Signed, 
         return Err(unauthorized("it has expired"));
     }
     let covers = |name: &str| names.contains(&name);
-    let target = covers("@target-uri") || (covers("@authority") && (covers("@request-target") || covers("@path")));
+    let target = covers("@target-uri")
+        || (covers("@authority") && (covers("@request-target") || covers("@path")));
     if !covers("@method") || !target || (request.body.is_some() && !covers("content-digest")) {
         return Err(unauthorized("the signature covers too little"));
     }
     let mut message = String::new();
     for name in &names {
-        let value = component(request, origin, name).ok_or(unauthorized("the signature covers what is not there"))?;
+        let value = component(request, origin, name)
+            .ok_or(unauthorized("the signature covers what is not there"))?;
         message.push_str(&format!("\"{name}\": {value}\n"));
     }
     // The parameters enter the message as they were sent.
-    let raw = input.split_once('=').map(|(_, raw)| raw.trim()).ok_or_else(unreadable)?;
+    let raw = input
+        .split_once('=')
+        .map(|(_, raw)| raw.trim())
+        .ok_or_else(unreadable)?;
     message.push_str(&format!("\"@signature-params\": {raw}"));
     let signatures: Dictionary = text(request.headers, "signature")
         .and_then(|value| Parser::new(value).parse().ok())
         .ok_or_else(unreadable)?;
-    let signature = signatures.iter().find(|(key, _)| *key == label).and_then(|(_, entry)| match entry {
-        ListEntry::Item(item) => item.bare_item.as_byte_sequence().map(<[u8]>::to_vec),
-        ListEntry::InnerList(_) => None,
-    });
+    let signature = signatures
+        .iter()
+        .find(|(key, _)| *key == label)
+        .and_then(|(_, entry)| match entry {
+            ListEntry::Item(item) => item.bare_item.as_byte_sequence().map(<[u8]>::to_vec),
+            ListEntry::InnerList(_) => None,
+        });
     let key_id = parameter("keyid")
         .and_then(BareItem::as_string)
         .map(|id| id.as_str().to_owned())
@@ -305,15 +364,22 @@ fn rfc9421(request: &Request<'_>, origin: &Origin, now: Time) -> Result<Signed, 
     Ok(Signed {
         key_id: key_id.ok_or(unauthorized("there is no keyid"))?,
         rfc9421: true,
-        algorithm: parameter("alg").and_then(BareItem::as_string).map(|alg| alg.as_str().to_owned()),
+        algorithm: parameter("alg")
+            .and_then(BareItem::as_string)
+            .map(|alg| alg.as_str().to_owned()),
         message,
-        signature: signature.filter(|_| signatures.len() == 1).ok_or_else(unreadable)?,
+        signature: signature
+            .filter(|_| signatures.len() == 1)
+            .ok_or_else(unreadable)?,
     })
 }
 
 /// A component's value: derived ones from our own address, never from the connection.
 fn component(request: &Request<'_>, origin: &Origin, name: &str) -> Option<String> {
-    let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
+    let (path, query) = request
+        .target
+        .split_once('?')
+        .unwrap_or((request.target, ""));
     match name {
         "@method" => Some(request.method.to_owned()),
         "@target-uri" => Some(origin.at(request.target)),

@@ -34,16 +34,25 @@ async fn ask(app: &App, name: &str, domain: &str, budget: &Budget) -> Result<Fou
     if !budget.take() {
         return Err(FetchError::Unusable("it would cause too many fetches"));
     }
-    let scheme = if app.settings.federation.allow_http && app.http.admit(&format!("http://{domain}/")).is_ok() && is_plain(app, domain) {
+    let scheme = if app.settings.federation.allow_http
+        && app.http.admit(&format!("http://{domain}/")).is_ok()
+        && is_plain(app, domain)
+    {
         "http"
     } else {
         "https"
     };
-    let mut url = parse_url(&format!("{scheme}://{domain}/.well-known/webfinger")).ok_or_else(|| FetchError::Refused(domain.to_owned()))?;
-    url.query_pairs_mut().append_pair("resource", &format!("acct:{name}@{domain}"));
+    let mut url = parse_url(&format!("{scheme}://{domain}/.well-known/webfinger"))
+        .ok_or_else(|| FetchError::Refused(domain.to_owned()))?;
+    url.query_pairs_mut()
+        .append_pair("resource", &format!("acct:{name}@{domain}"));
     let answer = app
         .http
-        .get(url.as_str(), "application/jrd+json, application/json", DOCUMENT)
+        .get(
+            url.as_str(),
+            "application/jrd+json, application/json",
+            DOCUMENT,
+        )
         .await?;
     let document = json::parse(&answer.body).map_err(|_| FetchError::Unusable("it is no JSON"))?;
     read(&document, name, domain).ok_or(FetchError::Unusable("the answer names no actor"))
@@ -65,7 +74,8 @@ fn read(document: &Value, name: &str, domain: &str) -> Option<Found> {
     let doc = Doc(document);
     let actor = doc.objects("links").into_iter().find_map(|link| {
         let kind = link.get("type").as_str().unwrap_or_default();
-        let activity = kind == "application/activity+json" || (kind.starts_with("application/ld+json") && kind.contains("activitystreams"));
+        let activity = kind == "application/activity+json"
+            || (kind.starts_with("application/ld+json") && kind.contains("activitystreams"));
         (link.get("rel").as_str() == Some("self") && activity).then(|| link.get("href").as_str())?
     })?;
     parse_url(actor)?;
@@ -88,14 +98,21 @@ fn read(document: &Value, name: &str, domain: &str) -> Option<Found> {
 ///
 /// # Errors
 /// When it cannot be asked, or the two do not agree.
-pub async fn resolve(app: &App, name: &str, domain: &str, budget: &Budget) -> Result<Account, FetchError> {
+pub async fn resolve(
+    app: &App,
+    name: &str,
+    domain: &str,
+    budget: &Budget,
+) -> Result<Account, FetchError> {
     let mut found = ask(app, name, domain, budget).await?;
     if found.domain != domain {
         // The handle's true domain has the last word about it.
         let (name, domain) = (found.name.clone(), found.domain.clone());
         let again = ask(app, &name, &domain, budget).await?;
         if again.actor != found.actor || again.domain != domain {
-            return Err(FetchError::Unusable("the handle's domain names another actor"));
+            return Err(FetchError::Unusable(
+                "the handle's domain names another actor",
+            ));
         }
         found = again;
     }
@@ -107,16 +124,25 @@ pub async fn resolve(app: &App, name: &str, domain: &str, budget: &Budget) -> Re
 }
 
 /// Notes the domain of an account's handle, once its own host confirms that domain too.
-async fn confirm(app: &App, account: &Account, domain: &str, budget: &Budget) -> Result<Account, FetchError> {
+async fn confirm(
+    app: &App,
+    account: &Account,
+    domain: &str,
+    budget: &Budget,
+) -> Result<Account, FetchError> {
     if account.domain == domain || account.is_local() {
         return Ok(account.clone());
     }
     let theirs = ask(app, &account.name, &account.host, budget).await?;
     if theirs.domain != domain || theirs.actor != account.uri {
-        return Err(FetchError::Unusable("the actor's host names another handle"));
+        return Err(FetchError::Unusable(
+            "the actor's host names another handle",
+        ));
     }
     let database = |error: crate::error::Error| FetchError::Unreachable(error.to_string());
-    remote::set_domain(&app.db, account, domain).await.map_err(database)?;
+    remote::set_domain(&app.db, account, domain)
+        .await
+        .map_err(database)?;
     accounts::get(app, account.id).await.map_err(database)
 }
 
@@ -163,8 +189,14 @@ pub async fn show(State(app): State<App>, Query(question): Query<Question>) -> R
                     header::CONTENT_TYPE,
                     HeaderValue::from_static("application/jrd+json; charset=utf-8"),
                 ),
-                (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-                (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300")),
+                (
+                    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+                    HeaderValue::from_static("*"),
+                ),
+                (
+                    header::CACHE_CONTROL,
+                    HeaderValue::from_static("max-age=300"),
+                ),
             ];
             (headers, body).into_response()
         }
@@ -192,7 +224,9 @@ async fn find(app: &App, resource: &str) -> Result<Option<Account>> {
     } else {
         let handle = resource.strip_prefix("acct:").unwrap_or(resource);
         match accounts::split_handle(handle) {
-            Some((name, domain)) if domain == origin.domain || domain == origin.authority() => accounts::find_local(app, &name).await?,
+            Some((name, domain)) if domain == origin.domain || domain == origin.authority() => {
+                accounts::find_local(app, &name).await?
+            }
             _ => None,
         }
     };
@@ -210,7 +244,10 @@ fn describe(app: &App, account: &Account) -> Value {
     if account.kind == accounts::Kind::Local {
         links.push(json!({"rel": "http://ostatus.org/schema/1.0/subscribe", "template": origin.at("/authorize_interaction?uri={uri}")}));
         for name in ["Follow", "Like", "Announce", "Object"] {
-            links.push(intent(name, "object={object}&on-success={on-success}&on-cancel={on-cancel}"));
+            links.push(intent(
+                name,
+                "object={object}&on-success={on-success}&on-cancel={on-cancel}",
+            ));
         }
         links.push(intent(
             "Create",
@@ -227,7 +264,11 @@ pub async fn host_meta(State(app): State<App>) -> Response {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<XRD xmlns=\"http://docs.oasis-open.org/ns/xri/xrd-1.0\"><Link rel=\"lrdd\" template=\"{}\"/></XRD>\n",
         escape(&template)
     );
-    ([(header::CONTENT_TYPE, "application/xrd+xml; charset=utf-8")], body).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/xrd+xml; charset=utf-8")],
+        body,
+    )
+        .into_response()
 }
 
 /// Looks a thing up for a person: a handle, an actor's or post's address, on this node or elsewhere.
@@ -236,6 +277,7 @@ pub async fn host_meta(State(app): State<App>) -> Response {
 /// When nothing can be found there, with what went wrong.
 pub async fn look_up(app: &App, text: &str) -> Result<super::objects::Found, FetchError> {
     let text = text.trim();
+    let text = text.strip_prefix("acct:").unwrap_or(text);
     let database = |error: crate::error::Error| FetchError::Unreachable(error.to_string());
     let budget = Budget::person();
     if parse_url(text).is_some() {
@@ -248,11 +290,15 @@ pub async fn look_up(app: &App, text: &str) -> Result<super::objects::Found, Fet
     {
         return Ok(super::objects::Found::Account(account));
     }
-    let (name, domain) = accounts::split_handle(text).ok_or(FetchError::Unusable("it is neither a handle nor an address"))?;
+    let (name, domain) = accounts::split_handle(text).ok_or(FetchError::Unusable(
+        "it is neither a handle nor an address",
+    ))?;
     if domain.is_empty() || domain == app.origin().domain {
         return Err(FetchError::Status(StatusCode::NOT_FOUND));
     }
-    resolve(app, &name, &domain, &budget).await.map(super::objects::Found::Account)
+    resolve(app, &name, &domain, &budget)
+        .await
+        .map(super::objects::Found::Account)
 }
 
 /// Makes the accounts known that a text mentions, so that the mentions count.
@@ -280,7 +326,12 @@ mod tests {
             {"rel": "self", "type": null, "href": "https://a.example/x"},
             {"rel": "self", "type": "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"", "href": "https://a.example/users/nina"},
         ]);
-        let found = read(&json!({"subject": "acct:Nina@A.example", "links": links}), "nina", "a.example").unwrap();
+        let found = read(
+            &json!({"subject": "acct:Nina@A.example", "links": links}),
+            "nina",
+            "a.example",
+        )
+        .unwrap();
         assert_eq!(
             found,
             Found {

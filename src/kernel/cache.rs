@@ -22,7 +22,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 
     /// What is remembered for `key`.
     pub fn get(&self, key: &K) -> Option<V> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 
     /// Remembers a value.
@@ -40,6 +44,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 
     /// Forgets a value.
     pub fn forget(&self, key: &K) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
     }
 }

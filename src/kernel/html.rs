@@ -35,11 +35,21 @@ static RICH: LazyLock<Builder<'static>> = LazyLock::new(|| {
         "sup",
         "hr",
     ];
-    let classes: HashSet<&str> = ["mention", "hashtag", "h-card", "u-url", "invisible", "ellipsis", "quote-inline"].into();
+    let classes: HashSet<&str> = [
+        "mention",
+        "hashtag",
+        "h-card",
+        "u-url",
+        "invisible",
+        "ellipsis",
+        "quote-inline",
+    ]
+    .into();
     builder
         .tags(HashSet::from(tags))
         .clean_content_tags(HashSet::from([
-            "script", "style", "math", "svg", "iframe", "object", "template", "noscript", "title", "textarea",
+            "script", "style", "math", "svg", "iframe", "object", "template", "noscript", "title",
+            "textarea",
         ]))
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
         .allowed_classes(HashMap::from([("a", classes.clone()), ("span", classes)]))
@@ -154,8 +164,7 @@ mod tests {
 
     #[test]
     fn mentions_and_links_stay_and_links_get_rel() {
-        let html =
-            "<p><span class=\"h-card\"><a href=\"https://a.example/@b\" class=\"u-url mention evil\" target=\"_blank\">@b</a></span></p>";
+        let html = "<p><span class=\"h-card\"><a href=\"https://a.example/@b\" class=\"u-url mention evil\" target=\"_blank\">@b</a></span></p>";
         let clean = sanitize(html);
         assert!(
             clean.contains("class=\"u-url mention\"")

@@ -17,7 +17,11 @@ const VALUES: usize = 50_000;
 pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let mut left = VALUES;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: 0, left: &mut left }.deserialize(&mut reader)?;
+    let value = Strict {
+        depth: 0,
+        left: &mut left,
+    }
+    .deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
@@ -29,7 +33,10 @@ struct Strict<'a> {
 
 impl Strict<'_> {
     fn count<E: serde::de::Error>(&mut self) -> Result<(), E> {
-        *self.left = self.left.checked_sub(1).ok_or_else(|| E::custom("too many values"))?;
+        *self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| E::custom("too many values"))?;
         if self.depth > DEPTH {
             return Err(E::custom("nested too deep"));
         }

@@ -40,7 +40,9 @@ impl Origin {
 
     /// Host with the port where it is not the scheme's own, as it stands in the `Host` header.
     pub fn authority(&self) -> &str {
-        self.url.split_once("://").map_or("", |(_, authority)| authority)
+        self.url
+            .split_once("://")
+            .map_or("", |(_, authority)| authority)
     }
 
     /// The address of `path` on this node.
@@ -56,7 +58,8 @@ impl Origin {
 
     /// Whether `uri` lies on this node.
     pub fn owns(&self, uri: &str) -> bool {
-        self.path_of(uri).is_some() || parse_url(uri).is_some_and(|url| origin_of(&url).as_deref() == Some(&self.url))
+        self.path_of(uri).is_some()
+            || parse_url(uri).is_some_and(|url| origin_of(&url).as_deref() == Some(&self.url))
     }
 
     /// Whether the address is one that only this machine reaches.
@@ -72,13 +75,19 @@ impl Origin {
 
 /// Parses a web address of a peer: http(s), a host, at most 2,048 bytes, no user information, no control characters.
 pub fn parse_url(text: &str) -> Option<Url> {
-    if text.len() > 2048 || text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+    if text.len() > 2048
+        || text
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || c == '\\')
+    {
         return None;
     }
     let url = Url::parse(text).ok()?;
     let web = matches!(url.scheme(), "http" | "https");
     let bare = url.username().is_empty() && url.password().is_none();
-    let host = url.host_str().is_some_and(|host| !host.is_empty() && !host.ends_with('.'));
+    let host = url
+        .host_str()
+        .is_some_and(|host| !host.is_empty() && !host.ends_with('.'));
     (web && bare && host && url.port() != Some(0)).then_some(url)
 }
 
@@ -156,9 +165,15 @@ mod tests {
 
     #[test]
     fn same_origin_needs_scheme_host_and_port() {
-        assert!(same_origin("https://a.example/x", "https://A.example:443/y"));
+        assert!(same_origin(
+            "https://a.example/x",
+            "https://A.example:443/y"
+        ));
         assert!(!same_origin("https://a.example/x", "http://a.example/x"));
-        assert!(!same_origin("https://a.example/x", "https://a.example:8443/x"));
+        assert!(!same_origin(
+            "https://a.example/x",
+            "https://a.example:8443/x"
+        ));
         assert!(!same_origin("https://a.example/x", "nonsense"));
     }
 
@@ -195,7 +210,10 @@ mod tests {
         assert!(origin.is_loopback());
         assert!(origin.owns("http://nova.localhost:4001/users/nina"));
         assert!(!origin.owns("http://nova.localhost:40012/users/nina"));
-        assert_eq!(ascii_domain("Bücher.example").as_deref(), Some("xn--bcher-kva.example"));
+        assert_eq!(
+            ascii_domain("Bücher.example").as_deref(),
+            Some("xn--bcher-kva.example")
+        );
         assert!(Origin::parse("https://a.example/path", None).is_none());
     }
 }

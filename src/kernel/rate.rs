@@ -32,8 +32,15 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     ///
     /// # Errors
     /// The time until the next one is free.
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds between two requests fit a double")]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a wait is short and positive")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds between two requests fit a double"
+    )]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a wait is short and positive"
+    )]
     pub fn take(&self, key: &K, now: Time) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MOST_KEYS && !buckets.contains_key(key) {

@@ -38,7 +38,8 @@ impl Storage {
         let mut file = tempfile::NamedTempFile::new_in(&folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        file.persist(self.folder.join(&name)).map_err(|error| error.error)?;
+        file.persist(self.folder.join(&name))
+            .map_err(|error| error.error)?;
         fs::File::open(&folder)?.sync_all()?;
         Ok(name)
     }
@@ -46,7 +47,9 @@ impl Storage {
     /// Where a file lies; nothing when the name is not one of ours.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let sound = name.len() < 64
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.".contains(c))
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "/-_.".contains(c))
             && !name.contains("..")
             && !name.starts_with('/');
         sound.then(|| self.folder.join(name))

@@ -35,7 +35,9 @@ pub fn segments(text: &str) -> Vec<Segment<'_>> {
     let mut at = 0;
     let mut before = None;
     while let Some(c) = text[at..].chars().next() {
-        let free = before.is_none_or(|b: char| !b.is_alphanumeric() && !matches!(b, '/' | '_' | '@' | '&' | '#'));
+        let free = before.is_none_or(|b: char| {
+            !b.is_alphanumeric() && !matches!(b, '/' | '_' | '@' | '&' | '#')
+        });
         let here = if free { special(&text[at..], c) } else { None };
         if let Some((segment, length)) = here {
             if plain < at {
@@ -130,7 +132,8 @@ fn hashtag(rest: &str) -> Option<(Segment<'_>, usize)> {
         .find(|c: char| !(c.is_alphanumeric() || c == '_' || is_mark(c)))
         .unwrap_or(body.len());
     let tag = &body[..end];
-    (tag.chars().any(char::is_alphabetic) && tag.chars().count() <= 100).then_some((Segment::Hashtag(tag), 1 + end))
+    (tag.chars().any(char::is_alphabetic) && tag.chars().count() <= 100)
+        .then_some((Segment::Hashtag(tag), 1 + end))
 }
 
 fn is_mark(c: char) -> bool {
@@ -140,7 +143,10 @@ fn is_mark(c: char) -> bool {
 /// A hashtag as it is compared: composed and lower-case.
 pub fn fold_tag(tag: &str) -> String {
     use unicode_normalization::UnicodeNormalization as _;
-    tag.trim_start_matches('#').nfkc().collect::<String>().to_lowercase()
+    tag.trim_start_matches('#')
+        .nfkc()
+        .collect::<String>()
+        .to_lowercase()
 }
 
 /// How long a post is: characters as people see them, a link 23, a handle without its domain.
@@ -182,7 +188,11 @@ pub fn link_html(link: &str) -> String {
     let prefix = &link[..link.len() - bare.len()];
     let cut = bare.char_indices().nth(30).map_or(bare.len(), |(at, _)| at);
     let (shown, hidden) = bare.split_at(cut);
-    let class = if hidden.is_empty() { "" } else { " class=\"ellipsis\"" };
+    let class = if hidden.is_empty() {
+        ""
+    } else {
+        " class=\"ellipsis\""
+    };
     format!(
         "<a href=\"{}\" rel=\"nofollow noopener noreferrer\"><span class=\"invisible\">{}</span><span{class}>{}</span><span class=\"invisible\">{}</span></a>",
         escape(link),
@@ -209,7 +219,10 @@ mod tests {
     #[test]
     fn finds_links_mentions_and_hashtags() {
         let text = "Hi @nina@nova.example, see https://a.example/x(y). #Zürich #1 mail a@b.example (https://c.example/)";
-        let special: Vec<Segment> = segments(text).into_iter().filter(|s| !matches!(s, Segment::Plain(_))).collect();
+        let special: Vec<Segment> = segments(text)
+            .into_iter()
+            .filter(|s| !matches!(s, Segment::Plain(_)))
+            .collect();
         assert_eq!(
             special,
             [
@@ -237,7 +250,10 @@ mod tests {
     #[test]
     fn counts_as_people_do() {
         assert_eq!(length("👩‍👩‍👧 é"), 3);
-        assert_eq!(length(&format!("https://a.example/{}", "x".repeat(300))), 23);
+        assert_eq!(
+            length(&format!("https://a.example/{}", "x".repeat(300))),
+            23
+        );
         assert_eq!(length("@nina@nova.example"), 5);
         assert_eq!(length("@nina@nova.localhost:4001 hi"), 8);
     }

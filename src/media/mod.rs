@@ -91,7 +91,13 @@ fn read(row: &Row) -> sqlx::Result<Media> {
 ///
 /// # Errors
 /// `Invalid` with a sentence when it is none or too large.
-pub async fn upload(app: &App, account: &Account, bytes: Vec<u8>, description: &str, focus: (i64, i64)) -> Result<Media> {
+pub async fn upload(
+    app: &App,
+    account: &Account,
+    bytes: Vec<u8>,
+    description: &str,
+    focus: (i64, i64),
+) -> Result<Media> {
     let most = usize::try_from(app.settings.limits.description_chars).unwrap_or(usize::MAX);
     if description.chars().count() > most {
         return Err(Error::invalid_with("description", "error-too-long", most));
@@ -136,7 +142,13 @@ pub async fn get(app: &App, account: AccountId, id: MediaId) -> Result<Media> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn describe(app: &App, account: AccountId, id: MediaId, description: &str, focus: (i64, i64)) -> Result<()> {
+pub async fn describe(
+    app: &App,
+    account: AccountId,
+    id: MediaId,
+    description: &str,
+    focus: (i64, i64),
+) -> Result<()> {
     sql("UPDATE media SET description = $1, focus_x = $2, focus_y = $3 WHERE id = $4 AND account_id = $5")
         .bind(description.trim())
         .bind(focus.0.clamp(-1000, 1000))
@@ -152,7 +164,12 @@ pub async fn describe(app: &App, account: AccountId, id: MediaId, description: &
 ///
 /// # Errors
 /// `Invalid` when one is not the author's or stands in a post already.
-pub async fn attach(tx: &mut Tx, account: AccountId, post: PostId, which: &[MediaId]) -> Result<()> {
+pub async fn attach(
+    tx: &mut Tx,
+    account: AccountId,
+    post: PostId,
+    which: &[MediaId],
+) -> Result<()> {
     for (position, id) in (0_i64..).zip(which) {
         let touched = sql("UPDATE media SET post_id = $1, position = $2 WHERE id = $3 AND account_id = $4 AND post_id IS NULL")
             .bind(post)
@@ -172,8 +189,17 @@ pub async fn attach(tx: &mut Tx, account: AccountId, post: PostId, which: &[Medi
 ///
 /// # Errors
 /// What the database says.
-pub async fn replace_remote(tx: &mut Tx, account: AccountId, post: PostId, media: &[Remote], now: Time) -> sqlx::Result<()> {
-    sql("DELETE FROM media WHERE post_id = $1").bind(post).run(&mut *tx).await?;
+pub async fn replace_remote(
+    tx: &mut Tx,
+    account: AccountId,
+    post: PostId,
+    media: &[Remote],
+    now: Time,
+) -> sqlx::Result<()> {
+    sql("DELETE FROM media WHERE post_id = $1")
+        .bind(post)
+        .run(&mut *tx)
+        .await?;
     for (position, item) in (0_i64..).zip(media) {
         sql("INSERT INTO media (id, account_id, post_id, position, kind, media_type, remote_url, icon_url, width, height, duration_ms, blurhash, description, focus_x, focus_y, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)")
             .bind(MediaId::mint(now))
@@ -238,11 +264,15 @@ pub async fn find_by_file(app: &App, file: &str) -> Result<Option<Media>> {
 /// # Errors
 /// What the database says.
 pub async fn sweep(app: &App) -> Result<()> {
-    let before = app.clock.now().minus(std::time::Duration::from_secs(86_400));
-    let rows = sql("DELETE FROM media WHERE post_id IS NULL AND created_at < $1 RETURNING file, preview")
-        .bind(before)
-        .all(&app.db)
-        .await?;
+    let before = app
+        .clock
+        .now()
+        .minus(std::time::Duration::from_secs(86_400));
+    let rows =
+        sql("DELETE FROM media WHERE post_id IS NULL AND created_at < $1 RETURNING file, preview")
+            .bind(before)
+            .all(&app.db)
+            .await?;
     for row in rows {
         for name in ["file", "preview"] {
             if let Some(file) = row.get::<Option<String>>(name)? {

@@ -82,8 +82,12 @@ fn process_now(bytes: &[u8], shape: Shape) -> Result<Picture> {
     if is_heif(bytes) {
         return Err(Error::invalid("picture", "error-picture-heic"));
     }
-    let format = image::guess_format(bytes).map_err(|_| Error::invalid("picture", "error-picture-kind"))?;
-    if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::Gif | ImageFormat::WebP) {
+    let format =
+        image::guess_format(bytes).map_err(|_| Error::invalid("picture", "error-picture-kind"))?;
+    if !matches!(
+        format,
+        ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::Gif | ImageFormat::WebP
+    ) {
         return Err(Error::invalid("picture", "error-picture-kind"));
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -104,9 +108,18 @@ fn process_now(bytes: &[u8], shape: Shape) -> Result<Picture> {
 
 fn is_heif(bytes: &[u8]) -> bool {
     bytes.get(4..8) == Some(b"ftyp")
-        && bytes
-            .get(8..12)
-            .is_some_and(|brand| [&b"heic"[..], b"heix", b"mif1", b"msf1", b"avif", b"avis", b"hevc"].contains(&brand))
+        && bytes.get(8..12).is_some_and(|brand| {
+            [
+                &b"heic"[..],
+                b"heix",
+                b"mif1",
+                b"msf1",
+                b"avif",
+                b"avis",
+                b"hevc",
+            ]
+            .contains(&brand)
+        })
 }
 
 fn fit(picture: DynamicImage, shape: Shape) -> DynamicImage {
@@ -132,7 +145,8 @@ fn jpeg(picture: &DynamicImage, quality: u8) -> image::ImageResult<Vec<u8>> {
 }
 
 fn encode(picture: &DynamicImage) -> image::ImageResult<Picture> {
-    let transparent = picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255);
+    let transparent =
+        picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255);
     let (bytes, media_type, extension) = if transparent {
         let mut bytes = Cursor::new(Vec::new());
         picture.to_rgba8().write_to(&mut bytes, ImageFormat::Png)?;
@@ -142,7 +156,8 @@ fn encode(picture: &DynamicImage) -> image::ImageResult<Picture> {
     };
     let preview = jpeg(&picture.thumbnail(640, 640), 80)?;
     let tiny = picture.thumbnail(32, 32).to_rgba8();
-    let blurhash = blurhash::encode(4, 3, tiny.width(), tiny.height(), tiny.as_raw()).unwrap_or_default();
+    let blurhash =
+        blurhash::encode(4, 3, tiny.width(), tiny.height(), tiny.as_raw()).unwrap_or_default();
     Ok(Picture {
         bytes,
         preview,

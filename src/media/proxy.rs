@@ -17,7 +17,11 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// The signed path under which we show a remote picture.
 pub fn address(app: &App, url: &str) -> String {
-    format!("/proxy/{}/{}", app.secret.sign_address(url), URL_SAFE_NO_PAD.encode(url))
+    format!(
+        "/proxy/{}/{}",
+        app.secret.sign_address(url),
+        URL_SAFE_NO_PAD.encode(url)
+    )
 }
 
 /// The picture behind a signed path: its media type and bytes.
@@ -30,7 +34,10 @@ pub async fn fetch(app: &App, signature: &str, encoded: &str) -> Result<(String,
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or(Error::NotFound)?;
-    if !crypt::equal(app.secret.sign_address(&url).as_bytes(), signature.as_bytes()) {
+    if !crypt::equal(
+        app.secret.sign_address(&url).as_bytes(),
+        signature.as_bytes(),
+    ) {
         return Err(Error::NotFound);
     }
     let key = crypt::token_hash(&url);
@@ -40,7 +47,8 @@ pub async fn fetch(app: &App, signature: &str, encoded: &str) -> Result<(String,
         .optional(&app.db)
         .await?;
     if let Some(row) = row {
-        let (file, failed_at): (Option<String>, Option<crate::kernel::clock::Time>) = (row.get("file")?, row.get("failed_at")?);
+        let (file, failed_at): (Option<String>, Option<crate::kernel::clock::Time>) =
+            (row.get("file")?, row.get("failed_at")?);
         if let Some(file) = file
             && let Ok(bytes) = app.cache.read(&file).await
         {
@@ -61,8 +69,18 @@ pub async fn fetch(app: &App, signature: &str, encoded: &str) -> Result<(String,
     let got = download(app, &url).await;
     match got {
         Ok(picture) => {
-            let file = app.cache.write(picture.bytes.clone(), picture.extension).await?;
-            keep(app, &key, Some(&file), picture.media_type, picture.bytes.len()).await?;
+            let file = app
+                .cache
+                .write(picture.bytes.clone(), picture.extension)
+                .await?;
+            keep(
+                app,
+                &key,
+                Some(&file),
+                picture.media_type,
+                picture.bytes.len(),
+            )
+            .await?;
             make_room(app).await?;
             Ok((picture.media_type.to_owned(), picture.bytes))
         }
@@ -87,7 +105,13 @@ async fn download(app: &App, url: &str) -> Result<pictures::Picture> {
     pictures::process(answer.body.to_vec(), pictures::COPY).await
 }
 
-async fn keep(app: &App, key: &str, file: Option<&str>, media_type: &str, bytes: usize) -> Result<()> {
+async fn keep(
+    app: &App,
+    key: &str,
+    file: Option<&str>,
+    media_type: &str,
+    bytes: usize,
+) -> Result<()> {
     let now = app.clock.now();
     sql("INSERT INTO cached_pictures (key, file, media_type, bytes, used_at, failed_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO UPDATE SET file = EXCLUDED.file, media_type = EXCLUDED.media_type, bytes = EXCLUDED.bytes, used_at = EXCLUDED.used_at, failed_at = EXCLUDED.failed_at")
         .bind(key)
@@ -103,10 +127,11 @@ async fn keep(app: &App, key: &str, file: Option<&str>, media_type: &str, bytes:
 
 /// Forgets what was not looked at for the longest time, until the cache fits.
 async fn make_room(app: &App) -> Result<()> {
-    let total: i64 = sql("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS n FROM cached_pictures")
-        .one(&app.db)
-        .await?
-        .get("n")?;
+    let total: i64 =
+        sql("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS n FROM cached_pictures")
+            .one(&app.db)
+            .await?
+            .get("n")?;
     let mut over = total - app.settings.limits.cache_bytes;
     if over <= 0 {
         return Ok(());

@@ -20,22 +20,33 @@ fn picture(media_type: &str, bytes: Vec<u8>, open: bool) -> Response {
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
-        HeaderValue::from_str(media_type).unwrap_or(HeaderValue::from_static("application/octet-stream")),
+        HeaderValue::from_str(media_type)
+            .unwrap_or(HeaderValue::from_static("application/octet-stream")),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; sandbox"),
     );
-    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    headers.insert(
+        "cross-origin-resource-policy",
+        HeaderValue::from_static("cross-origin"),
+    );
     if !media_type.starts_with("image/") {
-        headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+        headers.insert(
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("attachment"),
+        );
     }
     response
 }
 
 /// `GET /media/{shard}/{file}`: a file of ours; of a narrower post only for who may see it.
-pub async fn show(State(app): State<App>, visitor: Visitor, Path((shard, file)): Path<(String, String)>) -> PageResult {
+pub async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((shard, file)): Path<(String, String)>,
+) -> PageResult {
     let name = format!("{shard}/{file}");
     let item = media::find_by_file(&app, &name).await?;
     let mut open = true;
@@ -45,7 +56,13 @@ pub async fn show(State(app): State<App>, visitor: Visitor, Path((shard, file)):
                 let post = posts::get_for(&app, visitor.account.as_ref(), post).await?;
                 open = post.audience.is_open();
             }
-            None if visitor.account.as_ref().is_some_and(|viewer| viewer.id == item.account) => open = false,
+            None if visitor
+                .account
+                .as_ref()
+                .is_some_and(|viewer| viewer.id == item.account) =>
+            {
+                open = false
+            }
             None => return Err(Error::NotFound.into()),
         }
     }
@@ -59,7 +76,11 @@ pub async fn show(State(app): State<App>, visitor: Visitor, Path((shard, file)):
 }
 
 /// `GET /proxy/{signature}/{address}`: a copy of a remote picture.
-pub async fn proxied(State(app): State<App>, visitor: Visitor, Path((signature, address)): Path<(String, String)>) -> PageResult {
+pub async fn proxied(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((signature, address)): Path<(String, String)>,
+) -> PageResult {
     app.limits
         .pictures
         .take(&visitor.address, app.clock.now())

@@ -19,7 +19,9 @@ const SUSPEND_AFTER: Duration = Duration::from_secs(7 * 86_400);
 /// How long to wait after `failures` in a row: the schedule with a quarter of chance either way,
 /// or what the peer asked for where that is longer.
 pub fn wait(failures: i64, asked: Option<Duration>) -> Duration {
-    let step = usize::try_from(failures.max(1) - 1).unwrap_or(6).min(SCHEDULE.len() - 1);
+    let step = usize::try_from(failures.max(1) - 1)
+        .unwrap_or(6)
+        .min(SCHEDULE.len() - 1);
     let base = SCHEDULE[step] * 1000;
     let jittered = base * 3 / 4 + crypt::random_below(base / 2);
     Duration::from_millis(jittered).max(asked.unwrap_or_default().min(LONGEST_ASKED))
@@ -42,9 +44,17 @@ pub async fn succeeded(conn: impl Conn, node: NodeId, now: Time) -> sqlx::Result
 ///
 /// # Errors
 /// What the database says.
-pub async fn failed(conn: impl Conn, node: &Node, now: Time, error: &str, asked: Option<Duration>) -> sqlx::Result<()> {
+pub async fn failed(
+    conn: impl Conn,
+    node: &Node,
+    now: Time,
+    error: &str,
+    asked: Option<Duration>,
+) -> sqlx::Result<()> {
     let failing_since = node.failing_since.unwrap_or(now);
-    let suspended_at = node.suspended_at.or((now.since(failing_since) >= SUSPEND_AFTER).then_some(now));
+    let suspended_at = node
+        .suspended_at
+        .or((now.since(failing_since) >= SUSPEND_AFTER).then_some(now));
     sql("UPDATE nodes SET failures = failures + 1, failing_since = $1, next_attempt_at = $2, last_error = $3, last_error_at = $4, suspended_at = $5 WHERE id = $6")
         .bind(failing_since)
         .bind(now.plus(wait(node.failures + 1, asked)))
@@ -124,7 +134,10 @@ pub async fn retry(app: &App, node: NodeId) -> sqlx::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn give_up(app: &App, node: NodeId) -> sqlx::Result<()> {
-    sql("DELETE FROM deliveries WHERE node_id = $1").bind(node).run(&app.db).await?;
+    sql("DELETE FROM deliveries WHERE node_id = $1")
+        .bind(node)
+        .run(&app.db)
+        .await?;
     Ok(())
 }
 
@@ -132,7 +145,12 @@ pub async fn give_up(app: &App, node: NodeId) -> sqlx::Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn set_software(app: &App, node: NodeId, software: Option<&str>, version: Option<&str>) -> sqlx::Result<()> {
+pub async fn set_software(
+    app: &App,
+    node: NodeId,
+    software: Option<&str>,
+    version: Option<&str>,
+) -> sqlx::Result<()> {
     sql("UPDATE nodes SET software = $1, version = $2, nodeinfo_at = $3 WHERE id = $4")
         .bind(software)
         .bind(version)
@@ -157,6 +175,9 @@ mod tests {
             );
         }
         assert!(wait(1, Some(Duration::from_secs(3600))) >= Duration::from_secs(3600));
-        assert_eq!(wait(1, Some(Duration::from_secs(1_000_000_000))), Duration::from_secs(86_400));
+        assert_eq!(
+            wait(1, Some(Duration::from_secs(1_000_000_000))),
+            Duration::from_secs(86_400)
+        );
     }
 }

@@ -33,9 +33,15 @@ impl Default for House {
 pub async fn get(app: &App) -> Result<House> {
     let blank = House::default();
     Ok(House {
-        name: store::state(&app.db, "house.name").await?.unwrap_or(blank.name),
-        line: store::state(&app.db, "house.line").await?.unwrap_or(blank.line),
-        accent: store::state(&app.db, "house.accent").await?.unwrap_or(blank.accent),
+        name: store::state(&app.db, "house.name")
+            .await?
+            .unwrap_or(blank.name),
+        line: store::state(&app.db, "house.line")
+            .await?
+            .unwrap_or(blank.line),
+        accent: store::state(&app.db, "house.accent")
+            .await?
+            .unwrap_or(blank.accent),
     })
 }
 

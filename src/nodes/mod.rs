@@ -51,7 +51,11 @@ pub struct Node {
 /// # Errors
 /// What the database says.
 pub async fn find_or_insert(tx: &mut Tx, host: &str, now: Time) -> sqlx::Result<NodeId> {
-    if let Some(row) = sql("SELECT id FROM nodes WHERE host = $1").bind(host).optional(&mut *tx).await? {
+    if let Some(row) = sql("SELECT id FROM nodes WHERE host = $1")
+        .bind(host)
+        .optional(&mut *tx)
+        .await?
+    {
         return row.get("id");
     }
     sql("INSERT INTO nodes (id, host, created_at) VALUES ($1, $2, $3) ON CONFLICT (host) DO NOTHING")
@@ -72,10 +76,15 @@ pub async fn find_or_insert(tx: &mut Tx, host: &str, now: Time) -> sqlx::Result<
 /// # Errors
 /// What the database says, or a decoding error when the address is none.
 pub async fn find_or_insert_inbox(tx: &mut Tx, url: &str, now: Time) -> sqlx::Result<InboxId> {
-    if let Some(row) = sql("SELECT id FROM inboxes WHERE url = $1").bind(url).optional(&mut *tx).await? {
+    if let Some(row) = sql("SELECT id FROM inboxes WHERE url = $1")
+        .bind(url)
+        .optional(&mut *tx)
+        .await?
+    {
         return row.get("id");
     }
-    let host = host_of_uri(url).ok_or_else(|| sqlx::Error::Encode("not an inbox address".into()))?;
+    let host =
+        host_of_uri(url).ok_or_else(|| sqlx::Error::Encode("not an inbox address".into()))?;
     let node = find_or_insert(&mut *tx, &host, now).await?;
     sql("INSERT INTO inboxes (id, url, node_id) VALUES ($1, $2, $3) ON CONFLICT (url) DO NOTHING")
         .bind(InboxId::mint(now))
@@ -127,7 +136,8 @@ pub async fn list_blocks(app: &App) -> Result<Vec<String>> {
 /// # Errors
 /// `Invalid` when it is no domain or our own.
 pub async fn block(app: &App, domain: &str) -> Result<()> {
-    let host = crate::kernel::origin::ascii_domain(domain).ok_or_else(|| Error::invalid("host", "error-domain"))?;
+    let host = crate::kernel::origin::ascii_domain(domain)
+        .ok_or_else(|| Error::invalid("host", "error-domain"))?;
     if host == app.origin().authority() {
         return Err(Error::invalid("host", "error-own-domain"));
     }

@@ -42,7 +42,10 @@ pub async fn is_done(app: &App) -> Result<bool> {
 /// # Errors
 /// What the database says.
 pub async fn stored_origin(db: &Db) -> sqlx::Result<Option<Origin>> {
-    let (Some(url), Some(domain)) = (store::state(db, "origin.url").await?, store::state(db, "origin.domain").await?) else {
+    let (Some(url), Some(domain)) = (
+        store::state(db, "origin.url").await?,
+        store::state(db, "origin.domain").await?,
+    ) else {
         return Ok(None);
     };
     Ok(Origin::parse(&url, Some(&domain)))
@@ -73,7 +76,8 @@ pub async fn new_token(app: &App) -> Result<String> {
 /// What the database says.
 pub async fn check_token(app: &App, token: &str) -> Result<bool> {
     let kept = store::state(&app.db, "setup.token").await?;
-    let fits = kept.is_some_and(|kept| crypt::equal(kept.as_bytes(), crypt::token_hash(token).as_bytes()));
+    let fits =
+        kept.is_some_and(|kept| crypt::equal(kept.as_bytes(), crypt::token_hash(token).as_bytes()));
     Ok(fits && !is_done(app).await?)
 }
 
@@ -86,8 +90,15 @@ pub async fn finish(app: &App, answers: &Answers) -> Result<Account> {
         return Err(Error::conflict("error-setup-done"));
     }
     let domain = app.settings.node.domain.as_deref();
-    let origin = Origin::parse(answers.url.trim(), domain).ok_or_else(|| Error::invalid("url", "error-url"))?;
-    if app.settings.node.url.as_ref().is_some_and(|set| *set != origin.url) {
+    let origin = Origin::parse(answers.url.trim(), domain)
+        .ok_or_else(|| Error::invalid("url", "error-url"))?;
+    if app
+        .settings
+        .node
+        .url
+        .as_ref()
+        .is_some_and(|set| *set != origin.url)
+    {
         return Err(Error::invalid_with(
             "url",
             "error-url-set",
@@ -170,7 +181,9 @@ async fn rewrite(tx: &mut crate::kernel::db::Tx, before: &str, after: &str) -> s
         sql("UPDATE favourites SET uri = REPLACE(uri, $1, $2)"),
         sql("UPDATE blocks SET uri = REPLACE(uri, $1, $2)"),
         sql("UPDATE tombstones SET uri = REPLACE(uri, $1, $2)"),
-        sql("UPDATE activities SET uri = REPLACE(uri, $1, $2), object_uri = REPLACE(object_uri, $1, $2), body = REPLACE(body, $1, $2)"),
+        sql(
+            "UPDATE activities SET uri = REPLACE(uri, $1, $2), object_uri = REPLACE(object_uri, $1, $2), body = REPLACE(body, $1, $2)",
+        ),
     ];
     for statement in statements {
         statement.bind(before).bind(after).run(&mut *tx).await?;

@@ -73,7 +73,10 @@ pub async fn insert_block(conn: impl Conn, host: &str, now: Time) -> sqlx::Resul
 }
 
 pub async fn delete_block(conn: impl Conn, host: &str) -> sqlx::Result<()> {
-    sql("DELETE FROM node_blocks WHERE host = $1").bind(host).run(conn).await?;
+    sql("DELETE FROM node_blocks WHERE host = $1")
+        .bind(host)
+        .run(conn)
+        .await?;
     Ok(())
 }
 
@@ -82,7 +85,10 @@ pub async fn sever(tx: &mut Tx, host: &str) -> sqlx::Result<()> {
     let hosts = sql("SELECT DISTINCT host FROM nodes").all(&mut *tx).await?;
     for row in hosts {
         let known: String = row.get("host")?;
-        if !crate::kernel::origin::covering(&known).iter().any(|name| name == host) {
+        if !crate::kernel::origin::covering(&known)
+            .iter()
+            .any(|name| name == host)
+        {
             continue;
         }
         sql("DELETE FROM follows WHERE follower_id IN (SELECT id FROM accounts WHERE host = $1) OR followee_id IN (SELECT id FROM accounts WHERE host = $1)").bind(&known).run(&mut *tx).await?;

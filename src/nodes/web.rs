@@ -45,7 +45,12 @@ struct SetupPage {
 }
 
 /// `GET /setup/{token}`
-pub async fn setup(State(app): State<App>, visitor: Visitor, Path(token): Path<String>, headers: HeaderMap) -> PageResult {
+pub async fn setup(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> PageResult {
     if !setup::check_token(&app, &token).await? {
         return Err(Error::NotFound.into());
     }
@@ -54,7 +59,9 @@ pub async fn setup(State(app): State<App>, visitor: Visitor, Path(token): Path<S
         .get(header::HOST)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("localhost:8080");
-    let secure = headers.get("x-forwarded-proto").is_some_and(|value| value == "https");
+    let secure = headers
+        .get("x-forwarded-proto")
+        .is_some_and(|value| value == "https");
     let guess = format!("{}://{host}", if secure { "https" } else { "http" });
     let url = app.settings.node.url.clone().unwrap_or(guess);
     let answers = Answers {
@@ -86,7 +93,12 @@ pub struct SetupForm {
 }
 
 /// `POST /setup/{token}`
-pub async fn finish(State(app): State<App>, visitor: Visitor, Path(token): Path<String>, Form(form): Form<SetupForm>) -> PageResult {
+pub async fn finish(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(token): Path<String>,
+    Form(form): Form<SetupForm>,
+) -> PageResult {
     if !setup::check_token(&app, &token).await? {
         return Err(Error::NotFound.into());
     }
@@ -159,7 +171,11 @@ struct OperatorPage {
 
 async fn overview(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<OperatorPage> {
     let mut reports = Vec::new();
-    for report in moderation::list(app).await?.into_iter().filter(|report| report.closed_at.is_none()) {
+    for report in moderation::list(app)
+        .await?
+        .into_iter()
+        .filter(|report| report.closed_at.is_none())
+    {
         let target = accounts::get(app, report.target).await?;
         reports.push((report, target));
     }
@@ -200,13 +216,20 @@ pub struct OperatorForm {
 async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
     match result {
         Ok(()) => Ok(see_other("/operator")),
-        Err(Error::Invalid(problems)) => Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, overview(app, ui, problems).await?)),
+        Err(Error::Invalid(problems)) => Ok(with_status(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            overview(app, ui, problems).await?,
+        )),
         Err(error) => Err(error.into()),
     }
 }
 
 /// `POST /operator/house`
-pub async fn update_house(State(app): State<App>, Operator(_, visitor): Operator, Form(form): Form<OperatorForm>) -> PageResult {
+pub async fn update_house(
+    State(app): State<App>,
+    Operator(_, visitor): Operator,
+    Form(form): Form<OperatorForm>,
+) -> PageResult {
     let result = house::update(
         &app,
         &House {
@@ -220,7 +243,11 @@ pub async fn update_house(State(app): State<App>, Operator(_, visitor): Operator
 }
 
 /// `POST /operator/members`: a new member with a password that is shown once.
-pub async fn create_member(State(app): State<App>, Operator(_, visitor): Operator, Form(form): Form<OperatorForm>) -> PageResult {
+pub async fn create_member(
+    State(app): State<App>,
+    Operator(_, visitor): Operator,
+    Form(form): Form<OperatorForm>,
+) -> PageResult {
     let password = sign_in::generate_password();
     let email = Some(form.email.as_str()).filter(|email| !email.trim().is_empty());
     let new = New {
@@ -234,7 +261,10 @@ pub async fn create_member(State(app): State<App>, Operator(_, visitor): Operato
     match create::create(&app, new).await {
         Ok(account) => {
             let ui = visitor.ui;
-            let sentences = vec![ui.tv("member-made", "name", account.name.clone()), ui.t("member-password")];
+            let sentences = vec![
+                ui.tv("member-made", "name", account.name.clone()),
+                ui.t("member-password"),
+            ];
             Ok(Page(MessagePage {
                 title: ui.t("op-members"),
                 sentences,
@@ -258,11 +288,21 @@ pub async fn act_on_member(
     if member.kind != accounts::Kind::Local {
         return Err(Error::NotFound.into());
     }
-    outcome(&app, visitor.ui, accounts::set_disabled(&app, &member, verb == "disable").await).await
+    let result = match verb.as_str() {
+        "disable" | "enable" => accounts::set_disabled(&app, &member, verb == "disable").await,
+        "make-host" => accounts::set_role(&app, &member, Role::Host).await,
+        "make-member" => accounts::set_role(&app, &member, Role::Member).await,
+        _ => return Err(Error::NotFound.into()),
+    };
+    outcome(&app, visitor.ui, result).await
 }
 
 /// `POST /operator/nodes/{id}/{verb}`
-pub async fn act_on_node(State(app): State<App>, Operator(..): Operator, Path((id, verb)): Path<(NodeId, String)>) -> PageResult {
+pub async fn act_on_node(
+    State(app): State<App>,
+    Operator(..): Operator,
+    Path((id, verb)): Path<(NodeId, String)>,
+) -> PageResult {
     match verb.as_str() {
         "retry" => health::retry(&app, id).await?,
         "give-up" => health::give_up(&app, id).await?,
@@ -272,27 +312,44 @@ pub async fn act_on_node(State(app): State<App>, Operator(..): Operator, Path((i
 }
 
 /// `POST /operator/blocks`
-pub async fn block(State(app): State<App>, Operator(_, visitor): Operator, Form(form): Form<OperatorForm>) -> PageResult {
+pub async fn block(
+    State(app): State<App>,
+    Operator(_, visitor): Operator,
+    Form(form): Form<OperatorForm>,
+) -> PageResult {
     let result = nodes::block(&app, &form.host).await;
     outcome(&app, visitor.ui, result).await
 }
 
 /// `POST /operator/blocks/remove`
-pub async fn unblock(State(app): State<App>, Operator(..): Operator, Form(form): Form<OperatorForm>) -> PageResult {
+pub async fn unblock(
+    State(app): State<App>,
+    Operator(..): Operator,
+    Form(form): Form<OperatorForm>,
+) -> PageResult {
     nodes::unblock(&app, &form.host).await?;
     Ok(see_other("/operator"))
 }
 
 /// `POST /operator/reports/{id}/close`
-pub async fn close_report(State(app): State<App>, Operator(..): Operator, Path(id): Path<ReportId>) -> PageResult {
+pub async fn close_report(
+    State(app): State<App>,
+    Operator(..): Operator,
+    Path(id): Path<ReportId>,
+) -> PageResult {
     moderation::close(&app, id).await?;
     Ok(see_other("/operator"))
 }
 
 /// `POST /operator/jobs/retry`
 pub async fn retry_jobs(State(app): State<App>, Operator(..): Operator) -> PageResult {
-    let rows = sql("SELECT id FROM jobs WHERE dead_at IS NOT NULL LIMIT 1000").all(&app.db).await?;
-    let ids: Vec<JobId> = rows.iter().map(|row| row.get("id")).collect::<sqlx::Result<_>>()?;
+    let rows = sql("SELECT id FROM jobs WHERE dead_at IS NOT NULL LIMIT 1000")
+        .all(&app.db)
+        .await?;
+    let ids: Vec<JobId> = rows
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<sqlx::Result<_>>()?;
     jobs::retry_dead(&app.db, app.clock.now(), &ids).await?;
     app.wake.notify_waiters();
     Ok(see_other("/operator"))

@@ -34,11 +34,23 @@ pub struct Group {
 ///
 /// # Errors
 /// What the database says.
-pub async fn notify(app: &App, account: AccountId, kind: Notice, from: AccountId, post: Option<PostId>) -> Result<()> {
-    let (Some(to), Some(sender)) = (accounts::find(app, account).await?, accounts::find(app, from).await?) else {
+pub async fn notify(
+    app: &App,
+    account: AccountId,
+    kind: Notice,
+    from: AccountId,
+    post: Option<PostId>,
+) -> Result<()> {
+    let (Some(to), Some(sender)) = (
+        accounts::find(app, account).await?,
+        accounts::find(app, from).await?,
+    ) else {
         return Ok(());
     };
-    if to.kind != accounts::Kind::Local || !to.is_active() || (account == from && kind != Notice::Poll) {
+    if to.kind != accounts::Kind::Local
+        || !to.is_active()
+        || (account == from && kind != Notice::Poll)
+    {
         return Ok(());
     }
     if blocks::between(&app.db, account, from).await?
@@ -70,12 +82,15 @@ pub async fn notify(app: &App, account: AccountId, kind: Notice, from: AccountId
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Vec<Group>> {
-    let rows = sql("SELECT * FROM notifications WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT 120")
-        .bind(member.id)
-        .bind(before.unwrap_or(i64::MAX))
-        .all(&app.db)
-        .await?;
-    let mut groups: Vec<(NotificationId, Notice, Vec<AccountId>, Option<PostId>, Time)> = Vec::new();
+    let rows = sql(
+        "SELECT * FROM notifications WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT 120",
+    )
+    .bind(member.id)
+    .bind(before.unwrap_or(i64::MAX))
+    .all(&app.db)
+    .await?;
+    let mut groups: Vec<(NotificationId, Notice, Vec<AccountId>, Option<PostId>, Time)> =
+        Vec::new();
     for row in &rows {
         let name: String = row.get("kind")?;
         let Some(kind) = Notice::parse(&name) else {
@@ -83,12 +98,24 @@ pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Ve
         };
         let (from, post): (AccountId, Option<PostId>) = (row.get("from_id")?, row.get("post_id")?);
         let gathers = matches!(kind, Notice::Favourite | Notice::Boost | Notice::Follow);
-        match groups.iter_mut().find(|group| gathers && group.1 == kind && group.3 == post) {
+        match groups
+            .iter_mut()
+            .find(|group| gathers && group.1 == kind && group.3 == post)
+        {
             Some(group) => group.2.push(from),
-            None => groups.push((row.get("id")?, kind, vec![from], post, row.get("created_at")?)),
+            None => groups.push((
+                row.get("id")?,
+                kind,
+                vec![from],
+                post,
+                row.get("created_at")?,
+            )),
         }
     }
-    let people: Vec<AccountId> = groups.iter().flat_map(|group| group.2.iter().take(8).copied()).collect();
+    let people: Vec<AccountId> = groups
+        .iter()
+        .flat_map(|group| group.2.iter().take(8).copied())
+        .collect();
     let people = account_store::list(&app.db, &people).await?;
     let mut found = Vec::new();
     for (id, kind, from, post, created_at) in groups {

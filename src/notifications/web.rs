@@ -24,7 +24,11 @@ struct IndexPage {
 }
 
 /// `GET /notifications`; what is shown counts as read from then on.
-pub async fn index(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(paging): Query<Paging>) -> PageResult {
+pub async fn index(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(paging): Query<Paging>,
+) -> PageResult {
     let groups = notifications::list(&app, &member, paging.before).await?;
     if let Some(newest) = groups.first().filter(|_| paging.before.is_none()) {
         notifications::mark_read(&app, member.id, newest.id).await?;

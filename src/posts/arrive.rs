@@ -83,7 +83,12 @@ pub enum Way {
 ///
 /// # Errors
 /// What the database says.
-pub async fn insert(app: &App, author: &Account, arrived: &Arrived, way: Way) -> Result<Option<Post>> {
+pub async fn insert(
+    app: &App,
+    author: &Account,
+    arrived: &Arrived,
+    way: Way,
+) -> Result<Option<Post>> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     if tombs::is_gone(&mut tx, &arrived.uri).await? {
@@ -94,7 +99,11 @@ pub async fn insert(app: &App, author: &Account, arrived: &Arrived, way: Way) ->
             return Ok(None);
         }
         // The same object for another of ours: the personal copy of somebody who may see it too.
-        let people: Vec<(AccountId, bool)> = arrived.people.iter().map(|(account, mentioned)| (account.id, *mentioned)).collect();
+        let people: Vec<(AccountId, bool)> = arrived
+            .people
+            .iter()
+            .map(|(account, mentioned)| (account.id, *mentioned))
+            .collect();
         store::set_people(&mut tx, known.id, &people).await?;
         tx.commit().await?;
         return Ok(Some(known));
@@ -149,12 +158,19 @@ pub async fn update(app: &App, author: &Account, before: &Post, arrived: &Arrive
     let mut after = blank(author, arrived, None, now);
     after.id = before.id;
     after.audience = before.audience;
-    after.quote_of = before.quote_of.filter(|_| before.quote_uri == arrived.quote_uri);
+    after.quote_of = before
+        .quote_of
+        .filter(|_| before.quote_uri == arrived.quote_uri);
     if before.quote_uri == arrived.quote_uri && before.quote_state.as_deref() == Some("accepted") {
         after.quote_state.clone_from(&before.quote_state);
     }
-    let rewritten = (&before.html, &before.title, &before.warning) != (&after.html, &after.title, &after.warning);
-    after.edited_at = if rewritten { Some(updated) } else { before.edited_at };
+    let rewritten = (&before.html, &before.title, &before.warning)
+        != (&after.html, &after.title, &after.warning);
+    after.edited_at = if rewritten {
+        Some(updated)
+    } else {
+        before.edited_at
+    };
     let mut tx = app.db.begin().await?;
     if rewritten {
         store::insert_edit(&mut tx, before, id::mint(now)).await?;
@@ -167,8 +183,18 @@ pub async fn update(app: &App, author: &Account, before: &Post, arrived: &Arrive
     Ok(())
 }
 
-async fn write_parts(tx: &mut Tx, author: &Account, post: &Post, arrived: &Arrived, now: Time) -> Result<()> {
-    let people: Vec<(AccountId, bool)> = arrived.people.iter().map(|(account, mentioned)| (account.id, *mentioned)).collect();
+async fn write_parts(
+    tx: &mut Tx,
+    author: &Account,
+    post: &Post,
+    arrived: &Arrived,
+    now: Time,
+) -> Result<()> {
+    let people: Vec<(AccountId, bool)> = arrived
+        .people
+        .iter()
+        .map(|(account, mentioned)| (account.id, *mentioned))
+        .collect();
     store::set_people(&mut *tx, post.id, &people).await?;
     store::set_tags(&mut *tx, post.id, &arrived.tags).await?;
     media::replace_remote(&mut *tx, author.id, post.id, &arrived.media, now).await?;
@@ -208,7 +234,10 @@ fn blank(author: &Account, arrived: &Arrived, parent: Option<&Post>, now: Time) 
         favourites_count: 0,
         pinned_at: None,
         created_at: arrived.published.min(now),
-        edited_at: arrived.updated.filter(|at| *at > arrived.published).map(|at| at.min(now)),
+        edited_at: arrived
+            .updated
+            .filter(|at| *at > arrived.published)
+            .map(|at| at.min(now)),
         replies_fetched_at: None,
         version: 0,
     }

@@ -19,7 +19,8 @@ pub async fn boost(app: &App, who: &Account, post: &Post) -> Result<Post> {
     }
     let now = app.clock.now();
     let boost = blank(who, post, PostId::mint(now), now, |id| {
-        app.origin().at(&format!("/users/{}/posts/{id}/boost", who.name))
+        app.origin()
+            .at(&format!("/users/{}/posts/{id}/boost", who.name))
     });
     let mut tx = app.db.begin().await?;
     if let Some(known) = store::find_boost(&mut tx, who.id, post.id).await? {
@@ -36,10 +37,18 @@ pub async fn boost(app: &App, who: &Account, post: &Post) -> Result<Post> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn receive(app: &App, who: &Account, post: &Post, uri: &str, published: Option<Time>) -> Result<()> {
+pub async fn receive(
+    app: &App,
+    who: &Account,
+    post: &Post,
+    uri: &str,
+    published: Option<Time>,
+) -> Result<()> {
     let now = app.clock.now();
     let at = published.unwrap_or(now).min(now);
-    let boost = blank(who, post, PostId(id::mint_at(at, now)), at, |_| uri.to_owned());
+    let boost = blank(who, post, PostId(id::mint_at(at, now)), at, |_| {
+        uri.to_owned()
+    });
     let mut tx = app.db.begin().await?;
     if store::find_boost(&mut tx, who.id, post.id).await?.is_none() {
         write(&mut tx, &boost, post, now).await?;
@@ -82,7 +91,10 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
         .bind(post.id)
         .run(&mut tx)
         .await?;
-    sql("DELETE FROM posts WHERE id = $1").bind(boost.id).run(&mut tx).await?;
+    sql("DELETE FROM posts WHERE id = $1")
+        .bind(boost.id)
+        .run(&mut tx)
+        .await?;
     store::recount(&mut tx, post.id).await?;
     account_store::count_posts(&mut tx, who.id, -1, None).await?;
     if who.is_local() {

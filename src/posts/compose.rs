@@ -88,7 +88,11 @@ pub fn check(app: &App, draft: &Draft) -> Result<()> {
         })
     };
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    if draft.text.trim().is_empty() && draft.media.is_empty() && draft.poll.is_none() && draft.quote.is_none() {
+    if draft.text.trim().is_empty()
+        && draft.media.is_empty()
+        && draft.poll.is_none()
+        && draft.quote.is_none()
+    {
         problem("text", "error-post-empty", None);
     }
     if count(text::length(&draft.text)) > limits.post_chars {
@@ -105,13 +109,16 @@ pub fn check(app: &App, draft: &Draft) -> Result<()> {
         if count(options.len()) > limits.poll_options || options.len() < 2 {
             problem("poll", "error-poll-options", Some(limits.poll_options));
         }
-        if options
-            .iter()
-            .any(|option| option.trim().is_empty() || count(option.chars().count()) > limits.poll_option_chars)
-        {
+        if options.iter().any(|option| {
+            option.trim().is_empty() || count(option.chars().count()) > limits.poll_option_chars
+        }) {
             problem("poll", "error-poll-option", Some(limits.poll_option_chars));
         }
-        if options.iter().enumerate().any(|(at, option)| options[..at].contains(option)) {
+        if options
+            .iter()
+            .enumerate()
+            .any(|(at, option)| options[..at].contains(option))
+        {
             problem("poll", "error-poll-twice", None);
         }
         if poll.seconds < limits.poll_shortest || poll.seconds > limits.poll_longest {
@@ -160,7 +167,11 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
             .await?
             .ok_or_else(|| Error::conflict("error-again"));
     }
-    let people: Vec<(AccountId, bool)> = rendered.mentions.iter().map(|account| (account.id, true)).collect();
+    let people: Vec<(AccountId, bool)> = rendered
+        .mentions
+        .iter()
+        .map(|account| (account.id, true))
+        .collect();
     store::set_people(&mut tx, post.id, &people).await?;
     store::set_tags(&mut tx, post.id, &rendered.tags).await?;
     media::attach(&mut tx, author.id, post.id, &draft.media).await?;
@@ -169,7 +180,9 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
             &mut tx,
             post.id,
             poll,
-            now.plus(Duration::from_secs(u64::try_from(poll.seconds).unwrap_or(0))),
+            now.plus(Duration::from_secs(
+                u64::try_from(poll.seconds).unwrap_or(0),
+            )),
             now,
         )
         .await?;
@@ -187,7 +200,12 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
 }
 
 /// Tells the mentioned whose home is here; at most twenty.
-pub(super) async fn tell_mentioned(tx: &mut Tx, post: &Post, mentioned: &[Account], now: Time) -> sqlx::Result<()> {
+pub(super) async fn tell_mentioned(
+    tx: &mut Tx,
+    post: &Post,
+    mentioned: &[Account],
+    now: Time,
+) -> sqlx::Result<()> {
     for account in mentioned
         .iter()
         .filter(|account| account.is_local() && account.id != post.account)
@@ -204,11 +222,19 @@ pub(super) async fn tell_mentioned(tx: &mut Tx, post: &Post, mentioned: &[Accoun
     Ok(())
 }
 
-fn blank(app: &App, author: &Account, draft: &Draft, rendered: &Rendered, parent: Option<&Post>) -> Post {
+fn blank(
+    app: &App,
+    author: &Account,
+    draft: &Draft,
+    rendered: &Rendered,
+    parent: Option<&Post>,
+) -> Post {
     let now = app.clock.now();
     let id = PostId::mint(now);
     let origin = app.origin();
-    let audience = parent.map_or(draft.audience, |parent| parent_bound(parent, draft.audience));
+    let audience = parent.map_or(draft.audience, |parent| {
+        parent_bound(parent, draft.audience)
+    });
     Post {
         id,
         uri: origin.at(&format!("/users/{}/posts/{id}", author.name)),
@@ -218,7 +244,12 @@ fn blank(app: &App, author: &Account, draft: &Draft, rendered: &Rendered, parent
         thread: parent.map_or(id, |parent| parent.thread),
         in_reply_to: parent.map(|parent| parent.id),
         in_reply_to_uri: parent.map(|parent| parent.uri.clone()),
-        kind: if draft.poll.is_some() { "question" } else { "note" }.to_owned(),
+        kind: if draft.poll.is_some() {
+            "question"
+        } else {
+            "note"
+        }
+        .to_owned(),
         audience,
         title: String::new(),
         text: draft.text.replace("\r\n", "\n").trim_end().to_owned(),

@@ -45,7 +45,9 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Edit) -> Result
         .await?
         .filter(|post| post.account == author.id && post.boost_of.is_none())
         .ok_or(Error::NotFound)?;
-    let has_more = before.kind == "question" || before.quote_uri.is_some() || !crate::media::of_post(app, id).await?.is_empty();
+    let has_more = before.kind == "question"
+        || before.quote_uri.is_some()
+        || !crate::media::of_post(app, id).await?.is_empty();
     let draft = Draft {
         text: edit.text.clone(),
         warning: edit.warning.clone(),
@@ -66,7 +68,11 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Edit) -> Result
     let mut tx = app.db.begin().await?;
     store::insert_edit(&mut tx, &before, crate::kernel::id::mint(now)).await?;
     after.version = store::update(&mut tx, &after).await?;
-    let people: Vec<(AccountId, bool)> = rendered.mentions.iter().map(|account| (account.id, true)).collect();
+    let people: Vec<(AccountId, bool)> = rendered
+        .mentions
+        .iter()
+        .map(|account| (account.id, true))
+        .collect();
     store::set_people(&mut tx, id, &people).await?;
     store::set_tags(&mut tx, id, &rendered.tags).await?;
     compose::tell_mentioned(&mut tx, &after, &rendered.mentions, now).await?;

@@ -103,7 +103,11 @@ pub async fn remove(app: &App, who: &Account, post: &Post) -> Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn find_uri(conn: impl Conn, who: AccountId, post: PostId) -> sqlx::Result<Option<String>> {
+pub async fn find_uri(
+    conn: impl Conn,
+    who: AccountId,
+    post: PostId,
+) -> sqlx::Result<Option<String>> {
     sql("SELECT uri FROM favourites WHERE account_id = $1 AND post_id = $2")
         .bind(who)
         .bind(post)
@@ -117,7 +121,11 @@ pub async fn find_uri(conn: impl Conn, who: AccountId, post: PostId) -> sqlx::Re
 ///
 /// # Errors
 /// What the database says.
-pub async fn find_by_uri(conn: impl Conn, who: AccountId, uri: &str) -> sqlx::Result<Option<PostId>> {
+pub async fn find_by_uri(
+    conn: impl Conn,
+    who: AccountId,
+    uri: &str,
+) -> sqlx::Result<Option<PostId>> {
     sql("SELECT post_id FROM favourites WHERE account_id = $1 AND uri = $2")
         .bind(who)
         .bind(uri)

@@ -35,7 +35,13 @@ impl Poll {
     }
 }
 
-pub(super) async fn insert(tx: &mut Tx, post: PostId, poll: &NewPoll, expires_at: Time, now: Time) -> sqlx::Result<()> {
+pub(super) async fn insert(
+    tx: &mut Tx,
+    post: PostId,
+    poll: &NewPoll,
+    expires_at: Time,
+    now: Time,
+) -> sqlx::Result<()> {
     sql("INSERT INTO polls (post_id, multiple, expires_at) VALUES ($1, $2, $3)")
         .bind(post)
         .bind(poll.multiple)
@@ -54,7 +60,12 @@ pub(super) async fn insert(tx: &mut Tx, post: PostId, poll: &NewPoll, expires_at
 }
 
 /// Writes a remote poll, or its newer counts.
-pub(super) async fn write_arrived(tx: &mut Tx, post: PostId, poll: &arrive::Poll, now: Time) -> sqlx::Result<()> {
+pub(super) async fn write_arrived(
+    tx: &mut Tx,
+    post: PostId,
+    poll: &arrive::Poll,
+    now: Time,
+) -> sqlx::Result<()> {
     let known = find(&mut *tx, post).await?;
     sql("INSERT INTO polls (post_id, multiple, voters_count, expires_at, closed_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (post_id) DO UPDATE SET multiple = EXCLUDED.multiple, voters_count = EXCLUDED.voters_count, expires_at = EXCLUDED.expires_at, closed_at = EXCLUDED.closed_at")
         .bind(post)
@@ -72,8 +83,14 @@ pub(super) async fn write_arrived(tx: &mut Tx, post: PostId, poll: &arrive::Poll
             .eq(poll.options.iter().map(|(title, _)| title))
     });
     if !same {
-        sql("DELETE FROM poll_votes WHERE post_id = $1").bind(post).run(&mut *tx).await?;
-        sql("DELETE FROM poll_options WHERE post_id = $1").bind(post).run(&mut *tx).await?;
+        sql("DELETE FROM poll_votes WHERE post_id = $1")
+            .bind(post)
+            .run(&mut *tx)
+            .await?;
+        sql("DELETE FROM poll_options WHERE post_id = $1")
+            .bind(post)
+            .run(&mut *tx)
+            .await?;
     }
     for (position, (title, votes)) in (0_i64..).zip(&poll.options) {
         sql("INSERT INTO poll_options (post_id, position, title, votes_count) VALUES ($1, $2, $3, $4) ON CONFLICT (post_id, position) DO UPDATE SET votes_count = EXCLUDED.votes_count")
@@ -126,11 +143,13 @@ pub async fn of_post(app: &App, post: PostId) -> Result<Option<Poll>> {
 /// # Errors
 /// What the database says.
 pub async fn votes_of(conn: impl Conn, account: AccountId, post: PostId) -> sqlx::Result<Vec<i64>> {
-    let rows = sql("SELECT position FROM poll_votes WHERE post_id = $1 AND account_id = $2 ORDER BY position")
-        .bind(post)
-        .bind(account)
-        .all(conn)
-        .await?;
+    let rows = sql(
+        "SELECT position FROM poll_votes WHERE post_id = $1 AND account_id = $2 ORDER BY position",
+    )
+    .bind(post)
+    .bind(account)
+    .all(conn)
+    .await?;
     rows.iter().map(|row| row.get("position")).collect()
 }
 
@@ -204,7 +223,14 @@ pub async fn receive(app: &App, voter: &Account, post: &Post, title: &str) -> Re
     if poll.is_over(now) || (!poll.multiple && !before.is_empty()) {
         return Ok(());
     }
-    count(&mut tx, voter.id, post.id, i64::try_from(choice).unwrap_or(0), now).await?;
+    count(
+        &mut tx,
+        voter.id,
+        post.id,
+        i64::try_from(choice).unwrap_or(0),
+        now,
+    )
+    .await?;
     jobs::enqueue(
         &mut tx,
         now,
@@ -219,7 +245,13 @@ pub async fn receive(app: &App, voter: &Account, post: &Post, title: &str) -> Re
     Ok(())
 }
 
-async fn count(tx: &mut Tx, voter: AccountId, post: PostId, choice: i64, now: Time) -> sqlx::Result<()> {
+async fn count(
+    tx: &mut Tx,
+    voter: AccountId,
+    post: PostId,
+    choice: i64,
+    now: Time,
+) -> sqlx::Result<()> {
     let first = votes_of(&mut *tx, voter, post).await?.is_empty();
     let touched = sql("INSERT INTO poll_votes (post_id, account_id, position, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (post_id, account_id, position) DO NOTHING")
         .bind(post)

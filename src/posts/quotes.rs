@@ -23,7 +23,8 @@ pub struct Stamp {
 
 /// The address of a consent by one of ours.
 pub fn stamp_uri(app: &App, author: &Account, id: StampId) -> String {
-    app.origin().at(&format!("/users/{}/stamps/{id}", author.name))
+    app.origin()
+        .at(&format!("/users/{}/stamps/{id}", author.name))
 }
 
 /// Whether somebody may quote a post of ours.
@@ -42,7 +43,12 @@ async fn may_quote(app: &App, who: &Account, quoted: &Post) -> Result<bool> {
 }
 
 /// Fills in what a new post quotes; of a remote post the consent is asked for later.
-pub(super) async fn prepare(app: &App, author: &Account, mut post: Post, quoted: Option<&Post>) -> Result<Post> {
+pub(super) async fn prepare(
+    app: &App,
+    author: &Account,
+    mut post: Post,
+    quoted: Option<&Post>,
+) -> Result<Post> {
     let Some(quoted) = quoted else {
         return Ok(post);
     };
@@ -60,7 +66,14 @@ pub(super) async fn prepare(app: &App, author: &Account, mut post: Post, quoted:
     ));
     post.quote_of = Some(quoted.id);
     post.quote_uri = Some(quoted.uri.clone());
-    post.quote_state = Some(if quoted_author.is_local() { "accepted" } else { "pending" }.to_owned());
+    post.quote_state = Some(
+        if quoted_author.is_local() {
+            "accepted"
+        } else {
+            "pending"
+        }
+        .to_owned(),
+    );
     Ok(post)
 }
 
@@ -99,7 +112,12 @@ pub(super) async fn settle(tx: &mut Tx, app: &App, post: &Post) -> Result<()> {
     Ok(())
 }
 
-async fn insert_stamp(tx: &mut Tx, app: &App, post: PostId, quoting_uri: &str) -> sqlx::Result<StampId> {
+async fn insert_stamp(
+    tx: &mut Tx,
+    app: &App,
+    post: PostId,
+    quoting_uri: &str,
+) -> sqlx::Result<StampId> {
     let now = app.clock.now();
     sql("INSERT INTO quote_stamps (id, post_id, quoting_uri, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (post_id, quoting_uri) DO NOTHING")
         .bind(StampId::mint(now))
@@ -120,7 +138,13 @@ async fn insert_stamp(tx: &mut Tx, app: &App, post: PostId, quoting_uri: &str) -
 ///
 /// # Errors
 /// What the database says.
-pub async fn receive_request(app: &App, who: &Account, quoted: &Post, quoting_uri: &str, request: serde_json::Value) -> Result<()> {
+pub async fn receive_request(
+    app: &App,
+    who: &Account,
+    quoted: &Post,
+    quoting_uri: &str,
+    request: serde_json::Value,
+) -> Result<()> {
     let allowed = may_quote(app, who, quoted).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
@@ -152,7 +176,11 @@ pub async fn receive_request(app: &App, who: &Account, quoted: &Post, quoting_ur
 pub async fn receive_answer(app: &App, post: &Post, stamp: Option<&str>) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let state = if stamp.is_some() { "accepted" } else { "rejected" };
+    let state = if stamp.is_some() {
+        "accepted"
+    } else {
+        "rejected"
+    };
     sql("UPDATE posts SET quote_state = $1, quote_stamp_uri = $2, version = version + 1 WHERE id = $3")
         .bind(state)
         .bind(stamp)
@@ -192,7 +220,9 @@ pub async fn set_state(app: &App, post: PostId, state: &str, quoted: Option<Post
 /// # Errors
 /// `NotFound` when the quoting post does not quote the author.
 pub async fn revoke(app: &App, author: &Account, quoting: PostId) -> Result<()> {
-    let quoting = store::find(&app.db, quoting).await?.ok_or(Error::NotFound)?;
+    let quoting = store::find(&app.db, quoting)
+        .await?
+        .ok_or(Error::NotFound)?;
     let quoted = match quoting.quote_of {
         Some(id) => store::find(&app.db, id)
             .await?

@@ -52,7 +52,10 @@ pub async fn render(app: &App, text: &str) -> Result<Rendered> {
             .await?
             .filter(|account| account.deleted_at.is_none())
         {
-            if !mentions.iter().any(|mentioned: &Account| mentioned.id == account.id) {
+            if !mentions
+                .iter()
+                .any(|mentioned: &Account| mentioned.id == account.id)
+            {
                 mentions.push(account.clone());
             }
             known.insert((name, domain), account);
@@ -74,12 +77,18 @@ pub async fn render(app: &App, text: &str) -> Result<Rendered> {
             }
             html
         }
-        Segment::Mention { written, .. } => match accounts::split_handle(written).and_then(|handle| known.get(&handle)) {
-            Some(account) => mention_html(account),
-            None => escape(written),
-        },
+        Segment::Mention { written, .. } => {
+            match accounts::split_handle(written).and_then(|handle| known.get(&handle)) {
+                Some(account) => mention_html(account),
+                None => escape(written),
+            }
+        }
     });
-    Ok(Rendered { html, mentions, tags })
+    Ok(Rendered {
+        html,
+        mentions,
+        tags,
+    })
 }
 
 fn mention_html(account: &Account) -> String {
@@ -107,9 +116,11 @@ pub fn with_emojis(html: &str, pictures: &[(String, String)]) -> String {
             rest = &rest[end..];
             continue;
         }
-        let found = pictures
-            .iter()
-            .find(|(code, _)| rest[1..].strip_prefix(code.as_str()).is_some_and(|after| after.starts_with(':')));
+        let found = pictures.iter().find(|(code, _)| {
+            rest[1..]
+                .strip_prefix(code.as_str())
+                .is_some_and(|after| after.starts_with(':'))
+        });
         if let Some((code, address)) = found {
             out.push_str(&format!(
                 "<img class=\"emoji\" src=\"{}\" alt=\":{}:\" title=\":{}:\" loading=\"lazy\">",
@@ -134,7 +145,10 @@ mod tests {
     #[test]
     fn emoji_stand_in_text_and_never_in_attributes() {
         let pictures = [("party".to_owned(), "/p/x".to_owned())];
-        let html = with_emojis("<a href=\"https://a.example/:party:\">:party: a:b</a>", &pictures);
+        let html = with_emojis(
+            "<a href=\"https://a.example/:party:\">:party: a:b</a>",
+            &pictures,
+        );
         assert!(html.contains("href=\"https://a.example/:party:\""));
         assert_eq!(html.matches("<img").count(), 1);
         assert!(html.ends_with(" a:b</a>"));

@@ -54,7 +54,12 @@ fn first(row: Option<Row>) -> sqlx::Result<Option<Post>> {
 }
 
 pub async fn find(conn: impl Conn, id: PostId) -> sqlx::Result<Option<Post>> {
-    first(sql("SELECT * FROM posts WHERE id = $1").bind(id).optional(conn).await?)
+    first(
+        sql("SELECT * FROM posts WHERE id = $1")
+            .bind(id)
+            .optional(conn)
+            .await?,
+    )
 }
 
 pub async fn list(conn: impl Conn, which: &[PostId]) -> sqlx::Result<Vec<Post>> {
@@ -70,10 +75,19 @@ pub async fn list(conn: impl Conn, which: &[PostId]) -> sqlx::Result<Vec<Post>> 
 }
 
 pub async fn find_by_uri(conn: impl Conn, uri: &str) -> sqlx::Result<Option<Post>> {
-    first(sql("SELECT * FROM posts WHERE uri = $1").bind(uri).optional(conn).await?)
+    first(
+        sql("SELECT * FROM posts WHERE uri = $1")
+            .bind(uri)
+            .optional(conn)
+            .await?,
+    )
 }
 
-pub async fn find_idempotent(conn: impl Conn, account: AccountId, key: &str) -> sqlx::Result<Option<Post>> {
+pub async fn find_idempotent(
+    conn: impl Conn,
+    account: AccountId,
+    key: &str,
+) -> sqlx::Result<Option<Post>> {
     first(
         sql("SELECT * FROM posts WHERE account_id = $1 AND idempotency_key = $2")
             .bind(account)
@@ -83,7 +97,11 @@ pub async fn find_idempotent(conn: impl Conn, account: AccountId, key: &str) -> 
     )
 }
 
-pub async fn find_boost(conn: impl Conn, account: AccountId, of: PostId) -> sqlx::Result<Option<Post>> {
+pub async fn find_boost(
+    conn: impl Conn,
+    account: AccountId,
+    of: PostId,
+) -> sqlx::Result<Option<Post>> {
     first(
         sql("SELECT * FROM posts WHERE boost_of_id = $1 AND account_id = $2")
             .bind(of)
@@ -101,7 +119,12 @@ pub async fn count_local(conn: impl Conn) -> sqlx::Result<i64> {
 }
 
 /// Writes a post with the id it carries; whether there was room for it under its id and uri.
-pub async fn insert(conn: impl Conn, post: &Post, idempotency_key: Option<&str>, now: Time) -> sqlx::Result<bool> {
+pub async fn insert(
+    conn: impl Conn,
+    post: &Post,
+    idempotency_key: Option<&str>,
+    now: Time,
+) -> sqlx::Result<bool> {
     let grant = match post.audience {
         Audience::Grant(id) => Some(id),
         _ => None,
@@ -176,17 +199,31 @@ pub async fn insert_edit(conn: impl Conn, post: &Post, id: i64) -> sqlx::Result<
 }
 
 /// Earlier versions: when, title, html, warning; oldest first.
-pub async fn edits(conn: impl Conn, post: PostId) -> sqlx::Result<Vec<(Time, String, String, String)>> {
+pub async fn edits(
+    conn: impl Conn,
+    post: PostId,
+) -> sqlx::Result<Vec<(Time, String, String, String)>> {
     let rows = sql("SELECT * FROM post_edits WHERE post_id = $1 ORDER BY id LIMIT 100")
         .bind(post)
         .all(conn)
         .await?;
     rows.iter()
-        .map(|row| Ok((row.get("created_at")?, row.get("title")?, row.get("html")?, row.get("warning")?)))
+        .map(|row| {
+            Ok((
+                row.get("created_at")?,
+                row.get("title")?,
+                row.get("html")?,
+                row.get("warning")?,
+            ))
+        })
         .collect()
 }
 
-pub async fn set_people(tx: &mut Tx, post: PostId, people: &[(AccountId, bool)]) -> sqlx::Result<()> {
+pub async fn set_people(
+    tx: &mut Tx,
+    post: PostId,
+    people: &[(AccountId, bool)],
+) -> sqlx::Result<()> {
     for (account, mentioned) in people {
         // Who was named once stays named: an edit takes a post from nobody who had it.
         sql("INSERT INTO post_people (post_id, account_id, mentioned) VALUES ($1, $2, $3) ON CONFLICT (post_id, account_id) DO UPDATE SET mentioned = EXCLUDED.mentioned")
@@ -200,7 +237,10 @@ pub async fn set_people(tx: &mut Tx, post: PostId, people: &[(AccountId, bool)])
 }
 
 pub async fn set_tags(tx: &mut Tx, post: PostId, tags: &[String]) -> sqlx::Result<()> {
-    sql("DELETE FROM post_tags WHERE post_id = $1").bind(post).run(&mut *tx).await?;
+    sql("DELETE FROM post_tags WHERE post_id = $1")
+        .bind(post)
+        .run(&mut *tx)
+        .await?;
     for tag in tags {
         sql("INSERT INTO post_tags (tag, post_id) VALUES ($1, $2) ON CONFLICT (tag, post_id) DO NOTHING")
             .bind(tag)

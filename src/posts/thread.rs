@@ -40,7 +40,9 @@ pub async fn around(app: &App, viewer: Option<&Account>, post: &Post) -> Result<
     let mut above = Vec::new();
     let mut next = post.in_reply_to;
     while let Some(parent) = next.and_then(|id| posts.iter().find(|post| post.id == id)) {
-        next = parent.in_reply_to.filter(|id| !above.iter().any(|seen: &Post| seen.id == *id));
+        next = parent
+            .in_reply_to
+            .filter(|id| !above.iter().any(|seen: &Post| seen.id == *id));
         above.insert(0, parent.clone());
     }
     let mut below = Vec::new();

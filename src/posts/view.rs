@@ -50,8 +50,14 @@ impl View {
 
     /// The first words of it, plain.
     pub fn words(&self, most: usize) -> String {
+        let own = self
+            .post
+            .html
+            .split("<p class=\"quote-inline\">")
+            .next()
+            .unwrap_or_default();
         let text = if self.post.warning.is_empty() {
-            to_text(&self.post.html)
+            to_text(own)
         } else {
             self.post.warning.clone()
         };
@@ -75,9 +81,18 @@ impl View {
 /// What the database says.
 pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result<Vec<View>> {
     let boosted: Vec<PostId> = posts.iter().filter_map(|post| post.boost_of).collect();
-    let mut pool: HashMap<PostId, Post> = posts.iter().map(|post| (post.id, post.clone())).collect();
-    pool.extend(store::list(&app.db, &boosted).await?.into_iter().map(|post| (post.id, post)));
-    let shown: Vec<PostId> = posts.iter().map(|post| post.boost_of.unwrap_or(post.id)).collect();
+    let mut pool: HashMap<PostId, Post> =
+        posts.iter().map(|post| (post.id, post.clone())).collect();
+    pool.extend(
+        store::list(&app.db, &boosted)
+            .await?
+            .into_iter()
+            .map(|post| (post.id, post)),
+    );
+    let shown: Vec<PostId> = posts
+        .iter()
+        .map(|post| post.boost_of.unwrap_or(post.id))
+        .collect();
     let quoted: Vec<PostId> = shown
         .iter()
         .filter_map(|id| pool.get(id))
@@ -90,7 +105,10 @@ pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result
             quotes.insert(quote.id, quote);
         }
     }
-    let parents: Vec<PostId> = shown.iter().filter_map(|id| pool.get(id)?.in_reply_to).collect();
+    let parents: Vec<PostId> = shown
+        .iter()
+        .filter_map(|id| pool.get(id)?.in_reply_to)
+        .collect();
     let parents: HashMap<PostId, AccountId> = store::list(&app.db, &parents)
         .await?
         .into_iter()
@@ -122,7 +140,10 @@ pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result
             continue;
         };
         if entry.boost_of.is_some() {
-            view.brought_by = gathered.accounts.get(&entry.account).map(|account| (account.clone(), entry.id));
+            view.brought_by = gathered
+                .accounts
+                .get(&entry.account)
+                .map(|account| (account.clone(), entry.id));
         }
         view.quote = post
             .quote_of
@@ -151,13 +172,21 @@ struct Gathered {
 }
 
 impl Gathered {
-    async fn load(app: &App, viewer: Option<&Account>, posts: &[PostId], accounts: impl Iterator<Item = AccountId>) -> Result<Self> {
+    async fn load(
+        app: &App,
+        viewer: Option<&Account>,
+        posts: &[PostId],
+        accounts: impl Iterator<Item = AccountId>,
+    ) -> Result<Self> {
         let accounts: Vec<AccountId> = accounts.collect::<HashSet<_>>().into_iter().collect();
         let viewer = viewer.map_or(0, |viewer| viewer.id.0);
         let list = ids(posts.iter().copied());
         let marked = async |query: crate::kernel::db::Query| -> Result<HashSet<PostId>> {
             let rows = query.bind(viewer).bind(&list).all(&app.db).await?;
-            Ok(rows.iter().map(|row| row.get("post_id")).collect::<sqlx::Result<_>>()?)
+            Ok(rows
+                .iter()
+                .map(|row| row.get("post_id"))
+                .collect::<sqlx::Result<_>>()?)
         };
         let mut media: HashMap<PostId, Vec<Media>> = HashMap::new();
         for item in media::of_posts(app, posts).await? {
@@ -187,13 +216,16 @@ impl Gathered {
             ))
             .await?,
         };
-        let with_poll = sql("SELECT post_id FROM polls WHERE $1 = $1 AND post_id IN (SELECT value FROM json_each($2))");
+        let with_poll = sql(
+            "SELECT post_id FROM polls WHERE $1 = $1 AND post_id IN (SELECT value FROM json_each($2))",
+        );
         for post in marked(with_poll).await? {
             if let Some(poll) = polls::of_post(app, post).await? {
                 gathered.polls.insert(post, poll);
-                gathered
-                    .votes
-                    .insert(post, polls::votes_of(&app.db, AccountId(viewer), post).await?);
+                gathered.votes.insert(
+                    post,
+                    polls::votes_of(&app.db, AccountId(viewer), post).await?,
+                );
             }
         }
         Ok(gathered)
@@ -204,7 +236,12 @@ impl Gathered {
         let emojis: Vec<(String, String)> = post
             .emojis
             .iter()
-            .map(|emoji| (emoji.shortcode.clone(), media::proxy::address(app, &emoji.url)))
+            .map(|emoji| {
+                (
+                    emoji.shortcode.clone(),
+                    media::proxy::address(app, &emoji.url),
+                )
+            })
             .collect();
         Some(View {
             html: render::with_emojis(&post.html, &emojis),

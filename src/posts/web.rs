@@ -49,6 +49,8 @@ pub struct ComposeForm {
     pub media: Vec<Media>,
     /// The poll.
     pub poll: Option<NewPoll>,
+    /// Whether it comes back to ask what its pictures show.
+    pub asks: bool,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }
@@ -67,7 +69,11 @@ impl ComposeForm {
 
     /// The fields for a poll's options; four where there is none yet.
     pub fn options(&self) -> Vec<String> {
-        let mut options = self.poll.as_ref().map(|poll| poll.options.clone()).unwrap_or_default();
+        let mut options = self
+            .poll
+            .as_ref()
+            .map(|poll| poll.options.clone())
+            .unwrap_or_default();
         while options.len() < 4 {
             options.push(String::new());
         }
@@ -90,7 +96,9 @@ impl ComposeForm {
             (604_800, "time-7d"),
             (2_592_000, "time-30d"),
         ];
-        times.map(|(seconds, id)| (seconds, id, seconds == chosen)).to_vec()
+        times
+            .map(|(seconds, id)| (seconds, id, seconds == chosen))
+            .to_vec()
     }
 }
 
@@ -113,7 +121,11 @@ impl Filled {
             let limit = if name == "picture" { most } else { 256 << 10 };
             while let Some(chunk) = part.chunk().await.map_err(broken)? {
                 if bytes.len() + chunk.len() > limit {
-                    return Err(Error::invalid_with("picture", "error-picture-bytes", limit >> 20));
+                    return Err(Error::invalid_with(
+                        "picture",
+                        "error-picture-bytes",
+                        limit >> 20,
+                    ));
                 }
                 bytes.extend_from_slice(&chunk);
             }
@@ -125,7 +137,9 @@ impl Filled {
                     filled.pictures.push(bytes);
                 }
             } else {
-                filled.fields.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+                filled
+                    .fields
+                    .push((name, String::from_utf8_lossy(&bytes).into_owned()));
             }
         }
         Ok(filled)
@@ -180,6 +194,7 @@ impl Filled {
             quote_policy: self.text("quote_policy"),
             media: Vec::new(),
             poll: self.poll(),
+            asks: false,
             problems: Vec::new(),
         }
     }
@@ -210,11 +225,22 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
         app.wake.notify_waiters();
     }
     let around = thread::around(app, viewer, &post).await?;
-    let view = view::load(app, viewer, &[post.clone()]).await?.pop().ok_or(Error::NotFound)?;
+    let view = view::load(app, viewer, &[post.clone()])
+        .await?
+        .pop()
+        .ok_or(Error::NotFound)?;
     let above = view::load(app, viewer, &around.above).await?;
-    let depths: Vec<usize> = around.below.iter().map(|(_, depth)| (*depth).min(2)).collect();
+    let depths: Vec<usize> = around
+        .below
+        .iter()
+        .map(|(_, depth)| (*depth).min(2))
+        .collect();
     let below: Vec<_> = around.below.into_iter().map(|(post, _)| post).collect();
-    let below = view::load(app, viewer, &below).await?.into_iter().zip(depths).collect();
+    let below = view::load(app, viewer, &below)
+        .await?
+        .into_iter()
+        .zip(depths)
+        .collect();
     let form = viewer.map(|viewer| reply_form(app, viewer, &view));
     Ok(Page(ShowPage {
         ui: visitor.ui,
@@ -265,12 +291,19 @@ pub struct Start {
 }
 
 /// `GET /compose`
-pub async fn new(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(start): Query<Start>) -> PageResult {
+pub async fn new(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(start): Query<Start>,
+) -> PageResult {
     let mut form = ComposeForm::blank("compose");
     let mut parent = None;
     if let Some(id) = start.reply.or(start.quote) {
         let post = posts::get_for(&app, Some(&member), id).await?;
-        let view = view::load(&app, Some(&member), &[post]).await?.pop().ok_or(Error::NotFound)?;
+        let view = view::load(&app, Some(&member), &[post])
+            .await?
+            .pop()
+            .ok_or(Error::NotFound)?;
         if start.reply.is_some() {
             form = reply_form(&app, &member, &view);
         }
@@ -292,7 +325,11 @@ pub async fn new(State(app): State<App>, SignedIn(member, visitor): SignedIn, Qu
 }
 
 /// `POST /posts`
-pub async fn create(State(app): State<App>, SignedIn(member, visitor): SignedIn, form: Multipart) -> PageResult {
+pub async fn create(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    form: Multipart,
+) -> PageResult {
     let filled = Filled::read(&app, form).await?;
     let mut form = filled.form();
     let outcome = publish(&app, &member, &filled, &mut form).await;
@@ -301,9 +338,13 @@ pub async fn create(State(app): State<App>, SignedIn(member, visitor): SignedIn,
         Err(Error::Invalid(problems)) => {
             form.problems = problems;
             let parent = match form.in_reply_to.or(form.quote) {
-                Some(id) => view::load(&app, Some(&member), &[posts::get_for(&app, Some(&member), id).await?])
-                    .await?
-                    .pop(),
+                Some(id) => view::load(
+                    &app,
+                    Some(&member),
+                    &[posts::get_for(&app, Some(&member), id).await?],
+                )
+                .await?
+                .pop(),
                 None => None,
             };
             Ok(with_status(
@@ -320,9 +361,23 @@ pub async fn create(State(app): State<App>, SignedIn(member, visitor): SignedIn,
 }
 
 /// Takes the pictures in, then writes the post; pictures stay with the form when something else is wrong.
-async fn publish(app: &App, member: &Account, filled: &Filled, form: &mut ComposeForm) -> Result<PostId> {
-    for id in filled.all("media").iter().filter_map(|id| id.parse::<MediaId>().ok()) {
-        let number = |axis: &str| filled.text(&format!("focus-{axis}-{id}")).parse().unwrap_or(0);
+async fn publish(
+    app: &App,
+    member: &Account,
+    filled: &Filled,
+    form: &mut ComposeForm,
+) -> Result<PostId> {
+    for id in filled
+        .all("media")
+        .iter()
+        .filter_map(|id| id.parse::<MediaId>().ok())
+    {
+        let number = |axis: &str| {
+            filled
+                .text(&format!("focus-{axis}-{id}"))
+                .parse()
+                .unwrap_or(0)
+        };
         media::describe(
             app,
             member.id,
@@ -336,13 +391,19 @@ async fn publish(app: &App, member: &Account, filled: &Filled, form: &mut Compos
     let fresh = filled.pictures.len();
     for bytes in &filled.pictures {
         if i64::try_from(form.media.len()).unwrap_or(0) >= app.settings.limits.attachments {
-            return Err(Error::invalid_with("media", "error-too-many", app.settings.limits.attachments));
+            return Err(Error::invalid_with(
+                "media",
+                "error-too-many",
+                app.settings.limits.attachments,
+            ));
         }
-        form.media.push(media::upload(app, member, bytes.clone(), "", (0, 0)).await?);
+        form.media
+            .push(media::upload(app, member, bytes.clone(), "", (0, 0)).await?);
     }
     if fresh > 0 && !filled.has("described") {
         // Pictures that just came have no description yet: the form is shown once more to ask for it.
-        return Err(Error::invalid("picture", "ask-description"));
+        form.asks = true;
+        return Err(Error::Invalid(Vec::new()));
     }
     let draft = Draft {
         text: form.text.clone(),
@@ -377,7 +438,11 @@ struct EditPage {
 }
 
 /// `GET /posts/{id}/edit`
-pub async fn edit(State(app): State<App>, SignedIn(member, visitor): SignedIn, Path(id): Path<PostId>) -> PageResult {
+pub async fn edit(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Path(id): Path<PostId>,
+) -> PageResult {
     let post = posts::find(&app, id)
         .await?
         .filter(|post| post.account == member.id)
@@ -432,7 +497,11 @@ pub async fn update(
 }
 
 /// `GET /posts/{id}/delete` and `/report`: asks once.
-pub async fn ask(State(app): State<App>, SignedIn(member, visitor): SignedIn, Path((id, what)): Path<(PostId, String)>) -> PageResult {
+pub async fn ask(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Path((id, what)): Path<(PostId, String)>,
+) -> PageResult {
     let post = posts::get_for(&app, Some(&member), id).await?;
     let view = view::load(&app, Some(&member), &[post.clone()])
         .await?
@@ -476,14 +545,25 @@ pub async fn act(
 ) -> PageResult {
     let post = posts::get_for(&app, Some(&member), id).await?;
     let author = crate::accounts::get(&app, post.account).await?;
-    let back = format!("{}/{id}", author.path());
+    let fields: Vec<(String, String)> = url::form_urlencoded::parse(body.as_bytes())
+        .into_owned()
+        .collect();
+    let asked = fields
+        .iter()
+        .find(|(name, _)| name == "back")
+        .map(|(_, path)| path.clone());
+    let back = asked.unwrap_or_else(|| format!("{}/{id}", author.path()));
     match verb.as_str() {
         "boost" => {
             boosts::boost(&app, &member, &post).await?;
         }
         "unboost" => boosts::unboost(&app, &member, &post).await?,
-        "favourite" | "unfavourite" => favourites::set(&app, &member, &post, verb == "favourite").await?,
-        "bookmark" | "unbookmark" => keep::set_bookmark(&app, member.id, id, verb == "bookmark").await?,
+        "favourite" | "unfavourite" => {
+            favourites::set(&app, &member, &post, verb == "favourite").await?
+        }
+        "bookmark" | "unbookmark" => {
+            keep::set_bookmark(&app, member.id, id, verb == "bookmark").await?
+        }
         "pin" | "unpin" => keep::set_pinned(&app, &member, id, verb == "pin").await?,
         "revoke-quote" => quotes::revoke(&app, &member, id).await?,
         "delete" => {
@@ -491,7 +571,8 @@ pub async fn act(
             return Ok(see_other(&member.path()));
         }
         "vote" => {
-            let choices: Vec<i64> = url::form_urlencoded::parse(body.as_bytes())
+            let choices: Vec<i64> = fields
+                .iter()
                 .filter(|(name, _)| name == "choice")
                 .filter_map(|(_, value)| value.parse().ok())
                 .collect();
@@ -511,7 +592,11 @@ struct HistoryPage {
 }
 
 /// `GET /@{handle}/{id}/history`
-pub async fn history(State(app): State<App>, visitor: Visitor, Path((handle, id)): Path<(String, PostId)>) -> PageResult<Response> {
+pub async fn history(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((handle, id)): Path<(String, PostId)>,
+) -> PageResult<Response> {
     let post = posts::get_for(&app, visitor.account.as_ref(), id).await?;
     let mut versions = edit::history(&app, id).await?;
     versions.push(edit::Version {

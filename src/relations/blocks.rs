@@ -38,9 +38,13 @@ pub async fn relation(app: &App, viewer: AccountId, other: &Account) -> Result<R
     let ours = follows::find(&app.db, viewer, other.id).await?;
     let theirs = follows::find(&app.db, other.id, viewer).await?;
     Ok(Relation {
-        following: ours.as_ref().is_some_and(|follow| follow.accepted_at.is_some()),
+        following: ours
+            .as_ref()
+            .is_some_and(|follow| follow.accepted_at.is_some()),
         requested: ours.is_some_and(|follow| follow.accepted_at.is_none()),
-        followed_by: theirs.as_ref().is_some_and(|follow| follow.accepted_at.is_some()),
+        followed_by: theirs
+            .as_ref()
+            .is_some_and(|follow| follow.accepted_at.is_some()),
         requested_by: theirs.is_some_and(|follow| follow.accepted_at.is_none()),
         blocking: blocks(&app.db, viewer, other.id).await?,
         blocked_by: blocks(&app.db, other.id, viewer).await?,
@@ -54,12 +58,14 @@ pub async fn relation(app: &App, viewer: AccountId, other: &Account) -> Result<R
 /// # Errors
 /// What the database says.
 pub async fn blocks(conn: impl Conn, who: AccountId, whom: AccountId) -> sqlx::Result<bool> {
-    Ok(sql("SELECT target_id FROM blocks WHERE account_id = $1 AND target_id = $2")
-        .bind(who)
-        .bind(whom)
-        .optional(conn)
-        .await?
-        .is_some())
+    Ok(
+        sql("SELECT target_id FROM blocks WHERE account_id = $1 AND target_id = $2")
+            .bind(who)
+            .bind(whom)
+            .optional(conn)
+            .await?
+            .is_some(),
+    )
 }
 
 /// Whether a block stands between two accounts, whoever made it.
@@ -81,12 +87,14 @@ pub async fn between(conn: impl Conn, a: AccountId, b: AccountId) -> sqlx::Resul
 /// # Errors
 /// What the database says.
 pub async fn is_muted(conn: impl Conn, viewer: AccountId, other: &Account) -> sqlx::Result<bool> {
-    Ok(sql("SELECT target_id FROM mutes WHERE account_id = $1 AND target_id = $2")
-        .bind(viewer)
-        .bind(other.id)
-        .optional(conn)
-        .await?
-        .is_some())
+    Ok(
+        sql("SELECT target_id FROM mutes WHERE account_id = $1 AND target_id = $2")
+            .bind(viewer)
+            .bind(other.id)
+            .optional(conn)
+            .await?
+            .is_some(),
+    )
 }
 
 /// Whether a viewer mutes a whole node.
@@ -94,12 +102,14 @@ pub async fn is_muted(conn: impl Conn, viewer: AccountId, other: &Account) -> sq
 /// # Errors
 /// What the database says.
 pub async fn is_node_muted(conn: impl Conn, viewer: AccountId, host: &str) -> sqlx::Result<bool> {
-    Ok(sql("SELECT host FROM muted_nodes WHERE account_id = $1 AND host = $2")
-        .bind(viewer)
-        .bind(host)
-        .optional(conn)
-        .await?
-        .is_some())
+    Ok(
+        sql("SELECT host FROM muted_nodes WHERE account_id = $1 AND host = $2")
+            .bind(viewer)
+            .bind(host)
+            .optional(conn)
+            .await?
+            .is_some(),
+    )
 }
 
 /// A member blocks somebody: follows end both ways and the other's node is told.
@@ -250,6 +260,9 @@ pub async fn list(app: &App, who: AccountId) -> Result<(Vec<Account>, Vec<Accoun
     Ok((
         account_store::read_all(&blocked)?,
         account_store::read_all(&muted)?,
-        nodes.iter().map(|row| row.get("host")).collect::<sqlx::Result<_>>()?,
+        nodes
+            .iter()
+            .map(|row| row.get("host"))
+            .collect::<sqlx::Result<_>>()?,
     ))
 }

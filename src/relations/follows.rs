@@ -76,7 +76,11 @@ async fn insert(
 ///
 /// # Errors
 /// What the database says.
-pub async fn find(conn: impl Conn, follower: AccountId, followee: AccountId) -> sqlx::Result<Option<Follow>> {
+pub async fn find(
+    conn: impl Conn,
+    follower: AccountId,
+    followee: AccountId,
+) -> sqlx::Result<Option<Follow>> {
     let row = sql("SELECT * FROM follows WHERE follower_id = $1 AND followee_id = $2")
         .bind(follower)
         .bind(followee)
@@ -117,7 +121,11 @@ pub async fn find_by_uri(app: &App, uri: &str) -> Result<Option<Follow>> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn is_following(conn: impl Conn, follower: AccountId, followee: AccountId) -> sqlx::Result<bool> {
+pub async fn is_following(
+    conn: impl Conn,
+    follower: AccountId,
+    followee: AccountId,
+) -> sqlx::Result<bool> {
     Ok(find(conn, follower, followee)
         .await?
         .is_some_and(|follow| follow.accepted_at.is_some()))
@@ -143,7 +151,9 @@ pub async fn request(app: &App, follower: &Account, followee: &Account) -> Resul
     let direct = followee.is_local() && !followee.locked;
     let Some(follow) = insert(&mut tx, follower.id, followee.id, &uri, now, direct).await? else {
         drop(tx);
-        return find(&app.db, follower.id, followee.id).await?.ok_or(Error::NotFound);
+        return find(&app.db, follower.id, followee.id)
+            .await?
+            .ok_or(Error::NotFound);
     };
     if followee.is_local() {
         settle(&mut tx, &follow, direct, now).await?;
@@ -159,7 +169,12 @@ pub async fn request(app: &App, follower: &Account, followee: &Account) -> Resul
 ///
 /// # Errors
 /// What the database says.
-pub async fn receive(app: &App, follower: &Account, followee: &Account, uri: &str) -> Result<Received> {
+pub async fn receive(
+    app: &App,
+    follower: &Account,
+    followee: &Account,
+    uri: &str,
+) -> Result<Received> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     if follower.id == followee.id || blocks::between(&mut tx, follower.id, followee.id).await? {
@@ -169,7 +184,11 @@ pub async fn receive(app: &App, follower: &Account, followee: &Account, uri: &st
     let received = match insert(&mut tx, follower.id, followee.id, uri, now, direct).await? {
         Some(follow) => {
             settle(&mut tx, &follow, direct, now).await?;
-            if direct { Received::Accepted } else { Received::Pending }
+            if direct {
+                Received::Accepted
+            } else {
+                Received::Pending
+            }
         }
         None => Received::Known,
     };
@@ -201,7 +220,11 @@ async fn settle(tx: &mut Tx, follow: &Follow, accepted: bool, now: Time) -> Resu
     if accepted {
         recount(tx, follow).await?;
     }
-    let kind = if accepted { Notice::Follow } else { Notice::FollowRequest };
+    let kind = if accepted {
+        Notice::Follow
+    } else {
+        Notice::FollowRequest
+    };
     jobs::enqueue(
         &mut *tx,
         now,
@@ -311,7 +334,10 @@ pub async fn withdraw(app: &App, follow: &Follow) -> Result<()> {
 
 /// Removes a follow and counts anew; whether it was there.
 pub(super) async fn delete(tx: &mut Tx, follow: &Follow) -> sqlx::Result<bool> {
-    let touched = sql("DELETE FROM follows WHERE id = $1").bind(follow.id).run(&mut *tx).await?;
+    let touched = sql("DELETE FROM follows WHERE id = $1")
+        .bind(follow.id)
+        .run(&mut *tx)
+        .await?;
     sql("DELETE FROM notifications WHERE account_id = $1 AND kind IN ('follow', 'follow_request') AND from_id = $2")
         .bind(follow.followee)
         .bind(follow.follower)
@@ -325,7 +351,11 @@ pub(super) async fn delete(tx: &mut Tx, follow: &Follow) -> sqlx::Result<bool> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn followers(app: &App, of: AccountId, window: Window) -> Result<Vec<(FollowId, Account)>> {
+pub async fn followers(
+    app: &App,
+    of: AccountId,
+    window: Window,
+) -> Result<Vec<(FollowId, Account)>> {
     let query = sql(
         "SELECT accounts.*, follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE followee_id = $1 AND accepted_at IS NOT NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4",
     );
@@ -336,7 +366,11 @@ pub async fn followers(app: &App, of: AccountId, window: Window) -> Result<Vec<(
 ///
 /// # Errors
 /// What the database says.
-pub async fn following(app: &App, of: AccountId, window: Window) -> Result<Vec<(FollowId, Account)>> {
+pub async fn following(
+    app: &App,
+    of: AccountId,
+    window: Window,
+) -> Result<Vec<(FollowId, Account)>> {
     let query = sql(
         "SELECT accounts.*, follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follower_id = $1 AND accepted_at IS NOT NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4",
     );
@@ -347,14 +381,23 @@ pub async fn following(app: &App, of: AccountId, window: Window) -> Result<Vec<(
 ///
 /// # Errors
 /// What the database says.
-pub async fn requests(app: &App, of: AccountId, window: Window) -> Result<Vec<(FollowId, Account)>> {
+pub async fn requests(
+    app: &App,
+    of: AccountId,
+    window: Window,
+) -> Result<Vec<(FollowId, Account)>> {
     let query = sql(
         "SELECT accounts.*, follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE followee_id = $1 AND accepted_at IS NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4",
     );
     people(app, query, of, window).await
 }
 
-async fn people(app: &App, query: crate::kernel::db::Query, of: AccountId, window: Window) -> Result<Vec<(FollowId, Account)>> {
+async fn people(
+    app: &App,
+    query: crate::kernel::db::Query,
+    of: AccountId,
+    window: Window,
+) -> Result<Vec<(FollowId, Account)>> {
     let rows = query
         .bind(of)
         .bind(window.before)
@@ -384,7 +427,11 @@ pub async fn local_followers(conn: impl Conn, of: AccountId) -> sqlx::Result<Vec
 ///
 /// # Errors
 /// What the database says.
-pub async fn follower_uris_on(conn: impl Conn, of: AccountId, host: &str) -> sqlx::Result<Vec<String>> {
+pub async fn follower_uris_on(
+    conn: impl Conn,
+    of: AccountId,
+    host: &str,
+) -> sqlx::Result<Vec<String>> {
     let rows = sql("SELECT uri FROM accounts WHERE host = $2 AND id IN (SELECT follower_id FROM follows WHERE followee_id = $1 AND accepted_at IS NOT NULL) ORDER BY uri LIMIT 20000")
         .bind(of)
         .bind(host)

@@ -35,12 +35,18 @@ struct PeoplePage {
 }
 
 fn older(path: &str, people: &[(FollowId, Account)]) -> Option<String> {
-    let (last, _) = people.last().filter(|_| i64::try_from(people.len()).unwrap_or(0) >= PEOPLE)?;
+    let (last, _) = people
+        .last()
+        .filter(|_| i64::try_from(people.len()).unwrap_or(0) >= PEOPLE)?;
     Some(format!("{path}?before={last}"))
 }
 
 /// `GET /requests`
-pub async fn requests(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(paging): Query<Paging>) -> PageResult {
+pub async fn requests(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(paging): Query<Paging>,
+) -> PageResult {
     let people = follows::requests(&app, member.id, Window::before(paging.before, PEOPLE)).await?;
     let ui = visitor.ui;
     Ok(Page(PeoplePage {
@@ -55,7 +61,13 @@ pub async fn requests(State(app): State<App>, SignedIn(member, visitor): SignedI
 }
 
 /// `GET /@{handle}/followers` and `/following`
-pub async fn list(app: &App, visitor: Visitor, account: &Account, which: &str, before: Option<i64>) -> PageResult {
+pub async fn list(
+    app: &App,
+    visitor: Visitor,
+    account: &Account,
+    which: &str,
+    before: Option<i64>,
+) -> PageResult {
     let window = Window::before(before, PEOPLE);
     let people = if which == "followers" {
         follows::followers(app, account.id, window).await?
@@ -63,7 +75,11 @@ pub async fn list(app: &App, visitor: Visitor, account: &Account, which: &str, b
         follows::following(app, account.id, window).await?
     };
     let ui = visitor.ui;
-    let title = ui.tv(&format!("title-{which}"), "name", account.shown_name().to_owned());
+    let title = ui.tv(
+        &format!("title-{which}"),
+        "name",
+        account.shown_name().to_owned(),
+    );
     let path = format!("{}/{which}", account.path());
     Ok(Page(PeoplePage {
         title,
@@ -77,7 +93,11 @@ pub async fn list(app: &App, visitor: Visitor, account: &Account, which: &str, b
 }
 
 /// `POST /accounts/{id}/{verb}`: one button each.
-pub async fn act(State(app): State<App>, SignedIn(member, _): SignedIn, Path((id, verb)): Path<(AccountId, String)>) -> PageResult {
+pub async fn act(
+    State(app): State<App>,
+    SignedIn(member, _): SignedIn,
+    Path((id, verb)): Path<(AccountId, String)>,
+) -> PageResult {
     let other = accounts::get(&app, id).await?;
     let back = match verb.as_str() {
         "accept" => "/requests".to_owned(),
@@ -93,7 +113,9 @@ pub async fn act(State(app): State<App>, SignedIn(member, _): SignedIn, Path((id
             }
         }
         "accept" => {
-            let follow = follows::find(&app.db, other.id, member.id).await?.ok_or(Error::NotFound)?;
+            let follow = follows::find(&app.db, other.id, member.id)
+                .await?
+                .ok_or(Error::NotFound)?;
             follows::accept(&app, &follow).await?;
         }
         "remove" => {
@@ -113,7 +135,11 @@ pub async fn act(State(app): State<App>, SignedIn(member, _): SignedIn, Path((id
 }
 
 /// `GET /accounts/{id}/report`
-pub async fn report(State(app): State<App>, SignedIn(_, visitor): SignedIn, Path(id): Path<AccountId>) -> PageResult {
+pub async fn report(
+    State(app): State<App>,
+    SignedIn(_, visitor): SignedIn,
+    Path(id): Path<AccountId>,
+) -> PageResult {
     let other = accounts::get(&app, id).await?;
     let ui = visitor.ui;
     let page = ConfirmPage {

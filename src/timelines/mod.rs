@@ -10,7 +10,12 @@ use crate::kernel::id::AccountId;
 use crate::kernel::page::Window;
 use crate::posts::{Post, store};
 
-async fn list(app: &App, query: Query, viewer: Option<&Account>, window: Window) -> Result<Vec<Post>> {
+async fn list(
+    app: &App,
+    query: Query,
+    viewer: Option<&Account>,
+    window: Window,
+) -> Result<Vec<Post>> {
     let rows = query
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
@@ -52,7 +57,12 @@ pub async fn local(app: &App, viewer: Option<&Account>, window: Window) -> Resul
 ///
 /// # Errors
 /// What the database says.
-pub async fn of_account(app: &App, viewer: Option<&Account>, account: AccountId, window: Window) -> Result<Vec<Post>> {
+pub async fn of_account(
+    app: &App,
+    viewer: Option<&Account>,
+    account: AccountId,
+    window: Window,
+) -> Result<Vec<Post>> {
     let rows = sql(concat!(
         "SELECT posts.* FROM posts WHERE ",
         crate::visible!(),
@@ -73,7 +83,12 @@ pub async fn of_account(app: &App, viewer: Option<&Account>, account: AccountId,
 ///
 /// # Errors
 /// What the database says.
-pub async fn tagged(app: &App, viewer: Option<&Account>, tag: &str, window: Window) -> Result<Vec<Post>> {
+pub async fn tagged(
+    app: &App,
+    viewer: Option<&Account>,
+    tag: &str,
+    window: Window,
+) -> Result<Vec<Post>> {
     let rows = sql(concat!("SELECT posts.* FROM posts JOIN post_tags ON post_tags.post_id = posts.id WHERE post_tags.tag = $5 AND posts.audience = 'public' AND ", crate::visible!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $6"))
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())

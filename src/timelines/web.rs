@@ -42,12 +42,18 @@ struct ListPage {
 }
 
 fn older(path: &str, views: &[View]) -> Option<String> {
-    let last = views.last().filter(|_| i64::try_from(views.len()).unwrap_or(0) >= POSTS)?;
+    let last = views
+        .last()
+        .filter(|_| i64::try_from(views.len()).unwrap_or(0) >= POSTS)?;
     Some(format!("{path}?before={}", last.entry()))
 }
 
 /// `GET /home`
-pub async fn home(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(paging): Query<Paging>) -> PageResult {
+pub async fn home(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(paging): Query<Paging>,
+) -> PageResult {
     let posts = timelines::home(&app, &member, Window::before(paging.before, POSTS)).await?;
     let views = view::load(&app, Some(&member), &posts).await?;
     let ui = visitor.ui;
@@ -66,11 +72,23 @@ pub async fn home(State(app): State<App>, SignedIn(member, visitor): SignedIn, Q
 }
 
 /// `GET /local`
-pub async fn local(State(app): State<App>, visitor: Visitor, Query(paging): Query<Paging>) -> PageResult {
-    let posts = timelines::local(&app, visitor.account.as_ref(), Window::before(paging.before, POSTS)).await?;
+pub async fn local(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(paging): Query<Paging>,
+) -> PageResult {
+    let posts = timelines::local(
+        &app,
+        visitor.account.as_ref(),
+        Window::before(paging.before, POSTS),
+    )
+    .await?;
     let views = view::load(&app, visitor.account.as_ref(), &posts).await?;
     let ui = visitor.ui;
-    let step = ui.viewer.is_some().then(|| ("/compose".to_owned(), ui.t("compose-first")));
+    let step = ui
+        .viewer
+        .is_some()
+        .then(|| ("/compose".to_owned(), ui.t("compose-first")));
     Ok(Page(ListPage {
         title: ui.t("nav-local"),
         form: None,
@@ -84,9 +102,20 @@ pub async fn local(State(app): State<App>, visitor: Visitor, Query(paging): Quer
 }
 
 /// `GET /tags/{tag}`
-pub async fn tag(State(app): State<App>, visitor: Visitor, Path(tag): Path<String>, Query(paging): Query<Paging>) -> PageResult {
+pub async fn tag(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(tag): Path<String>,
+    Query(paging): Query<Paging>,
+) -> PageResult {
     let tag = fold_tag(&tag);
-    let posts = timelines::tagged(&app, visitor.account.as_ref(), &tag, Window::before(paging.before, POSTS)).await?;
+    let posts = timelines::tagged(
+        &app,
+        visitor.account.as_ref(),
+        &tag,
+        Window::before(paging.before, POSTS),
+    )
+    .await?;
     let views = view::load(&app, visitor.account.as_ref(), &posts).await?;
     let ui = visitor.ui;
     Ok(Page(ListPage {
@@ -102,7 +131,11 @@ pub async fn tag(State(app): State<App>, visitor: Visitor, Path(tag): Path<Strin
 }
 
 /// `GET /bookmarks`
-pub async fn bookmarks(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(paging): Query<Paging>) -> PageResult {
+pub async fn bookmarks(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(paging): Query<Paging>,
+) -> PageResult {
     let kept = keep::bookmarks(&app, &member, Window::before(paging.before, POSTS)).await?;
     let older = kept
         .last()
@@ -141,7 +174,11 @@ struct SearchPage {
 }
 
 /// `GET /search`: a handle, an address or a hashtag.
-pub async fn search(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(question): Query<Question>) -> PageResult {
+pub async fn search(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(question): Query<Question>,
+) -> PageResult {
     let query = question.q.trim().to_owned();
     let ui = visitor.ui;
     let mut page = SearchPage {
@@ -157,7 +194,10 @@ pub async fn search(State(app): State<App>, SignedIn(member, visitor): SignedIn,
     if let Some(tag) = query.strip_prefix('#') {
         return Ok(see_other(&format!("/tags/{}", fold_tag(tag))));
     }
-    app.limits.look_up.take(&member.id.0, app.clock.now()).map_err(Error::TooMany)?;
+    app.limits
+        .look_up
+        .take(&member.id.0, app.clock.now())
+        .map_err(Error::TooMany)?;
     match webfinger::look_up(&app, &query).await {
         Ok(Found::Account(account)) => page.account = Some(account),
         Ok(Found::Post(post)) if audiences::may_see(&app, Some(&member), post.thing()).await? => {
@@ -165,7 +205,7 @@ pub async fn search(State(app): State<App>, SignedIn(member, visitor): SignedIn,
             page.views = view::load(&app, Some(&member), &[*post]).await?;
         }
         Ok(Found::Post(_)) => page.sentence = Some(page.ui.t("search-nothing")),
-        Err(error) => page.sentence = Some(page.ui.tv("search-failed", "value", error.to_string())),
+        Err(error) => page.sentence = Some(page.ui.t(error.sentence())),
     }
     Ok(Page(page).into_response())
 }

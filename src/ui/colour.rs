@@ -44,7 +44,10 @@ impl Oklch {
     }
 
     fn linear(self) -> Linear {
-        let (a, b) = (self.c * self.h.to_radians().cos(), self.c * self.h.to_radians().sin());
+        let (a, b) = (
+            self.c * self.h.to_radians().cos(),
+            self.c * self.h.to_radians().sin(),
+        );
         let l = (self.l + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
         let m = (self.l - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
         let s = (self.l - 0.089_484_177_5 * a - 1.291_485_548_0 * b).powi(3);
@@ -72,7 +75,11 @@ fn contrast(a: Oklch, b: Oklch) -> f64 {
 
 /// The accent moved in lightness until it stands out from the ground, and the ink that reads best on it.
 fn correct(accent: Oklch, ground: Oklch) -> (Oklch, Oklch) {
-    let white = Oklch { l: 1.0, c: 0.0, h: 0.0 };
+    let white = Oklch {
+        l: 1.0,
+        c: 0.0,
+        h: 0.0,
+    };
     let black = Oklch {
         l: 0.15,
         c: 0.01,
@@ -96,7 +103,11 @@ fn correct(accent: Oklch, ground: Oklch) -> (Oklch, Oklch) {
 
 /// The colours of a house as CSS custom properties, for both grounds.
 pub fn theme(accent: &str) -> String {
-    let accent = Oklch::of_hex(accent).unwrap_or(Oklch { l: 0.6, c: 0.2, h: 0.0 });
+    let accent = Oklch::of_hex(accent).unwrap_or(Oklch {
+        l: 0.6,
+        c: 0.2,
+        h: 0.0,
+    });
     let mut css = String::new();
     let light = Oklch {
         l: 0.985,
@@ -108,7 +119,10 @@ pub fn theme(accent: &str) -> String {
         c: 0.012,
         h: accent.h,
     };
-    for (ground, open, close) in [(light, ":root{", "}"), (dark, "@media (prefers-color-scheme:dark){:root{", "}}")] {
+    for (ground, open, close) in [
+        (light, ":root{", "}"),
+        (dark, "@media (prefers-color-scheme:dark){:root{", "}}"),
+    ] {
         let (shown, ink) = correct(accent, ground);
         let soft = Oklch {
             l: if ground.l > 0.5 { 0.95 } else { 0.26 },
@@ -138,7 +152,11 @@ mod tests {
         ] {
             let accent = Oklch::of_hex(hex).unwrap();
             for l in [0.985, 0.17] {
-                let ground = Oklch { l, c: 0.004, h: accent.h };
+                let ground = Oklch {
+                    l,
+                    c: 0.004,
+                    h: accent.h,
+                };
                 let (shown, ink) = correct(accent, ground);
                 assert!(contrast(shown, ground) >= 3.0, "{hex} on {l}");
                 assert!(contrast(shown, ink) >= 4.5, "ink on {hex} at {l}");

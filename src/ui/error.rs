@@ -42,11 +42,14 @@ impl IntoResponse for PageError {
         };
         let mut response = status.into_response();
         if let Error::TooMany(wait) = &self.0 {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            response.headers_mut().insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(wait.as_secs().max(1)),
+            );
         }
-        response.extensions_mut().insert(Rendered(std::sync::Arc::new(self.0)));
+        response
+            .extensions_mut()
+            .insert(Rendered(std::sync::Arc::new(self.0)));
         response
     }
 }
@@ -68,7 +71,11 @@ pub async fn render(State(app): State<App>, request: Request, next: Next) -> Res
         return response;
     };
     if let Error::Internal(cause) = &*error {
-        tracing::error!(error = format!("{cause:#}"), path = kept.uri.path(), "a page failed");
+        tracing::error!(
+            error = format!("{cause:#}"),
+            path = kept.uri.path(),
+            "a page failed"
+        );
     }
     if matches!(*error, Error::SignInRequired) {
         let back = if kept.method == http::Method::GET {
@@ -95,14 +102,21 @@ pub async fn render(State(app): State<App>, request: Request, next: Next) -> Res
         Error::Forbidden => ("error-forbidden-title", vec![ui.t("error-forbidden")]),
         Error::Invalid(problems) => (
             "error-invalid-title",
-            problems.iter().map(|problem| ui.locale.sentence(&problem.sentence)).collect(),
+            problems
+                .iter()
+                .map(|problem| ui.locale.sentence(&problem.sentence))
+                .collect(),
         ),
-        Error::Conflict(sentence) | Error::Unavailable(sentence) => ("error-invalid-title", vec![ui.locale.sentence(sentence)]),
+        Error::Conflict(sentence) | Error::Unavailable(sentence) => {
+            ("error-invalid-title", vec![ui.locale.sentence(sentence)])
+        }
         Error::TooMany(wait) => (
             "error-too-often-title",
             vec![ui.tv("error-too-often", "minutes", wait.as_secs().div_ceil(60))],
         ),
-        Error::Internal(_) | Error::SignInRequired => ("error-internal-title", vec![ui.t("error-internal")]),
+        Error::Internal(_) | Error::SignInRequired => {
+            ("error-internal-title", vec![ui.t("error-internal")])
+        }
     };
     let mut page = with_status(
         response.status(),

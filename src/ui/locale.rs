@@ -71,7 +71,12 @@ impl Locale {
     }
 
     /// A message with one argument.
-    pub fn text_with<'a>(self, id: &str, name: &'a str, value: impl Into<FluentValue<'a>>) -> String {
+    pub fn text_with<'a>(
+        self,
+        id: &str,
+        name: &'a str,
+        value: impl Into<FluentValue<'a>>,
+    ) -> String {
         let mut args = FluentArgs::new();
         args.set(name, value);
         self.format(id, Some(&args))
@@ -85,12 +90,18 @@ impl Locale {
         let Some(pattern) = bundle.get_message(id).and_then(|message| message.value()) else {
             return id.to_owned();
         };
-        bundle.format_pattern(pattern, args, &mut Vec::new()).into_owned()
+        bundle
+            .format_pattern(pattern, args, &mut Vec::new())
+            .into_owned()
     }
 
     /// A sentence of an error.
     pub fn sentence(self, sentence: &Sentence) -> String {
-        self.text_with(sentence.id, "value", sentence.value.clone().unwrap_or_default())
+        self.text_with(
+            sentence.id,
+            "value",
+            sentence.value.clone().unwrap_or_default(),
+        )
     }
 
     /// The sentences about one field.
@@ -106,8 +117,14 @@ impl Locale {
     pub fn moment(self, at: Time) -> String {
         let (year, month, day, hour, minute) = at.parts();
         match self {
-            Self::En => format!("{day} {} {year}, {hour:02}:{minute:02}", MONTHS_EN[month as usize - 1]),
-            Self::De => format!("{day}. {} {year}, {hour:02}:{minute:02}", MONTHS_DE[month as usize - 1]),
+            Self::En => format!(
+                "{day} {} {year}, {hour:02}:{minute:02}",
+                MONTHS_EN[month as usize - 1]
+            ),
+            Self::De => format!(
+                "{day}. {} {year}, {hour:02}:{minute:02}",
+                MONTHS_DE[month as usize - 1]
+            ),
         }
     }
 
@@ -130,7 +147,9 @@ impl Locale {
     }
 }
 
-const MONTHS_EN: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS_EN: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 const MONTHS_DE: [&str; 12] = [
     "Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez.",
 ];

@@ -14,12 +14,20 @@ impl<T: Template> IntoResponse for Page<T> {
         match self.0.render() {
             Ok(html) => {
                 let headers = [
-                    (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-                    (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+                    (
+                        header::CONTENT_TYPE,
+                        HeaderValue::from_static("text/html; charset=utf-8"),
+                    ),
+                    (
+                        header::CACHE_CONTROL,
+                        HeaderValue::from_static("private, no-store"),
+                    ),
                 ];
                 (headers, html).into_response()
             }
-            Err(error) => PageError::from(crate::error::Error::Internal(error.into())).into_response(),
+            Err(error) => {
+                PageError::from(crate::error::Error::Internal(error.into())).into_response()
+            }
         }
     }
 }
@@ -36,7 +44,10 @@ pub fn see_other(path: &str) -> Response {
 
 /// Whether a path stays on this house, however a browser reads it.
 pub fn is_own_path(path: &str) -> bool {
-    path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.chars().any(char::is_control)
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('\\')
+        && !path.chars().any(char::is_control)
 }
 
 #[cfg(test)]

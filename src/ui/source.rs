@@ -24,7 +24,10 @@ use super::PageResult;
 struct Source;
 
 fn pack() -> std::io::Result<Vec<u8>> {
-    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
+        Vec::new(),
+        flate2::Compression::fast(),
+    ));
     let root = concat!("afterparty-", env!("CARGO_PKG_VERSION"));
     let mut names: Vec<_> = Source::iter().collect();
     names.sort();
@@ -44,10 +47,19 @@ fn pack() -> std::io::Result<Vec<u8>> {
 
 /// `GET /source`: everything this program was built from, as one archive.
 pub async fn show() -> PageResult {
-    let bytes = tokio::task::spawn_blocking(pack).await.map_err(anyhow::Error::from)??;
-    let name = concat!("attachment; filename=\"afterparty-", env!("CARGO_PKG_VERSION"), ".tar.gz\"");
+    let bytes = tokio::task::spawn_blocking(pack)
+        .await
+        .map_err(anyhow::Error::from)??;
+    let name = concat!(
+        "attachment; filename=\"afterparty-",
+        env!("CARGO_PKG_VERSION"),
+        ".tar.gz\""
+    );
     Ok((
-        [(header::CONTENT_TYPE, "application/gzip"), (header::CONTENT_DISPOSITION, name)],
+        [
+            (header::CONTENT_TYPE, "application/gzip"),
+            (header::CONTENT_DISPOSITION, name),
+        ],
         bytes,
     )
         .into_response())

@@ -103,7 +103,9 @@ impl Ui {
 
     /// Whether this account is the viewer's own.
     pub fn is_me(&self, account: &Account) -> bool {
-        self.viewer.as_ref().is_some_and(|viewer| viewer.id == account.id)
+        self.viewer
+            .as_ref()
+            .is_some_and(|viewer| viewer.id == account.id)
     }
 
     /// An account's picture, if it has one.
@@ -184,13 +186,20 @@ pub fn cookie_name(app: &App) -> String {
     if origin.scheme() == "https" {
         return "__Host-afterparty".to_owned();
     }
-    let port = origin.authority().rsplit_once(':').map_or("80", |(_, port)| port);
+    let port = origin
+        .authority()
+        .rsplit_once(':')
+        .map_or("80", |(_, port)| port);
     format!("afterparty-{port}")
 }
 
 /// The `Set-Cookie` value that signs a browser in, or out where the token is empty.
 pub fn cookie(app: &App, token: &str) -> String {
-    let secure = if app.origin().scheme() == "https" { "; Secure" } else { "" };
+    let secure = if app.origin().scheme() == "https" {
+        "; Secure"
+    } else {
+        ""
+    };
     let age = if token.is_empty() { 0 } else { 90 * 86_400 };
     format!(
         "{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}",
@@ -200,7 +209,10 @@ pub fn cookie(app: &App, token: &str) -> String {
 
 /// The value of a cookie.
 pub fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     cookies.flat_map(|value| value.split(';')).find_map(|pair| {
         let (key, value) = pair.trim().split_once('=')?;
         (key == name).then(|| value.to_owned())
@@ -209,7 +221,9 @@ pub fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// The browser's address: of the connection, or as a trusted proxy tells it.
 pub fn address(app: &App, headers: &HeaderMap, peer: Option<SocketAddr>) -> IpAddr {
-    let peer = peer.map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.ip().to_canonical());
+    let peer = peer.map_or(IpAddr::from([127, 0, 0, 1]), |peer| {
+        peer.ip().to_canonical()
+    });
     let trusted = |ip: IpAddr| {
         app.settings
             .server
@@ -227,7 +241,13 @@ pub fn address(app: &App, headers: &HeaderMap, peer: Option<SocketAddr>) -> IpAd
         .flat_map(|value| value.split(','))
         .filter_map(|entry| entry.trim().parse::<IpAddr>().ok());
     // The last entry that no proxy of ours wrote about itself.
-    prefix(told.collect::<Vec<_>>().into_iter().rev().find(|ip| !trusted(*ip)).unwrap_or(peer))
+    prefix(
+        told.collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .find(|ip| !trusted(*ip))
+            .unwrap_or(peer),
+    )
 }
 
 /// What limits are keyed by: an IPv4 address, the /64 of an IPv6 one.
@@ -248,13 +268,20 @@ impl Visitor {
     /// # Errors
     /// What the database says.
     pub async fn of(app: &App, parts: &Parts) -> Result<Self, Error> {
-        let token = read_cookie(&parts.headers, &cookie_name(app)).filter(|token| !token.is_empty());
+        let token =
+            read_cookie(&parts.headers, &cookie_name(app)).filter(|token| !token.is_empty());
         let found = match token {
             Some(token) => sessions::find(app, &token).await?,
             None => None,
         };
         let (account, session) = found.unzip();
-        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let text = |name| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
         let locale = match read_cookie(&parts.headers, "lang").as_deref() {
             Some("de") => Locale::De,
             Some("en") => Locale::En,
@@ -273,7 +300,10 @@ impl Visitor {
             now: app.clock.now(),
             path: parts.uri.path().to_owned(),
         };
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0);
         Ok(Self {
             account,
             session,

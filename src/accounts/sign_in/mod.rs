@@ -39,7 +39,11 @@ pub struct Attempt<'a> {
 /// `Invalid` when it is too short or too long.
 pub fn check_password(password: &str) -> Result<()> {
     if password.chars().count() < SHORTEST {
-        return Err(Error::invalid_with("password", "error-password-short", SHORTEST));
+        return Err(Error::invalid_with(
+            "password",
+            "error-password-short",
+            SHORTEST,
+        ));
     }
     if password.len() > 500 {
         return Err(Error::invalid("password", "error-password-long"));
@@ -54,9 +58,9 @@ pub fn check_password(password: &str) -> Result<()> {
 pub fn fold_email(email: &str) -> Result<String> {
     let email = email.trim().to_lowercase();
     let sound = email.len() <= 254
-        && email
-            .split_once('@')
-            .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.') && !domain.contains('@'))
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && domain.contains('.') && !domain.contains('@')
+        })
         && !email
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';'));
@@ -71,7 +75,9 @@ pub fn fold_email(email: &str) -> Result<String> {
 pub fn generate_password() -> String {
     const SIGNS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
     let signs: Vec<char> = (0..20)
-        .map(|_| char::from(SIGNS[usize::try_from(crypt::random_below(SIGNS.len() as u64)).unwrap_or(0)]))
+        .map(|_| {
+            char::from(SIGNS[usize::try_from(crypt::random_below(SIGNS.len() as u64)).unwrap_or(0)])
+        })
         .collect();
     signs
         .chunks(5)
@@ -87,15 +93,27 @@ pub fn generate_password() -> String {
 pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<SignIn> {
     let now = app.clock.now();
     let login = attempt.login.trim().trim_start_matches('@').to_lowercase();
-    app.limits.sign_in_address.take(&attempt.address, now).map_err(Error::TooMany)?;
-    app.limits.sign_in_account.take(&login, now).map_err(Error::TooMany)?;
+    app.limits
+        .sign_in_address
+        .take(&attempt.address, now)
+        .map_err(Error::TooMany)?;
+    app.limits
+        .sign_in_account
+        .take(&login, now)
+        .map_err(Error::TooMany)?;
     let found = find(app, &login).await?;
-    let hash = found.as_ref().and_then(|(_, credentials)| credentials.password.clone());
+    let hash = found
+        .as_ref()
+        .and_then(|(_, credentials)| credentials.password.clone());
     let fits = app.passwords.check(attempt.password, hash.as_deref()).await;
-    let Some((account, credentials)) = found.filter(|(account, _)| fits && account.is_active()) else {
+    let Some((account, credentials)) = found.filter(|(account, _)| fits && account.is_active())
+    else {
         return Err(Error::invalid("password", "error-sign-in"));
     };
-    if credentials.email.is_some() && credentials.email_confirmed_at.is_none() && app.mailer.is_some() {
+    if credentials.email.is_some()
+        && credentials.email_confirmed_at.is_none()
+        && app.mailer.is_some()
+    {
         return Err(Error::invalid("login", "error-email-unconfirmed"));
     }
     if credentials.totp_confirmed_at.is_none() {
@@ -103,7 +121,9 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<SignIn> {
     }
     match attempt.code.map(str::trim).filter(|code| !code.is_empty()) {
         None => Ok(SignIn::CodeWanted),
-        Some(code) if second_factor::accept(app, &account, code).await? => Ok(SignIn::Done(account)),
+        Some(code) if second_factor::accept(app, &account, code).await? => {
+            Ok(SignIn::Done(account))
+        }
         Some(_) => Err(Error::invalid("code", "error-code")),
     }
 }
@@ -143,7 +163,9 @@ pub async fn set_password(app: &App, account: AccountId, password: &str) -> Resu
 /// # Errors
 /// What the database says.
 pub async fn password_fits(app: &App, account: AccountId, password: &str) -> Result<bool> {
-    let hash = store::find(&app.db, account).await?.and_then(|credentials| credentials.password);
+    let hash = store::find(&app.db, account)
+        .await?
+        .and_then(|credentials| credentials.password);
     Ok(app.passwords.check(password, hash.as_deref()).await)
 }
 
@@ -152,5 +174,7 @@ pub async fn password_fits(app: &App, account: AccountId, password: &str) -> Res
 /// # Errors
 /// What the database says.
 pub async fn email(app: &App, account: AccountId) -> Result<Option<String>> {
-    Ok(store::find(&app.db, account).await?.and_then(|credentials| credentials.email))
+    Ok(store::find(&app.db, account)
+        .await?
+        .and_then(|credentials| credentials.email))
 }

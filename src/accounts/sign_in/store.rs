@@ -27,7 +27,13 @@ fn read(row: &Row) -> sqlx::Result<Credentials> {
     })
 }
 
-pub async fn insert(conn: impl Conn, id: AccountId, email: Option<&str>, confirmed_at: Option<Time>, password: &str) -> sqlx::Result<()> {
+pub async fn insert(
+    conn: impl Conn,
+    id: AccountId,
+    email: Option<&str>,
+    confirmed_at: Option<Time>,
+    password: &str,
+) -> sqlx::Result<()> {
     sql("INSERT INTO credentials (account_id, email, email_confirmed_at, password) VALUES ($1, $2, $3, $4)")
         .bind(id)
         .bind(email)
@@ -85,7 +91,12 @@ pub async fn set_totp(conn: impl Conn, id: AccountId, secret: Option<Vec<u8>>) -
     Ok(())
 }
 
-pub async fn confirm_totp(conn: impl Conn, id: AccountId, now: Time, codes: &[String]) -> sqlx::Result<()> {
+pub async fn confirm_totp(
+    conn: impl Conn,
+    id: AccountId,
+    now: Time,
+    codes: &[String],
+) -> sqlx::Result<()> {
     sql("UPDATE credentials SET totp_confirmed_at = $1, recovery_codes = $2 WHERE account_id = $3")
         .bind(now)
         .bind(serde_json::to_string(codes).unwrap_or_default())
@@ -97,26 +108,37 @@ pub async fn confirm_totp(conn: impl Conn, id: AccountId, now: Time, codes: &[St
 
 /// Uses up a time step; whether it was still unused.
 pub async fn use_step(conn: impl Conn, id: AccountId, step: i64) -> sqlx::Result<bool> {
-    let touched = sql("UPDATE credentials SET totp_step = $1 WHERE account_id = $2 AND totp_step < $1")
-        .bind(step)
-        .bind(id)
-        .run(conn)
-        .await?;
+    let touched =
+        sql("UPDATE credentials SET totp_step = $1 WHERE account_id = $2 AND totp_step < $1")
+            .bind(step)
+            .bind(id)
+            .run(conn)
+            .await?;
     Ok(touched == 1)
 }
 
 /// Replaces the recovery codes; whether nobody else did so in between.
-pub async fn replace_codes(conn: impl Conn, id: AccountId, before: &[String], after: &[String]) -> sqlx::Result<bool> {
-    let touched = sql("UPDATE credentials SET recovery_codes = $1 WHERE account_id = $2 AND recovery_codes = $3")
-        .bind(serde_json::to_string(after).unwrap_or_default())
-        .bind(id)
-        .bind(serde_json::to_string(before).unwrap_or_default())
-        .run(conn)
-        .await?;
+pub async fn replace_codes(
+    conn: impl Conn,
+    id: AccountId,
+    before: &[String],
+    after: &[String],
+) -> sqlx::Result<bool> {
+    let touched = sql(
+        "UPDATE credentials SET recovery_codes = $1 WHERE account_id = $2 AND recovery_codes = $3",
+    )
+    .bind(serde_json::to_string(after).unwrap_or_default())
+    .bind(id)
+    .bind(serde_json::to_string(before).unwrap_or_default())
+    .run(conn)
+    .await?;
     Ok(touched == 1)
 }
 
 pub async fn delete(conn: impl Conn, id: AccountId) -> sqlx::Result<()> {
-    sql("DELETE FROM credentials WHERE account_id = $1").bind(id).run(conn).await?;
+    sql("DELETE FROM credentials WHERE account_id = $1")
+        .bind(id)
+        .run(conn)
+        .await?;
     Ok(())
 }

@@ -74,7 +74,11 @@ pub fn signed_in(app: &App, token: &str, path: &str) -> Response {
 }
 
 /// `POST /sign-in`
-pub async fn create(State(app): State<App>, visitor: Visitor, Form(form): Form<SignInForm>) -> PageResult {
+pub async fn create(
+    State(app): State<App>,
+    visitor: Visitor,
+    Form(form): Form<SignInForm>,
+) -> PageResult {
     let attempt = Attempt {
         login: &form.login,
         password: &form.password,
@@ -96,7 +100,11 @@ pub async fn create(State(app): State<App>, visitor: Visitor, Form(form): Form<S
                 sessions::end(&app, before.id, session).await?;
             }
             let token = sessions::start(&app, account.id, &visitor.browser).await?;
-            let next = if is_own_path(&form.next) { form.next } else { "/home".to_owned() };
+            let next = if is_own_path(&form.next) {
+                form.next
+            } else {
+                "/home".to_owned()
+            };
             Ok(signed_in(&app, &token, &next))
         }
         Ok(SignIn::CodeWanted) => {
@@ -151,11 +159,18 @@ pub struct SignUpForm {
 }
 
 /// `POST /sign-up`: with mail the address is confirmed first; without, the account is there at once.
-pub async fn register(State(app): State<App>, visitor: Visitor, Form(form): Form<SignUpForm>) -> PageResult {
+pub async fn register(
+    State(app): State<App>,
+    visitor: Visitor,
+    Form(form): Form<SignUpForm>,
+) -> PageResult {
     if app.settings.registration != RegistrationMode::Open {
         return Err(Error::Forbidden.into());
     }
-    app.limits.sign_up.take(&visitor.address, app.clock.now()).map_err(Error::TooMany)?;
+    app.limits
+        .sign_up
+        .take(&visitor.address, app.clock.now())
+        .map_err(Error::TooMany)?;
     let ui = visitor.ui;
     let new = New {
         name: &form.name,
@@ -200,14 +215,20 @@ pub async fn register(State(app): State<App>, visitor: Visitor, Form(form): Form
 pub async fn language(Path(tag): Path<String>) -> Response {
     let tag = if tag == "de" { "de" } else { "en" };
     let mut response = see_other("/");
-    if let Ok(value) = HeaderValue::from_str(&format!("lang={tag}; Path=/; Max-Age=31536000; SameSite=Lax")) {
+    if let Ok(value) = HeaderValue::from_str(&format!(
+        "lang={tag}; Path=/; Max-Age=31536000; SameSite=Lax"
+    )) {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }
     response
 }
 
 /// `GET /authorize_interaction?uri=`: shows what somebody wants to interact with.
-pub async fn interact(State(app): State<App>, signed_in: SignedIn, Query(query): Query<HashMap<String, String>>) -> PageResult {
+pub async fn interact(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Query(query): Query<HashMap<String, String>>,
+) -> PageResult {
     let uri = query
         .get("uri")
         .or_else(|| query.get("acct"))
@@ -231,9 +252,18 @@ pub async fn intent(
     intent_page(&app, signed_in, &verb, uri, &query).await
 }
 
-async fn intent_page(app: &App, SignedIn(member, visitor): SignedIn, verb: &str, uri: &str, query: &HashMap<String, String>) -> PageResult {
+async fn intent_page(
+    app: &App,
+    SignedIn(member, visitor): SignedIn,
+    verb: &str,
+    uri: &str,
+    query: &HashMap<String, String>,
+) -> PageResult {
     let ui = visitor.ui;
-    app.limits.look_up.take(&member.id.0, app.clock.now()).map_err(Error::TooMany)?;
+    app.limits
+        .look_up
+        .take(&member.id.0, app.clock.now())
+        .map_err(Error::TooMany)?;
     if uri.is_empty() && verb == "create" {
         let content: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("content", query.get("content").map_or("", String::as_str))
@@ -242,7 +272,7 @@ async fn intent_page(app: &App, SignedIn(member, visitor): SignedIn, verb: &str,
     }
     let found = match webfinger::look_up(app, uri).await {
         Ok(found) => found,
-        Err(error) => return Err(Error::unavailable("search-failed", error).into()),
+        Err(error) => return Err(Error::invalid("uri", error.sentence()).into()),
     };
     let page = match found {
         Found::Account(account) => ConfirmPage {
@@ -268,7 +298,8 @@ async fn intent_page(app: &App, SignedIn(member, visitor): SignedIn, verb: &str,
                 "create" => return Ok(see_other(&format!("/compose?reply={}", post.id))),
                 _ => return Ok(see_other(&path)),
             };
-            let words = crate::kernel::html::shorten(&crate::kernel::html::to_text(&post.html), 300);
+            let words =
+                crate::kernel::html::shorten(&crate::kernel::html::to_text(&post.html), 300);
             ConfirmPage {
                 title: ui.tv(title, "name", author.shown_name().to_owned()),
                 sentence: words,

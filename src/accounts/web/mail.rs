@@ -32,7 +32,11 @@ pub struct ForgotForm {
 }
 
 /// `POST /forgot`: the answer is the same whether the account exists or not.
-pub async fn send_reset(State(app): State<App>, visitor: Visitor, Form(form): Form<ForgotForm>) -> PageResult {
+pub async fn send_reset(
+    State(app): State<App>,
+    visitor: Visitor,
+    Form(form): Form<ForgotForm>,
+) -> PageResult {
     let ui = visitor.ui;
     app.limits
         .sign_in_address
@@ -41,9 +45,21 @@ pub async fn send_reset(State(app): State<App>, visitor: Visitor, Form(form): Fo
     if let Some((account, email)) = letters::find_recipient(&app, &form.login).await? {
         let text = ui.tv("mail-reset-text", "house", ui.house.name.clone());
         // Beyond the limit nothing is sent, and the page does not tell.
-        let _ = letters::write_link(&app, Purpose::Reset, account.id, &email, &ui.t("mail-reset-subject"), &text).await;
+        let _ = letters::write_link(
+            &app,
+            Purpose::Reset,
+            account.id,
+            &email,
+            &ui.t("mail-reset-subject"),
+            &text,
+        )
+        .await;
     }
-    let sentence = if app.mailer.is_some() { "forgot-sent" } else { "forgot-ask-host" };
+    let sentence = if app.mailer.is_some() {
+        "forgot-sent"
+    } else {
+        "forgot-ask-host"
+    };
     Ok(Page(MessagePage {
         title: ui.t("forgot"),
         sentences: vec![ui.t(sentence)],
@@ -55,15 +71,41 @@ pub async fn send_reset(State(app): State<App>, visitor: Visitor, Form(form): Fo
 }
 
 /// Writes the mail that confirms the address of a new account.
-pub(super) async fn write_confirmation(app: &App, ui: &Ui, account: AccountId, email: &str) -> Result<()> {
+pub(super) async fn write_confirmation(
+    app: &App,
+    ui: &Ui,
+    account: AccountId,
+    email: &str,
+) -> Result<()> {
     let text = ui.tv("mail-confirm-text", "house", ui.house.name.clone());
-    letters::write_link(app, Purpose::Confirm, account, email, &ui.t("mail-confirm-subject"), &text).await
+    letters::write_link(
+        app,
+        Purpose::Confirm,
+        account,
+        email,
+        &ui.t("mail-confirm-subject"),
+        &text,
+    )
+    .await
 }
 
 /// Writes the mail that confirms a new address.
-pub(super) async fn write_change(app: &App, ui: &Ui, account: AccountId, email: &str) -> Result<()> {
+pub(super) async fn write_change(
+    app: &App,
+    ui: &Ui,
+    account: AccountId,
+    email: &str,
+) -> Result<()> {
     let text = ui.tv("mail-change-text", "house", ui.house.name.clone());
-    letters::write_link(app, Purpose::Change, account, email, &ui.t("mail-change-subject"), &text).await
+    letters::write_link(
+        app,
+        Purpose::Change,
+        account,
+        email,
+        &ui.t("mail-change-subject"),
+        &text,
+    )
+    .await
 }
 
 #[derive(Template)]
@@ -85,7 +127,11 @@ fn purpose(name: &str) -> Result<Purpose> {
 }
 
 /// `GET /mail/{purpose}/{token}`: looking changes nothing; the button does.
-pub async fn show(State(app): State<App>, visitor: Visitor, Path((name, token)): Path<(String, String)>) -> PageResult {
+pub async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((name, token)): Path<(String, String)>,
+) -> PageResult {
     let purpose = purpose(&name)?;
     letters::check(&app, purpose, &token).await?;
     let ui = visitor.ui;

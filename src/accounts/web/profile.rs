@@ -36,10 +36,18 @@ struct ProfilePage {
     older: Option<String>,
 }
 
-async fn page(app: &App, visitor: Visitor, account: Account, front: bool, before: Option<i64>) -> PageResult {
+async fn page(
+    app: &App,
+    visitor: Visitor,
+    account: Account,
+    front: bool,
+    before: Option<i64>,
+) -> PageResult {
     let viewer = visitor.account.as_ref();
     let relation = match viewer {
-        Some(viewer) if viewer.id != account.id => Some(blocks::relation(app, viewer.id, &account).await?),
+        Some(viewer) if viewer.id != account.id => {
+            Some(blocks::relation(app, viewer.id, &account).await?)
+        }
         _ => None,
     };
     if relation.is_some_and(|relation| relation.blocked_by) {
@@ -128,7 +136,11 @@ pub async fn part(
 }
 
 /// `GET /users/{name}`: the actor's id; a browser is sent to the page.
-pub async fn actor(State(app): State<App>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+pub async fn actor(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if wants_document(&headers) || !headers.contains_key(http::header::ACCEPT) {
         return serve::actor_document(&app, &name).await;
     }

@@ -29,7 +29,13 @@ struct SecurityPage {
     problems: Vec<Problem>,
 }
 
-async fn page(app: &App, member: &Account, visitor: Visitor, saved: bool, problems: Vec<Problem>) -> Result<SecurityPage> {
+async fn page(
+    app: &App,
+    member: &Account,
+    visitor: Visitor,
+    saved: bool,
+    problems: Vec<Problem>,
+) -> Result<SecurityPage> {
     Ok(SecurityPage {
         email: sign_in::email(app, member.id).await?.unwrap_or_default(),
         has_factor: second_factor::is_set(app, member).await?,
@@ -52,7 +58,11 @@ async fn problem(app: &App, member: &Account, visitor: Visitor, error: Error) ->
 }
 
 /// `GET /settings/security`
-pub async fn show(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(saved): Query<Saved>) -> PageResult {
+pub async fn show(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(saved): Query<Saved>,
+) -> PageResult {
     Ok(Page(page(&app, &member, visitor, saved.is_some(), Vec::new()).await?).into_response())
 }
 
@@ -70,9 +80,19 @@ pub struct SecurityForm {
 }
 
 /// `POST /settings/password`: every session ends but a fresh one for this browser.
-pub async fn password(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<SecurityForm>) -> PageResult {
+pub async fn password(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Form(form): Form<SecurityForm>,
+) -> PageResult {
     if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem(&app, &member, visitor, Error::invalid("current", "error-password")).await;
+        return problem(
+            &app,
+            &member,
+            visitor,
+            Error::invalid("current", "error-password"),
+        )
+        .await;
     }
     if let Err(error) = sign_in::set_password(&app, member.id, &form.password).await {
         return problem(&app, &member, visitor, error).await;
@@ -82,7 +102,11 @@ pub async fn password(State(app): State<App>, SignedIn(member, visitor): SignedI
 }
 
 /// `POST /settings/email`: the new address counts once it is confirmed.
-pub async fn email(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<SecurityForm>) -> PageResult {
+pub async fn email(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Form(form): Form<SecurityForm>,
+) -> PageResult {
     let folded = match sign_in::fold_email(&form.email) {
         Ok(folded) => folded,
         Err(error) => return problem(&app, &member, visitor, error).await,
@@ -121,26 +145,33 @@ pub struct From {
 }
 
 /// `GET /settings/factor`
-pub async fn factor(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(from): Query<From>) -> PageResult {
+pub async fn factor(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(from): Query<From>,
+) -> PageResult {
     if second_factor::is_set(&app, &member).await? {
         return Ok(see_other("/settings/security"));
     }
     let offer = second_factor::offer(&app, &member).await?;
-    let skip = from.from.map(|_| "/setup/done".to_owned());
-    let action = if skip.is_some() {
-        "/settings/factor?from=setup"
-    } else {
-        "/settings/factor"
-    }
-    .to_owned();
-    Ok(Page(FactorPage {
-        ui: visitor.ui,
+    Ok(Page(factor_page(visitor.ui, offer, &from, Vec::new())).into_response())
+}
+
+/// The page; begun at set-up it can be skipped and goes on there.
+fn factor_page(ui: Ui, offer: Offer, from: &From, problems: Vec<Problem>) -> FactorPage {
+    let setup = from.from.is_some();
+    FactorPage {
+        ui,
         offer,
-        action,
-        skip,
-        problems: Vec::new(),
-    })
-    .into_response())
+        action: if setup {
+            "/settings/factor?from=setup"
+        } else {
+            "/settings/factor"
+        }
+        .to_owned(),
+        skip: setup.then(|| "/setup/done".to_owned()),
+        problems,
+    }
 }
 
 /// `POST /settings/factor`
@@ -153,7 +184,11 @@ pub async fn confirm_factor(
     match second_factor::confirm(&app, &member, &form.code).await {
         Ok(codes) => {
             let ui = visitor.ui;
-            let next = if from.from.is_some() { "/setup/done" } else { "/settings/security" };
+            let next = if from.from.is_some() {
+                "/setup/done"
+            } else {
+                "/settings/security"
+            };
             let step = Some((next.to_owned(), ui.t("codes-kept")));
             Ok(Page(MessagePage {
                 title: ui.t("codes-title"),
@@ -168,13 +203,7 @@ pub async fn confirm_factor(
             let offer = second_factor::offer(&app, &member).await?;
             Ok(with_status(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                FactorPage {
-                    ui: visitor.ui,
-                    offer,
-                    action: "/settings/factor".to_owned(),
-                    skip: None,
-                    problems,
-                },
+                factor_page(visitor.ui, offer, &from, problems),
             ))
         }
         Err(error) => Err(error.into()),
@@ -182,16 +211,30 @@ pub async fn confirm_factor(
 }
 
 /// `POST /settings/factor/remove`
-pub async fn remove_factor(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<SecurityForm>) -> PageResult {
+pub async fn remove_factor(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Form(form): Form<SecurityForm>,
+) -> PageResult {
     if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem(&app, &member, visitor, Error::invalid("factor", "error-password")).await;
+        return problem(
+            &app,
+            &member,
+            visitor,
+            Error::invalid("factor", "error-password"),
+        )
+        .await;
     }
     second_factor::remove(&app, &member).await?;
     Ok(see_other("/settings/security?saved=1"))
 }
 
 /// `POST /settings/sessions/{id}/end`
-pub async fn end_session(State(app): State<App>, SignedIn(member, _): SignedIn, Path(id): Path<SessionId>) -> PageResult {
+pub async fn end_session(
+    State(app): State<App>,
+    SignedIn(member, _): SignedIn,
+    Path(id): Path<SessionId>,
+) -> PageResult {
     sessions::end(&app, member.id, id).await?;
     Ok(see_other("/settings/security"))
 }

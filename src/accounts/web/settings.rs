@@ -44,7 +44,11 @@ struct SettingsPage {
 impl SettingsPage {
     fn new(app: &App, ui: Ui, edit: Edit, saved: bool, problems: Vec<Problem>) -> Self {
         let mut fields = edit.fields.clone();
-        while fields.len() < usize::try_from(app.settings.limits.profile_fields).unwrap_or(8).min(8) {
+        while fields.len()
+            < usize::try_from(app.settings.limits.profile_fields)
+                .unwrap_or(8)
+                .min(8)
+        {
             fields.push(Field {
                 name: String::new(),
                 value: String::new(),
@@ -61,7 +65,11 @@ impl SettingsPage {
 }
 
 /// `GET /settings`
-pub async fn show(State(app): State<App>, SignedIn(member, visitor): SignedIn, Query(saved): Query<Saved>) -> PageResult {
+pub async fn show(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(saved): Query<Saved>,
+) -> PageResult {
     let edit = Edit {
         display_name: member.display_name,
         bio: member.bio,
@@ -73,14 +81,27 @@ pub async fn show(State(app): State<App>, SignedIn(member, visitor): SignedIn, Q
         avatar: None,
         header: None,
     };
-    Ok(Page(SettingsPage::new(&app, visitor.ui, edit, saved.is_some(), Vec::new())).into_response())
+    Ok(Page(SettingsPage::new(
+        &app,
+        visitor.ui,
+        edit,
+        saved.is_some(),
+        Vec::new(),
+    ))
+    .into_response())
 }
 
 /// `POST /settings`
-pub async fn update(State(app): State<App>, SignedIn(member, visitor): SignedIn, form: Multipart) -> PageResult {
+pub async fn update(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    form: Multipart,
+) -> PageResult {
     let mut edit = Edit::default();
     let outcome = match read(&app, form, &mut edit).await {
-        Ok(()) => profile::update(&app, &member, edit.clone()).await.map(|_| ()),
+        Ok(()) => profile::update(&app, &member, edit.clone())
+            .await
+            .map(|_| ()),
         Err(error) => Err(error),
     };
     match outcome {
@@ -103,13 +124,21 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
         let mut bytes = Vec::new();
         while let Some(chunk) = part.chunk().await.map_err(broken)? {
             if bytes.len() + chunk.len() > most {
-                return Err(Error::invalid_with("picture", "error-picture-bytes", most >> 20));
+                return Err(Error::invalid_with(
+                    "picture",
+                    "error-picture-bytes",
+                    most >> 20,
+                ));
             }
             bytes.extend_from_slice(&chunk);
         }
         if matches!(name.as_str(), "avatar" | "header") {
             if !bytes.is_empty() {
-                let shape = if name == "avatar" { pictures::AVATAR } else { pictures::HEADER };
+                let shape = if name == "avatar" {
+                    pictures::AVATAR
+                } else {
+                    pictures::HEADER
+                };
                 match picture(app, bytes, shape).await {
                     Ok(file) if name == "avatar" => edit.avatar = Some(file),
                     Ok(file) => edit.header = Some(file),
@@ -173,7 +202,11 @@ pub struct NodeForm {
 }
 
 /// `POST /settings/people/unmute-node`
-pub async fn unmute_node(State(app): State<App>, SignedIn(member, _): SignedIn, Form(form): Form<NodeForm>) -> PageResult {
+pub async fn unmute_node(
+    State(app): State<App>,
+    SignedIn(member, _): SignedIn,
+    Form(form): Form<NodeForm>,
+) -> PageResult {
     blocks::set_node_muted(&app, member.id, &form.host, false).await?;
     Ok(see_other("/settings/people"))
 }
@@ -225,16 +258,28 @@ fn problem_page(member: &Account, ui: Ui, error: Error) -> PageResult {
 async fn fresh_account(app: &App, text: &str, field: &'static str) -> Result<Account> {
     match webfinger::look_up(app, text).await {
         Ok(Found::Account(account)) if account.is_local() => Ok(account),
-        Ok(Found::Account(account)) => Ok(actor::refresh(app, &account.uri, &Budget::person()).await.unwrap_or(account)),
+        Ok(Found::Account(account)) => Ok(actor::refresh(app, &account.uri, &Budget::person())
+            .await
+            .unwrap_or(account)),
         Ok(Found::Post(_)) => Err(Error::invalid(field, "error-alias")),
-        Err(error) => Err(Error::invalid_with(field, "search-failed", error)),
+        Err(error) => Err(Error::invalid(field, error.sentence())),
     }
 }
 
 /// `POST /settings/aliases`: handles or addresses, one a line.
-pub async fn aliases(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<LeaveForm>) -> PageResult {
+pub async fn aliases(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Form(form): Form<LeaveForm>,
+) -> PageResult {
     let mut aliases = Vec::new();
-    for line in form.aliases.lines().map(str::trim).filter(|line| !line.is_empty()).take(10) {
+    for line in form
+        .aliases
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .take(10)
+    {
         match fresh_account(&app, line, "aliases").await {
             Ok(account) => aliases.push(account.uri),
             Err(error) => return problem_page(&member, visitor.ui, error),
@@ -247,9 +292,17 @@ pub async fn aliases(State(app): State<App>, SignedIn(member, visitor): SignedIn
 }
 
 /// `POST /settings/move`
-pub async fn move_away(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<LeaveForm>) -> PageResult {
+pub async fn move_away(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Form(form): Form<LeaveForm>,
+) -> PageResult {
     if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem_page(&member, visitor.ui, Error::invalid("target", "error-password"));
+        return problem_page(
+            &member,
+            visitor.ui,
+            Error::invalid("target", "error-password"),
+        );
     }
     let target = match fresh_account(&app, &form.target, "target").await {
         Ok(target) => target,
@@ -262,9 +315,17 @@ pub async fn move_away(State(app): State<App>, SignedIn(member, visitor): Signed
 }
 
 /// `POST /settings/delete`
-pub async fn delete(State(app): State<App>, SignedIn(member, visitor): SignedIn, Form(form): Form<LeaveForm>) -> PageResult {
+pub async fn delete(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Form(form): Form<LeaveForm>,
+) -> PageResult {
     if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem_page(&member, visitor.ui, Error::invalid("delete", "error-password"));
+        return problem_page(
+            &member,
+            visitor.ui,
+            Error::invalid("delete", "error-password"),
+        );
     }
     remove::remove(&app, &member).await?;
     let ui = visitor.ui;

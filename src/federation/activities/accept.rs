@@ -13,9 +13,17 @@ use crate::posts::{self, quotes};
 use crate::relations::follows::{self, Follow};
 
 /// The follow that an answer is about, if the sender is the one who was asked.
-pub(super) async fn find_follow(app: &App, context: &Context, activity: Doc<'_>) -> Result<Follow, Refused> {
+pub(super) async fn find_follow(
+    app: &App,
+    context: &Context,
+    activity: Doc<'_>,
+) -> Result<Follow, Refused> {
     let unknown = Refused::Drop("no such follow was asked for");
-    let object = activity.each("object").into_iter().next().ok_or(Refused::Drop("no object"))?;
+    let object = activity
+        .each("object")
+        .into_iter()
+        .next()
+        .ok_or(Refused::Drop("no object"))?;
     let by_id = match object.id() {
         Some(id) => follows::find_by_uri(app, id).await?,
         None => None,
@@ -36,8 +44,14 @@ pub(super) async fn find_follow(app: &App, context: &Context, activity: Doc<'_>)
         Some(uri) => accounts::find_by_uri(app, uri).await?,
         None => context.inbox_of.clone(),
     };
-    let follower = follower.filter(accounts::Account::is_local).ok_or(unknown)?;
-    if object.0.is_object() && object.id_of("object").is_some_and(|object| object != context.sender.uri) {
+    let follower = follower
+        .filter(accounts::Account::is_local)
+        .ok_or(unknown)?;
+    if object.0.is_object()
+        && object
+            .id_of("object")
+            .is_some_and(|object| object != context.sender.uri)
+    {
         return Err(Refused::Drop("not the sender's to answer"));
     }
     follows::find(&app.db, follower.id, context.sender.id)
@@ -47,9 +61,15 @@ pub(super) async fn find_follow(app: &App, context: &Context, activity: Doc<'_>)
 
 /// Somebody accepts what one of ours asked for.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
-    let object = activity.each("object").into_iter().next().ok_or(Refused::Drop("no object"))?;
+    let object = activity
+        .each("object")
+        .into_iter()
+        .next()
+        .ok_or(Refused::Drop("no object"))?;
     if let Some(quoting) = quote_answered(app, context, object).await? {
-        let stamp = activity.id_of("result").ok_or(Refused::Drop("no consent came with it"))?;
+        let stamp = activity
+            .id_of("result")
+            .ok_or(Refused::Drop("no consent came with it"))?;
         return Ok(quotes::receive_answer(app, &quoting, Some(stamp)).await?);
     }
     let follow = find_follow(app, context, activity).await?;
@@ -60,7 +80,11 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
 }
 
 /// Our quoting post an answer is about, if it quotes the sender.
-pub(super) async fn quote_answered(app: &App, context: &Context, object: Doc<'_>) -> Result<Option<posts::Post>, Refused> {
+pub(super) async fn quote_answered(
+    app: &App,
+    context: &Context,
+    object: Doc<'_>,
+) -> Result<Option<posts::Post>, Refused> {
     let id = object.id().unwrap_or_default();
     let instrument = object
         .id_of("instrument")
@@ -88,14 +112,29 @@ pub(super) async fn quote_answered(app: &App, context: &Context, object: Doc<'_>
 ///
 /// # Errors
 /// What the database says.
-pub async fn send(app: &App, uri: &str, follower: AccountId, followee: AccountId) -> anyhow::Result<()> {
+pub async fn send(
+    app: &App,
+    uri: &str,
+    follower: AccountId,
+    followee: AccountId,
+) -> anyhow::Result<()> {
     answer(app, "Accept", uri, follower, followee).await
 }
 
 /// Sends the answer to a Follow, the Follow inside it.
-pub(super) async fn answer(app: &App, kind: &'static str, uri: &str, follower: AccountId, followee: AccountId) -> anyhow::Result<()> {
-    let (follower, followee) = (accounts::get(app, follower).await?, accounts::get(app, followee).await?);
-    let object = json!({"id": uri, "type": "Follow", "actor": follower.uri, "object": followee.uri});
+pub(super) async fn answer(
+    app: &App,
+    kind: &'static str,
+    uri: &str,
+    follower: AccountId,
+    followee: AccountId,
+) -> anyhow::Result<()> {
+    let (follower, followee) = (
+        accounts::get(app, follower).await?,
+        accounts::get(app, followee).await?,
+    );
+    let object =
+        json!({"id": uri, "type": "Follow", "actor": follower.uri, "object": followee.uri});
     let outgoing = Outgoing {
         sender: &followee,
         kind,

@@ -15,18 +15,28 @@ use crate::relations::follows;
 
 /// Somebody boosts. What they embed is never believed: the post's own host has the word.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
-    let object = activity.each("object").into_iter().next().ok_or(Refused::Drop("no object"))?;
+    let object = activity
+        .each("object")
+        .into_iter()
+        .next()
+        .ok_or(Refused::Drop("no object"))?;
     let uri = match object.kind() {
         Some("Create" | "Update") => object.id_of("object"),
         Some("Delete") => return announced_delete(app, context, object).await,
-        Some("Announce" | "Like" | "Dislike" | "Undo" | "Block" | "Add" | "Remove" | "Flag" | "Lock") => {
+        Some(
+            "Announce" | "Like" | "Dislike" | "Undo" | "Block" | "Add" | "Remove" | "Flag" | "Lock",
+        ) => {
             return Err(Refused::Drop("a group's housekeeping"));
         }
         _ => object.id(),
     };
     let uri = uri.ok_or(Refused::Drop("the object has no id"))?;
     let known = posts::find_by_uri(app, uri).await?;
-    if known.is_none() && follows::local_followers(&app.db, context.sender.id).await?.is_empty() {
+    if known.is_none()
+        && follows::local_followers(&app.db, context.sender.id)
+            .await?
+            .is_empty()
+    {
         return Err(Refused::Drop("nobody here asked for it"));
     }
     let post = match known {
@@ -34,14 +44,23 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         None if app.origin().owns(uri) => return Err(Refused::Drop("there is no such post")),
         None => objects::post(app, uri, None, &context.budget).await?,
     };
-    let own = post.account == context.sender.id && post.audience == crate::audiences::Audience::Followers;
+    let own =
+        post.account == context.sender.id && post.audience == crate::audiences::Audience::Followers;
     if !post.is_boostable() && !own {
         return Err(Refused::Drop("not everyone may see it"));
     }
-    let uri = activity
-        .id()
-        .map_or_else(|| format!("{}#announces/{}", context.sender.uri, post.id), str::to_owned);
-    Ok(boosts::receive(app, &context.sender, &post, &uri, activity.time("published")).await?)
+    let uri = activity.id().map_or_else(
+        || format!("{}#announces/{}", context.sender.uri, post.id),
+        str::to_owned,
+    );
+    Ok(boosts::receive(
+        app,
+        &context.sender,
+        &post,
+        &uri,
+        activity.time("published"),
+    )
+    .await?)
 }
 
 /// A group says that a post in it was deleted: the post's own host is asked.
@@ -53,7 +72,9 @@ async fn announced_delete(app: &App, context: &Context, delete: Doc<'_>) -> Outc
         .ok_or(Refused::Drop("there is no such post"))?;
     match crate::federation::fetch::object(app, uri, None, &context.budget).await {
         Err(error) if error.is_gone() => Ok(remove::receive(app, &post).await?),
-        Ok(document) if Doc(&document).kind() == Some("Tombstone") => Ok(remove::receive(app, &post).await?),
+        Ok(document) if Doc(&document).kind() == Some("Tombstone") => {
+            Ok(remove::receive(app, &post).await?)
+        }
         _ => Err(Refused::Drop("its host does not confirm it")),
     }
 }
@@ -69,7 +90,10 @@ pub async fn send(app: &App, id: PostId) -> anyhow::Result<()> {
     let Some(post) = posts::find(app, boost.boost_of.unwrap_or(id)).await? else {
         return Ok(());
     };
-    let (booster, author) = (accounts::get(app, boost.account).await?, accounts::get(app, post.account).await?);
+    let (booster, author) = (
+        accounts::get(app, boost.account).await?,
+        accounts::get(app, post.account).await?,
+    );
     let outgoing = Outgoing {
         sender: &booster,
         kind: "Announce",
@@ -90,7 +114,13 @@ pub async fn send(app: &App, id: PostId) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn send_undo(app: &App, account: AccountId, uri: &str, object: &str, author: AccountId) -> anyhow::Result<()> {
+pub async fn send_undo(
+    app: &App,
+    account: AccountId,
+    uri: &str,
+    object: &str,
+    author: AccountId,
+) -> anyhow::Result<()> {
     let booster = accounts::get(app, account).await?;
     let announce = json!({"id": uri, "type": "Announce", "actor": booster.uri, "object": object});
     let outgoing = Outgoing {

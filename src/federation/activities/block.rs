@@ -18,9 +18,10 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         .await?
         .filter(accounts::Account::is_local)
         .ok_or(Refused::Drop("there is no such account"))?;
-    let uri = activity
-        .id()
-        .map_or_else(|| format!("{}#blocks/{}", context.sender.uri, whom.id), str::to_owned);
+    let uri = activity.id().map_or_else(
+        || format!("{}#blocks/{}", context.sender.uri, whom.id),
+        str::to_owned,
+    );
     Ok(blocks::receive(app, &context.sender, &whom, &uri).await?)
 }
 
@@ -28,8 +29,17 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
 ///
 /// # Errors
 /// What the database says.
-pub async fn send(app: &App, account: AccountId, target: AccountId, uri: &str, undo: bool) -> anyhow::Result<()> {
-    let (account, target) = (accounts::get(app, account).await?, accounts::get(app, target).await?);
+pub async fn send(
+    app: &App,
+    account: AccountId,
+    target: AccountId,
+    uri: &str,
+    undo: bool,
+) -> anyhow::Result<()> {
+    let (account, target) = (
+        accounts::get(app, account).await?,
+        accounts::get(app, target).await?,
+    );
     let body = if undo {
         json!({"object": {"id": uri, "type": "Block", "actor": account.uri, "object": target.uri}, "to": [target.uri]})
     } else {
@@ -38,7 +48,11 @@ pub async fn send(app: &App, account: AccountId, target: AccountId, uri: &str, u
     let outgoing = Outgoing {
         sender: &account,
         kind: if undo { "Undo" } else { "Block" },
-        uri: if undo { format!("{uri}/undo") } else { uri.to_owned() },
+        uri: if undo {
+            format!("{uri}/undo")
+        } else {
+            uri.to_owned()
+        },
         about: uri.to_owned(),
         body,
         to: Recipients::one(target.id),

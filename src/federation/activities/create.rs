@@ -47,7 +47,10 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
         .ok_or(Refused::Drop("not a post of the sender"))?;
     if !arrived.audience.is_open()
         && let Some(owner) = &context.inbox_of
-        && !arrived.people.iter().any(|(account, _)| account.id == owner.id)
+        && !arrived
+            .people
+            .iter()
+            .any(|(account, _)| account.id == owner.id)
     {
         // It came to this inbox, so its owner may see it.
         arrived.people.push((owner.clone(), false));
@@ -71,11 +74,16 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
 /// Whether a post concerns anybody here: a follower, somebody named, a conversation we know, a quote of ours.
 async fn is_wanted(app: &App, context: &Context, arrived: &Arrived) -> Result<bool, Refused> {
     if arrived.people.iter().any(|(account, _)| account.is_local())
-        || !follows::local_followers(&app.db, context.sender.id).await?.is_empty()
+        || !follows::local_followers(&app.db, context.sender.id)
+            .await?
+            .is_empty()
     {
         return Ok(true);
     }
-    for uri in [&arrived.in_reply_to_uri, &arrived.quote_uri].into_iter().flatten() {
+    for uri in [&arrived.in_reply_to_uri, &arrived.quote_uri]
+        .into_iter()
+        .flatten()
+    {
         if posts::find_by_uri(app, uri).await?.is_some() {
             return Ok(true);
         }
@@ -85,13 +93,23 @@ async fn is_wanted(app: &App, context: &Context, arrived: &Arrived) -> Result<bo
 
 /// The choice a note votes for: a name and a question, but no content.
 fn vote<'a>(object: Doc<'a>) -> Option<(&'a str, &'a str)> {
-    let name = object.get("name").as_str().filter(|name| !name.is_empty())?;
+    let name = object
+        .get("name")
+        .as_str()
+        .filter(|name| !name.is_empty())?;
     let question = object.id_of("inReplyTo")?;
-    (object.kind() == Some("Note") && object.text("content", 10).is_none() && object.objects("attachment").is_empty())
-        .then_some((name, question))
+    (object.kind() == Some("Note")
+        && object.text("content", 10).is_none()
+        && object.objects("attachment").is_empty())
+    .then_some((name, question))
 }
 
-async fn receive_vote(app: &App, context: &Context, object: Doc<'_>, (name, question): (&str, &str)) -> Outcome {
+async fn receive_vote(
+    app: &App,
+    context: &Context,
+    object: Doc<'_>,
+    (name, question): (&str, &str),
+) -> Outcome {
     if objects::author_of(object).is_some_and(|author| author != context.sender.uri) {
         return Err(Refused::Drop("not the sender's vote"));
     }
@@ -117,7 +135,9 @@ pub(super) async fn recipients(app: &App, post: &Post) -> crate::error::Result<R
     }
     let followers = matches!(
         post.audience,
-        crate::audiences::Audience::Public | crate::audiences::Audience::Unlisted | crate::audiences::Audience::Followers
+        crate::audiences::Audience::Public
+            | crate::audiences::Audience::Unlisted
+            | crate::audiences::Audience::Followers
     );
     Ok(Recipients {
         followers,
@@ -129,7 +149,9 @@ pub(super) async fn recipients(app: &App, post: &Post) -> crate::error::Result<R
 /// Wraps a local post in an activity.
 pub(super) async fn wrap(app: &App, author: &Account, post: &Post) -> crate::error::Result<Value> {
     let note = note::build(app, author, post).await?;
-    Ok(json!({"@context": note::context(), "to": note["to"], "cc": note["cc"], "published": note["published"], "object": note}))
+    Ok(
+        json!({"@context": note::context(), "to": note["to"], "cc": note["cc"], "published": note["published"], "object": note}),
+    )
 }
 
 /// Sends a new post.
@@ -160,13 +182,19 @@ pub async fn send(app: &App, id: PostId) -> anyhow::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn send_votes(app: &App, voter: AccountId, post: PostId) -> anyhow::Result<()> {
-    let (Some(post), Some(poll)) = (posts::find(app, post).await?, polls::of_post(app, post).await?) else {
+    let (Some(post), Some(poll)) = (
+        posts::find(app, post).await?,
+        polls::of_post(app, post).await?,
+    ) else {
         return Ok(());
     };
     let voter = accounts::get(app, voter).await?;
     let author = accounts::get(app, post.account).await?;
     for choice in polls::votes_of(&app.db, voter.id, post.id).await? {
-        let Some((title, _)) = usize::try_from(choice).ok().and_then(|at| poll.options.get(at)) else {
+        let Some((title, _)) = usize::try_from(choice)
+            .ok()
+            .and_then(|at| poll.options.get(at))
+        else {
             continue;
         };
         let id = format!("{}#votes/{}/{choice}", voter.uri, post.id);

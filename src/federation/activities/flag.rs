@@ -18,11 +18,16 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     let mut target = None;
     let mut reported = Vec::new();
     for uri in activity.ids("object").into_iter().take(64) {
-        if let Some(account) = accounts::find_by_uri(app, uri).await?.filter(accounts::Account::is_local) {
+        if let Some(account) = accounts::find_by_uri(app, uri)
+            .await?
+            .filter(accounts::Account::is_local)
+        {
             target = target.or(Some(account));
         } else if let Some(post) = posts::find_by_uri(app, uri).await? {
             if target.is_none() {
-                target = accounts::find(app, post.account).await?.filter(accounts::Account::is_local);
+                target = accounts::find(app, post.account)
+                    .await?
+                    .filter(accounts::Account::is_local);
             }
             reported.push(post.uri);
         }
@@ -50,7 +55,10 @@ pub async fn send(app: &App, id: ReportId) -> anyhow::Result<()> {
     let Some(report) = moderation::find(app, id).await? else {
         return Ok(());
     };
-    let (node, target) = (accounts::node_actor(app).await?, accounts::get(app, report.target).await?);
+    let (node, target) = (
+        accounts::node_actor(app).await?,
+        accounts::get(app, report.target).await?,
+    );
     let mut objects = vec![target.uri.clone()];
     objects.extend(report.posts);
     let uri = app.origin().at(&format!("/activities/report-{id}"));

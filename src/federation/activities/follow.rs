@@ -20,9 +20,10 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         .await?
         .filter(|account| account.is_local() && account.is_active());
     let followee = followee.ok_or(Refused::Drop("there is no such account"))?;
-    let uri = activity
-        .id()
-        .map_or_else(|| format!("{}#follows/{}", context.sender.uri, followee.id), str::to_owned);
+    let uri = activity.id().map_or_else(
+        || format!("{}#follows/{}", context.sender.uri, followee.id),
+        str::to_owned,
+    );
     match follows::receive(app, &context.sender, &followee, &uri).await? {
         follows::Received::Refused => Err(Refused::Drop("blocked")),
         _ => Ok(()),
@@ -57,9 +58,18 @@ pub async fn send(app: &App, id: FollowId) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn send_undo(app: &App, uri: &str, follower: AccountId, followee: AccountId) -> anyhow::Result<()> {
-    let (follower, followee) = (accounts::get(app, follower).await?, accounts::get(app, followee).await?);
-    let object = json!({"id": uri, "type": "Follow", "actor": follower.uri, "object": followee.uri});
+pub async fn send_undo(
+    app: &App,
+    uri: &str,
+    follower: AccountId,
+    followee: AccountId,
+) -> anyhow::Result<()> {
+    let (follower, followee) = (
+        accounts::get(app, follower).await?,
+        accounts::get(app, followee).await?,
+    );
+    let object =
+        json!({"id": uri, "type": "Follow", "actor": follower.uri, "object": followee.uri});
     let outgoing = Outgoing {
         sender: &follower,
         kind: "Undo",

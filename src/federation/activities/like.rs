@@ -13,24 +13,32 @@ use crate::posts::{self, favourites};
 
 /// Somebody likes a post.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
-    if activity.kind() == Some("EmojiReact") && !is_emoji(activity.get("content").as_str().unwrap_or_default()) {
+    if activity.kind() == Some("EmojiReact")
+        && !is_emoji(activity.get("content").as_str().unwrap_or_default())
+    {
         return Err(Refused::Drop("the reaction is no emoji"));
     }
     let uri = activity.id_of("object").ok_or(Refused::Drop("no object"))?;
     let post = super::visible_post(app, context, uri).await?;
-    let id = activity
-        .id()
-        .map_or_else(|| format!("{}#likes/{}", context.sender.uri, post.id), str::to_owned);
+    let id = activity.id().map_or_else(
+        || format!("{}#likes/{}", context.sender.uri, post.id),
+        str::to_owned,
+    );
     Ok(favourites::add(app, &context.sender, &post, &id).await?)
 }
 
 /// One emoji, or a custom one's `:name:`.
 fn is_emoji(text: &str) -> bool {
     use unicode_segmentation::UnicodeSegmentation as _;
-    let custom = text.len() > 2 && text.starts_with(':') && text.ends_with(':') && !text.contains(char::is_whitespace);
+    let custom = text.len() > 2
+        && text.starts_with(':')
+        && text.ends_with(':')
+        && !text.contains(char::is_whitespace);
     custom
         || (text.graphemes(true).count() == 1
-            && !text.chars().any(|c| c.is_alphanumeric() && c.is_ascii_alphabetic())
+            && !text
+                .chars()
+                .any(|c| c.is_alphanumeric() && c.is_ascii_alphabetic())
             && text.chars().any(|c| !c.is_ascii()))
 }
 
@@ -45,7 +53,10 @@ pub async fn send(app: &App, account: AccountId, post: PostId) -> anyhow::Result
     let Some(uri) = favourites::find_uri(&app.db, account, post.id).await? else {
         return Ok(());
     };
-    let (account, author) = (accounts::get(app, account).await?, accounts::get(app, post.account).await?);
+    let (account, author) = (
+        accounts::get(app, account).await?,
+        accounts::get(app, post.account).await?,
+    );
     let outgoing = Outgoing {
         sender: &account,
         kind: "Like",
@@ -62,8 +73,17 @@ pub async fn send(app: &App, account: AccountId, post: PostId) -> anyhow::Result
 ///
 /// # Errors
 /// What the database says.
-pub async fn send_undo(app: &App, account: AccountId, uri: &str, object: &str, author: AccountId) -> anyhow::Result<()> {
-    let (account, author) = (accounts::get(app, account).await?, accounts::get(app, author).await?);
+pub async fn send_undo(
+    app: &App,
+    account: AccountId,
+    uri: &str,
+    object: &str,
+    author: AccountId,
+) -> anyhow::Result<()> {
+    let (account, author) = (
+        accounts::get(app, account).await?,
+        accounts::get(app, author).await?,
+    );
     let like = json!({"id": uri, "type": "Like", "actor": account.uri, "object": object});
     let outgoing = Outgoing {
         sender: &account,

@@ -69,7 +69,9 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
 
 /// A post the sender may see, by its id; others look as if they were not there.
 async fn visible_post(app: &App, context: &Context, uri: &str) -> Result<Post, Refused> {
-    let post = posts::find_by_uri(app, uri).await?.ok_or(Refused::Drop("there is no such post"))?;
+    let post = posts::find_by_uri(app, uri)
+        .await?
+        .ok_or(Refused::Drop("there is no such post"))?;
     let seen = crate::audiences::may_see(app, Some(&context.sender), post.thing()).await?;
     if seen {
         Ok(post)

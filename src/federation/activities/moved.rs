@@ -23,7 +23,10 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     }
     let target = activity.id_of("target").ok_or(Refused::Drop("no target"))?;
     let now = app.clock.now();
-    if sender.moved_at.is_some_and(|at| now.since(at) < Duration::from_secs(7 * 86_400)) {
+    if sender
+        .moved_at
+        .is_some_and(|at| now.since(at) < Duration::from_secs(7 * 86_400))
+    {
         return Err(Refused::Drop("it moved within a week"));
     }
     let target = if app.origin().owns(target) {
@@ -33,7 +36,8 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     } else {
         actor::refresh(app, target, &context.budget).await?
     };
-    if !target.aliases.contains(&sender.uri) || target.moved_to.is_some() || target.id == sender.id {
+    if !target.aliases.contains(&sender.uri) || target.moved_to.is_some() || target.id == sender.id
+    {
         return Err(Refused::Drop("the new account does not name the old one"));
     }
     let mut tx = app.db.begin().await?;

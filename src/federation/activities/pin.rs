@@ -35,7 +35,13 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>, pinned: bo
 ///
 /// # Errors
 /// What the database says.
-pub async fn send(app: &App, account: AccountId, post_uri: &str, pinned: bool, at: i64) -> anyhow::Result<()> {
+pub async fn send(
+    app: &App,
+    account: AccountId,
+    post_uri: &str,
+    pinned: bool,
+    at: i64,
+) -> anyhow::Result<()> {
     let account = accounts::get(app, account).await?;
     let uri = format!("{}#pins/{at}", account.uri);
     let outgoing = Outgoing {

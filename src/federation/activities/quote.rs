@@ -25,8 +25,7 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     if !app.origin().owns(&post.uri) {
         return Err(Refused::Drop("not a post of ours"));
     }
-    let request =
-        json!({"id": activity.id(), "type": "QuoteRequest", "actor": context.sender.uri, "object": quoted, "instrument": quoting});
+    let request = json!({"id": activity.id(), "type": "QuoteRequest", "actor": context.sender.uri, "object": quoted, "instrument": quoting});
     Ok(quotes::receive_request(app, &context.sender, &post, quoting, request).await?)
 }
 
@@ -44,7 +43,10 @@ pub async fn send_request(app: &App, id: PostId) -> anyhow::Result<()> {
     let Some(quoted) = posts::find(app, post.quote_of.unwrap_or(id)).await? else {
         return Ok(());
     };
-    let (author, quoted_author) = (accounts::get(app, post.account).await?, accounts::get(app, quoted.account).await?);
+    let (author, quoted_author) = (
+        accounts::get(app, post.account).await?,
+        accounts::get(app, quoted.account).await?,
+    );
     let uri = format!("{}/quote-request", post.uri);
     let instrument = note::build(app, &author, &post).await?;
     let outgoing = Outgoing {
@@ -63,8 +65,17 @@ pub async fn send_request(app: &App, id: PostId) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn send_answer(app: &App, account: AccountId, to: AccountId, request: &Value, stamp: Option<StampId>) -> anyhow::Result<()> {
-    let (account, to) = (accounts::get(app, account).await?, accounts::get(app, to).await?);
+pub async fn send_answer(
+    app: &App,
+    account: AccountId,
+    to: AccountId,
+    request: &Value,
+    stamp: Option<StampId>,
+) -> anyhow::Result<()> {
+    let (account, to) = (
+        accounts::get(app, account).await?,
+        accounts::get(app, to).await?,
+    );
     let mut body = json!({"@context": note::context(), "object": request, "to": [to.uri]});
     if let Some(stamp) = stamp {
         body["result"] = json!(quotes::stamp_uri(app, &account, stamp));
@@ -86,7 +97,12 @@ pub async fn send_answer(app: &App, account: AccountId, to: AccountId, request: 
 ///
 /// # Errors
 /// What the database says.
-pub async fn send_revocation(app: &App, account: AccountId, stamp: StampId, to: AccountId) -> anyhow::Result<()> {
+pub async fn send_revocation(
+    app: &App,
+    account: AccountId,
+    stamp: StampId,
+    to: AccountId,
+) -> anyhow::Result<()> {
     let account = accounts::get(app, account).await?;
     let uri = quotes::stamp_uri(app, &account, stamp);
     let outgoing = Outgoing {
@@ -122,7 +138,8 @@ pub async fn check(app: &App, id: PostId) -> anyhow::Result<()> {
         Err(error) if error.is_passing() => return Err(error.into()),
         Err(_) => return Ok(quotes::set_state(app, id, "rejected", None).await?),
     };
-    let consented = quoted.account == post.account || stamp_counts(app, &post, &quoted, &budget).await?;
+    let consented =
+        quoted.account == post.account || stamp_counts(app, &post, &quoted, &budget).await?;
     let state = if consented { "accepted" } else { "pending" };
     quotes::set_state(app, id, state, Some(quoted.id)).await?;
     let author = accounts::get(app, quoted.account).await?;
@@ -139,7 +156,12 @@ pub async fn check(app: &App, id: PostId) -> anyhow::Result<()> {
 }
 
 /// Whether the consent a post shows is one of the quoted author, for exactly these two posts.
-async fn stamp_counts(app: &App, post: &posts::Post, quoted: &posts::Post, budget: &Budget) -> anyhow::Result<bool> {
+async fn stamp_counts(
+    app: &App,
+    post: &posts::Post,
+    quoted: &posts::Post,
+    budget: &Budget,
+) -> anyhow::Result<bool> {
     let Some(stamp) = post.quote_stamp_uri.as_deref() else {
         return Ok(false);
     };

@@ -10,7 +10,11 @@ use crate::relations::follows;
 
 /// Somebody refuses what one of ours asked for, or removes them from their followers.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
-    let object = activity.each("object").into_iter().next().ok_or(Refused::Drop("no object"))?;
+    let object = activity
+        .each("object")
+        .into_iter()
+        .next()
+        .ok_or(Refused::Drop("no object"))?;
     if let Some(quoting) = accept::quote_answered(app, context, object).await? {
         return Ok(quotes::receive_answer(app, &quoting, None).await?);
     }
@@ -22,6 +26,11 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
 ///
 /// # Errors
 /// What the database says.
-pub async fn send(app: &App, uri: &str, follower: AccountId, followee: AccountId) -> anyhow::Result<()> {
+pub async fn send(
+    app: &App,
+    uri: &str,
+    follower: AccountId,
+    followee: AccountId,
+) -> anyhow::Result<()> {
     accept::answer(app, "Reject", uri, follower, followee).await
 }

@@ -10,11 +10,22 @@ use crate::relations::{blocks, follows};
 
 /// The sender takes something back. Some send the activity inside, some only its id; either way it must be the sender's own.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
-    let object = activity.each("object").into_iter().next().ok_or(Refused::Drop("no object"))?;
-    if object.id_of("actor").is_some_and(|actor| actor != context.sender.uri) {
+    let object = activity
+        .each("object")
+        .into_iter()
+        .next()
+        .ok_or(Refused::Drop("no object"))?;
+    if object
+        .id_of("actor")
+        .is_some_and(|actor| actor != context.sender.uri)
+    {
         return Err(Refused::Drop("not the sender's to undo"));
     }
-    let target = object.each("object").into_iter().next().and_then(|target| target.id());
+    let target = object
+        .each("object")
+        .into_iter()
+        .next()
+        .and_then(|target| target.id());
     match (object.kind(), target) {
         (Some("Follow"), Some(target)) => unfollow(app, context, target).await,
         (Some("Announce"), Some(target)) => unboost(app, context, object.id(), target).await,

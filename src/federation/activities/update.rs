@@ -16,7 +16,11 @@ use crate::posts::{self, arrive};
 
 /// The sender changed something of theirs. What is not known here is not made by an Update.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
-    let object = activity.each("object").into_iter().next().ok_or(Refused::Drop("no object"))?;
+    let object = activity
+        .each("object")
+        .into_iter()
+        .next()
+        .ok_or(Refused::Drop("no object"))?;
     let id = object.id().ok_or(Refused::Drop("the object has no id"))?;
     if id == context.sender.uri {
         // The signature vouches for what is inside; a bare id is fetched.
@@ -35,7 +39,9 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     let document = if note::kind_of(object).is_some() {
         object.0
     } else {
-        fetched = crate::federation::fetch::object(app, id, context.inbox_of.as_ref(), &context.budget).await?;
+        fetched =
+            crate::federation::fetch::object(app, id, context.inbox_of.as_ref(), &context.budget)
+                .await?;
         &fetched
     };
     let arrived = note::read(app, document, &context.sender)
@@ -53,7 +59,10 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
 /// # Errors
 /// What the database says.
 pub async fn send_post(app: &App, id: PostId, version: i64) -> anyhow::Result<()> {
-    let Some(post) = posts::find(app, id).await?.filter(|post| app.origin().owns(&post.uri)) else {
+    let Some(post) = posts::find(app, id)
+        .await?
+        .filter(|post| app.origin().owns(&post.uri))
+    else {
         return Ok(());
     };
     if version >= 0 && version < post.version {
@@ -66,8 +75,10 @@ pub async fn send_post(app: &App, id: PostId, version: i64) -> anyhow::Result<()
             .bind(post.id)
             .all(&app.db)
             .await?;
-        to.people
-            .extend(rows.iter().filter_map(|row| row.get::<AccountId>("account_id").ok()));
+        to.people.extend(
+            rows.iter()
+                .filter_map(|row| row.get::<AccountId>("account_id").ok()),
+        );
     }
     let body = create::wrap(app, &author, &post).await?;
     let outgoing = Outgoing {

@@ -31,7 +31,12 @@ fn database(error: impl std::fmt::Display) -> FetchError {
 ///
 /// # Errors
 /// When it cannot be fetched or is no post.
-pub async fn post(app: &App, uri: &str, signer: Option<&Account>, budget: &Budget) -> Result<Post, FetchError> {
+pub async fn post(
+    app: &App,
+    uri: &str,
+    signer: Option<&Account>,
+    budget: &Budget,
+) -> Result<Post, FetchError> {
     if let Some(post) = posts::find_by_uri(app, uri).await.map_err(database)? {
         return Ok(post);
     }
@@ -44,7 +49,9 @@ pub async fn post(app: &App, uri: &str, signer: Option<&Account>, budget: &Budge
 /// # Errors
 /// When it is no post or its author cannot be found.
 pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Post, FetchError> {
-    let uri = Doc(document).id().ok_or(FetchError::Unusable("the document has no id"))?;
+    let uri = Doc(document)
+        .id()
+        .ok_or(FetchError::Unusable("the document has no id"))?;
     if let Some(post) = posts::find_by_uri(app, uri).await.map_err(database)? {
         return Ok(post);
     }
@@ -65,22 +72,39 @@ pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Post,
 /// Whose a post is: the first author; a video's is the person, not the channel.
 pub fn author_of(doc: Doc<'_>) -> Option<&str> {
     let authors = doc.each("attributedTo");
-    let person = authors.iter().find(|author| author.kind() == Some("Person")).and_then(Doc::id);
-    person.or_else(|| authors.first().and_then(Doc::id)).or_else(|| doc.id_of("actor"))
+    let person = authors
+        .iter()
+        .find(|author| author.kind() == Some("Person"))
+        .and_then(Doc::id);
+    person
+        .or_else(|| authors.first().and_then(Doc::id))
+        .or_else(|| doc.id_of("actor"))
 }
 
 /// Fetches what a post answers, up to the first post of its thread or the end of the budget.
 ///
 /// # Errors
 /// What the database says; a parent that cannot be had is left out.
-pub async fn complete_thread(app: &App, post: &Post, signer: Option<&Account>, budget: &Budget) -> crate::error::Result<()> {
-    let mut next = post.in_reply_to_uri.clone().filter(|_| post.in_reply_to.is_none());
+pub async fn complete_thread(
+    app: &App,
+    post: &Post,
+    signer: Option<&Account>,
+    budget: &Budget,
+) -> crate::error::Result<()> {
+    let mut next = post
+        .in_reply_to_uri
+        .clone()
+        .filter(|_| post.in_reply_to.is_none());
     while let Some(uri) = next {
         if posts::find_by_uri(app, &uri).await?.is_some() || app.origin().owns(&uri) {
             return Ok(());
         }
         match self::post(app, &uri, signer, budget).await {
-            Ok(parent) => next = parent.in_reply_to_uri.filter(|_| parent.in_reply_to.is_none()),
+            Ok(parent) => {
+                next = parent
+                    .in_reply_to_uri
+                    .filter(|_| parent.in_reply_to.is_none())
+            }
             Err(error) => {
                 tracing::debug!(%uri, %error, "a parent post could not be fetched");
                 return Ok(());
@@ -105,7 +129,9 @@ pub async fn look_up(app: &App, address: &str, budget: &Budget) -> Result<Found,
     if Doc(&document).kind_in(&actor::TYPES).is_some() {
         return actor::write(app, &document).await.map(Found::Account);
     }
-    write(app, &document, budget).await.map(|post| Found::Post(Box::new(post)))
+    write(app, &document, budget)
+        .await
+        .map(|post| Found::Post(Box::new(post)))
 }
 
 /// What an address means here: an id, or the path of one of our pages.
@@ -117,12 +143,17 @@ async fn known(app: &App, address: &str) -> crate::error::Result<Option<Found>> 
         return Ok(Some(Found::Post(Box::new(post))));
     }
     let origin = app.origin();
-    let Some(path) = origin.path_of(address).and_then(|path| path.strip_prefix("/@")) else {
+    let Some(path) = origin
+        .path_of(address)
+        .and_then(|path| path.strip_prefix("/@"))
+    else {
         return Ok(None);
     };
     let (handle, rest) = path.split_once('/').unwrap_or((path, ""));
     if let Ok(id) = rest.parse() {
-        return Ok(posts::find(app, id).await?.map(|post| Found::Post(Box::new(post))));
+        return Ok(posts::find(app, id)
+            .await?
+            .map(|post| Found::Post(Box::new(post))));
     }
     Ok(accounts::find_by_handle(app, handle)
         .await?

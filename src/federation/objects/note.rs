@@ -34,7 +34,10 @@ const KINDS: [(&str, &str); 8] = [
 pub fn kind_of(doc: Doc<'_>) -> Option<&'static str> {
     let types: Vec<&str> = KINDS.iter().map(|(wire, _)| *wire).collect();
     let found = doc.kind_in(&types)?;
-    KINDS.iter().find(|(wire, _)| *wire == found).map(|(_, ours)| *ours)
+    KINDS
+        .iter()
+        .find(|(wire, _)| *wire == found)
+        .map(|(_, ours)| *ours)
 }
 
 /// Reads a post of `author`; nothing when the document is none or speaks for another host.
@@ -43,7 +46,8 @@ pub fn kind_of(doc: Doc<'_>) -> Option<&'static str> {
 /// What the database says.
 pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Option<Arrived>> {
     let doc = Doc(document);
-    let (Some(kind), Some(uri)) = (kind_of(doc), doc.id().filter(|id| parse_url(id).is_some())) else {
+    let (Some(kind), Some(uri)) = (kind_of(doc), doc.id().filter(|id| parse_url(id).is_some()))
+    else {
         return Ok(None);
     };
     if !same_origin(uri, &author.uri)
@@ -65,10 +69,15 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
             .link("url")
             .filter(|url| ours || host_of_uri(url).as_deref() == Some(&author.host)),
         kind,
-        title: doc.text("name", 500).map(|name| to_text(&name)).unwrap_or_default(),
+        title: doc
+            .text("name", 500)
+            .map(|name| to_text(&name))
+            .unwrap_or_default(),
         html: content(doc, kind),
         warning: if ours {
-            doc.text("summary", 5_000).map(|warning| to_text(&warning)).unwrap_or_default()
+            doc.text("summary", 5_000)
+                .map(|warning| to_text(&warning))
+                .unwrap_or_default()
         } else {
             String::new()
         },
@@ -78,7 +87,10 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
         people,
         tags,
         emojis: emojis(&doc),
-        in_reply_to_uri: doc.id_of("inReplyTo").filter(|uri| parse_url(uri).is_some()).map(str::to_owned),
+        in_reply_to_uri: doc
+            .id_of("inReplyTo")
+            .filter(|uri| parse_url(uri).is_some())
+            .map(str::to_owned),
         quote_uri: quote(doc),
         quote_stamp_uri: doc
             .id_of("quoteAuthorization")
@@ -99,7 +111,11 @@ fn audience(doc: Doc<'_>, author: &Account) -> Audience {
         Audience::Public
     } else if all.iter().any(|id| is_public(id)) {
         Audience::Unlisted
-    } else if author.followers_uri.as_deref().is_some_and(|followers| all.contains(&followers)) {
+    } else if author
+        .followers_uri
+        .as_deref()
+        .is_some_and(|followers| all.contains(&followers))
+    {
         Audience::Followers
     } else {
         Audience::People
@@ -115,13 +131,22 @@ fn content(doc: Doc<'_>, kind: &str) -> String {
     let body = doc.text("content", 100_000);
     if matches!(kind, "note" | "question") {
         return body
-            .map(|html| if markdown { simple_html(&html) } else { sanitize(&html) })
+            .map(|html| {
+                if markdown {
+                    simple_html(&html)
+                } else {
+                    sanitize(&html)
+                }
+            })
             .unwrap_or_default();
     }
     let mut html = match body {
         Some(body) if markdown => simple_html(&body),
         Some(body) => sanitize(&body),
-        None => doc.text("summary", 5_000).map(|summary| sanitize(&summary)).unwrap_or_default(),
+        None => doc
+            .text("summary", 5_000)
+            .map(|summary| sanitize(&summary))
+            .unwrap_or_default(),
     };
     if kind == "event" {
         html = format!("{}{html}", event_line(doc));
@@ -131,7 +156,10 @@ fn content(doc: Doc<'_>, kind: &str) -> String {
         .into_iter()
         .find(|link| link.get("mediaType").as_str() == Some("text/html"))
         .and_then(|link| link.link("href"));
-    if let Some(link) = link.or_else(|| doc.link("url")).or_else(|| doc.id().map(str::to_owned)) {
+    if let Some(link) = link
+        .or_else(|| doc.link("url"))
+        .or_else(|| doc.id().map(str::to_owned))
+    {
         html.push_str(&format!(
             "<p><a href=\"{0}\" rel=\"nofollow noopener noreferrer\">{0}</a></p>",
             escape(&link)
@@ -149,13 +177,20 @@ fn event_line(doc: Doc<'_>) -> String {
     let location = doc.objects("location").into_iter().next();
     let place = location.and_then(|place| {
         let address = Doc(place.get("address"));
-        let parts: Vec<String> = [place.text("name", 300), address.text("addressLocality", 200)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let parts: Vec<String> = [
+            place.text("name", 300),
+            address.text("addressLocality", 200),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     });
-    let parts: Vec<String> = [when, place].into_iter().flatten().map(|part| escape(&part)).collect();
+    let parts: Vec<String> = [when, place]
+        .into_iter()
+        .flatten()
+        .map(|part| escape(&part))
+        .collect();
     if parts.is_empty() {
         String::new()
     } else {
@@ -176,12 +211,18 @@ async fn read_tags(app: &App, doc: Doc<'_>) -> Result<Tags> {
         .collect();
     let mut people: Vec<(Account, bool)> = Vec::new();
     for uri in mentioned.iter().copied().chain(doc.recipients()) {
-        if is_public(uri) || people.iter().any(|(account, _)| account.uri == uri) || people.len() >= 64 {
+        if is_public(uri)
+            || people.iter().any(|(account, _)| account.uri == uri)
+            || people.len() >= 64
+        {
             continue;
         }
         let mut account = accounts::find_by_uri(app, uri).await?;
         if account.is_none()
-            && let Some(name) = app.origin().path_of(uri).and_then(|path| path.strip_prefix("/@"))
+            && let Some(name) = app
+                .origin()
+                .path_of(uri)
+                .and_then(|path| path.strip_prefix("/@"))
         {
             // Some programs mention by the page instead of the id.
             account = accounts::find_local(app, name).await?;
@@ -191,7 +232,11 @@ async fn read_tags(app: &App, doc: Doc<'_>) -> Result<Tags> {
         }
     }
     let mut tags: Vec<String> = Vec::new();
-    for tag in doc.objects("tag").into_iter().filter(|tag| tag.kind_in(&["Hashtag"]).is_some()) {
+    for tag in doc
+        .objects("tag")
+        .into_iter()
+        .filter(|tag| tag.kind_in(&["Hashtag"]).is_some())
+    {
         if let Some(folded) = tag
             .text("name", 300)
             .map(|name| fold_tag(&name))
@@ -267,7 +312,12 @@ fn poll(doc: Doc<'_>) -> Option<Poll> {
 }
 
 fn attachments(doc: Doc<'_>, kind: &str) -> Vec<Remote> {
-    let mut found: Vec<Remote> = doc.objects("attachment").into_iter().filter_map(attachment).take(16).collect();
+    let mut found: Vec<Remote> = doc
+        .objects("attachment")
+        .into_iter()
+        .filter_map(attachment)
+        .take(16)
+        .collect();
     if found.is_empty() && matches!(kind, "image" | "audio" | "video") {
         // The object is itself what others attach.
         let streams = doc.objects("url").into_iter().chain(doc.each("url"));
@@ -281,7 +331,9 @@ fn attachments(doc: Doc<'_>, kind: &str) -> Vec<Remote> {
                 ))
             })
             .find(|(_, media_type)| {
-                media_type.starts_with("image/") || media_type.starts_with("audio/") || media_type.starts_with("video/")
+                media_type.starts_with("image/")
+                    || media_type.starts_with("audio/")
+                    || media_type.starts_with("video/")
             });
         if let Some((url, media_type)) = stream {
             found.push(Remote {
@@ -326,10 +378,19 @@ fn attachment(doc: Doc<'_>) -> Option<Remote> {
     let object = doc.kind_in(&["Document", "Image", "Video", "Audio", "Link"])?;
     let url = doc.address()?;
     let media_type = doc.text("mediaType", 100).unwrap_or_default();
-    let focus = doc.get("focalPoint").as_array().filter(|point| point.len() == 2).map(|point| {
-        let thousandths = |value: &Value| value.as_f64().filter(|v| v.abs() <= 1.0).map_or(0, |v| (v * 1000.0).round() as i64);
-        (thousandths(&point[0]), thousandths(&point[1]))
-    });
+    let focus = doc
+        .get("focalPoint")
+        .as_array()
+        .filter(|point| point.len() == 2)
+        .map(|point| {
+            let thousandths = |value: &Value| {
+                value
+                    .as_f64()
+                    .filter(|v| v.abs() <= 1.0)
+                    .map_or(0, |v| (v * 1000.0).round() as i64)
+            };
+            (thousandths(&point[0]), thousandths(&point[1]))
+        });
     let length = |key| doc.number(key).filter(|n| (1..=100_000).contains(n));
     Some(Remote {
         kind: kind_of_media(&media_type, object),
@@ -339,14 +400,21 @@ fn attachment(doc: Doc<'_>) -> Option<Remote> {
         size: length("width").zip(length("height")),
         duration_ms: duration(doc),
         blurhash: doc.text("blurhash", 200),
-        description: doc.text("name", 10_000).or_else(|| doc.text("summary", 10_000)).unwrap_or_default(),
+        description: doc
+            .text("name", 10_000)
+            .or_else(|| doc.text("summary", 10_000))
+            .unwrap_or_default(),
         focus: focus.unwrap_or_default(),
     })
 }
 
 /// Seconds as a number, or ISO 8601 `PT1H2M3S`.
 fn duration(doc: Doc<'_>) -> Option<i64> {
-    if let Some(seconds) = doc.get("duration").as_f64().filter(|seconds| (0.0..1e7).contains(seconds)) {
+    if let Some(seconds) = doc
+        .get("duration")
+        .as_f64()
+        .filter(|seconds| (0.0..1e7).contains(seconds))
+    {
         return Some((seconds * 1000.0) as i64);
     }
     let mut total = 0.0;
@@ -390,8 +458,15 @@ pub fn context() -> Value {
 }
 
 /// `to` and `cc` of a local post.
-pub fn addressing(author: &Account, audience: Audience, people: &[(Account, bool)]) -> (Vec<String>, Vec<String>) {
-    let named: Vec<String> = people.iter().map(|(account, _)| account.uri.clone()).collect();
+pub fn addressing(
+    author: &Account,
+    audience: Audience,
+    people: &[(Account, bool)],
+) -> (Vec<String>, Vec<String>) {
+    let named: Vec<String> = people
+        .iter()
+        .map(|(account, _)| account.uri.clone())
+        .collect();
     let followers = author.followers_uri.clone().unwrap_or_default();
     match audience {
         Audience::Public => (vec![PUBLIC.to_owned()], [vec![followers], named].concat()),
@@ -490,7 +565,10 @@ async fn tags(app: &App, post: &Post, people: &[(Account, bool)]) -> Result<Vec<
 }
 
 fn media_document(app: &App, item: &media::Media) -> Value {
-    let url = item.file.as_ref().map(|file| app.origin().at(&format!("/media/{file}")));
+    let url = item
+        .file
+        .as_ref()
+        .map(|file| app.origin().at(&format!("/media/{file}")));
     let mut document = json!({"type": if item.kind == "image" { "Image" } else { "Document" }, "mediaType": item.media_type, "url": url, "name": if item.description.is_empty() { Value::Null } else { json!(item.description) }});
     if let Some((width, height)) = item.size {
         document["width"] = json!(width);
@@ -500,7 +578,8 @@ fn media_document(app: &App, item: &media::Media) -> Value {
         document["blurhash"] = json!(hash);
     }
     if item.focus != (0, 0) {
-        document["focalPoint"] = json!([item.focus.0 as f64 / 1000.0, item.focus.1 as f64 / 1000.0]);
+        document["focalPoint"] =
+            json!([item.focus.0 as f64 / 1000.0, item.focus.1 as f64 / 1000.0]);
     }
     document
 }

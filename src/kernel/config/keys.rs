@@ -22,7 +22,10 @@ pub struct Key {
 }
 
 fn text(value: &Value) -> Option<String> {
-    value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned)
+    value
+        .as_str()
+        .filter(|text| !text.trim().is_empty())
+        .map(str::to_owned)
 }
 
 fn parsed<T: std::str::FromStr>(value: &Value) -> Option<T> {
@@ -30,7 +33,11 @@ fn parsed<T: std::str::FromStr>(value: &Value) -> Option<T> {
 }
 
 fn networks(value: &Value) -> Option<Vec<Network>> {
-    value.as_array()?.iter().map(|item| Network::parse(item.as_str()?)).collect()
+    value
+        .as_array()?
+        .iter()
+        .map(|item| Network::parse(item.as_str()?))
+        .collect()
 }
 
 fn host_entry(value: &Value) -> Option<HostEntry> {
@@ -65,10 +72,17 @@ macro_rules! limit {
         Key {
             name: $name,
             about: $about,
-            expected: concat!("a whole number from ", stringify!($least), " to ", stringify!($most)),
+            expected: concat!(
+                "a whole number from ",
+                stringify!($least),
+                " to ",
+                stringify!($most)
+            ),
             default: Some($default),
             set: |settings, value| {
-                settings.limits.$field = value.as_integer().filter(|n| ($least..=$most).contains(n))?;
+                settings.limits.$field = value
+                    .as_integer()
+                    .filter(|n| ($least..=$most).contains(n))?;
                 Some(())
             },
         }
@@ -124,8 +138,11 @@ pub const KEYS: &[Key] = &[
         "The database; a file in data.dir unless set.",
         "an address that begins with sqlite: or postgres:",
         None,
-        |s, v| s.database_url =
-            Some(text(v).filter(|t| { ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| t.starts_with(scheme)) })?)
+        |s, v| s.database_url = Some(text(v).filter(|t| {
+            ["sqlite:", "postgres:", "postgresql:"]
+                .iter()
+                .any(|scheme| t.starts_with(scheme))
+        })?)
     ),
     key!(
         "secrets.key_file",
@@ -139,7 +156,8 @@ pub const KEYS: &[Key] = &[
         "The SMTP server. Without it mails are kept on the operator's outbox page.",
         "an address that begins with smtp: or smtps:",
         None,
-        |s, v| s.mail_url = Some(text(v).filter(|t| t.starts_with("smtp:") || t.starts_with("smtps:"))?)
+        |s, v| s.mail_url =
+            Some(text(v).filter(|t| t.starts_with("smtp:") || t.starts_with("smtps:"))?)
     ),
     key!(
         "mail.from",
@@ -219,7 +237,13 @@ pub const KEYS: &[Key] = &[
         1..=5_000,
         warning_chars
     ),
-    limit!("limits.attachments", "Attachments of a post.", "8", 0..=16, attachments),
+    limit!(
+        "limits.attachments",
+        "Attachments of a post.",
+        "8",
+        0..=16,
+        attachments
+    ),
     limit!(
         "limits.description_chars",
         "Characters of a picture's description.",
@@ -227,7 +251,13 @@ pub const KEYS: &[Key] = &[
         1..=10_000,
         description_chars
     ),
-    limit!("limits.poll_options", "Options of a poll.", "10", 2..=20, poll_options),
+    limit!(
+        "limits.poll_options",
+        "Options of a poll.",
+        "10",
+        2..=20,
+        poll_options
+    ),
     limit!(
         "limits.poll_option_chars",
         "Characters of a poll option.",
@@ -249,8 +279,20 @@ pub const KEYS: &[Key] = &[
         300..=31_536_000,
         poll_longest
     ),
-    limit!("limits.bio_chars", "Characters of a bio.", "2000", 1..=20_000, bio_chars),
-    limit!("limits.profile_fields", "Fields of a profile.", "8", 0..=16, profile_fields),
+    limit!(
+        "limits.bio_chars",
+        "Characters of a bio.",
+        "2000",
+        1..=20_000,
+        bio_chars
+    ),
+    limit!(
+        "limits.profile_fields",
+        "Fields of a profile.",
+        "8",
+        0..=16,
+        profile_fields
+    ),
     limit!(
         "limits.profile_field_chars",
         "Characters of a profile field's name or value.",
@@ -258,7 +300,13 @@ pub const KEYS: &[Key] = &[
         1..=2_000,
         profile_field_chars
     ),
-    limit!("limits.name_chars", "Characters of a display name.", "60", 1..=500, name_chars),
+    limit!(
+        "limits.name_chars",
+        "Characters of a display name.",
+        "60",
+        1..=500,
+        name_chars
+    ),
     limit!(
         "limits.picture_bytes",
         "Bytes of an uploaded picture.",
@@ -279,7 +327,10 @@ impl Settings {
     /// Settings before any key was read; [`super::load`] fills in the defaults of [`KEYS`].
     pub(super) fn blank() -> Self {
         Self {
-            node: super::NodeSettings { url: None, domain: None },
+            node: super::NodeSettings {
+                url: None,
+                domain: None,
+            },
             server: super::ServerSettings {
                 listen: ([127, 0, 0, 1], 0).into(),
                 metrics_listen: None,

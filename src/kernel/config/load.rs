@@ -57,7 +57,11 @@ pub struct Loaded {
 ///
 /// # Errors
 /// When a key is unknown or a value is not what it takes; the error names the key, the value and what was expected.
-pub fn load(file: Option<&Path>, environment: &[(String, String)], flags: &[(String, String)]) -> Result<Loaded, ConfigError> {
+pub fn load(
+    file: Option<&Path>,
+    environment: &[(String, String)],
+    flags: &[(String, String)],
+) -> Result<Loaded, ConfigError> {
     let mut loaded = Loaded {
         settings: Settings::blank(),
         origins: BTreeMap::new(),
@@ -73,10 +77,12 @@ pub fn load(file: Option<&Path>, environment: &[(String, String)], flags: &[(Str
             file: name.clone(),
             cause: cause.to_string(),
         })?;
-        let table: Table = text.parse().map_err(|cause: toml::de::Error| ConfigError::File {
-            file: name.clone(),
-            cause: cause.to_string(),
-        })?;
+        let table: Table = text
+            .parse()
+            .map_err(|cause: toml::de::Error| ConfigError::File {
+                file: name.clone(),
+                cause: cause.to_string(),
+            })?;
         read_table(&mut loaded, &table, &name)?;
     }
     for (name, value) in environment {
@@ -86,7 +92,11 @@ pub fn load(file: Option<&Path>, environment: &[(String, String)], flags: &[(Str
         let Some((section, key)) = rest.split_once("__") else {
             continue;
         };
-        let key = format!("{}.{}", section.to_ascii_lowercase(), key.to_ascii_lowercase());
+        let key = format!(
+            "{}.{}",
+            section.to_ascii_lowercase(),
+            key.to_ascii_lowercase()
+        );
         let key = find(&key, name)?;
         set(&mut loaded, key, &from_text(key, value), name)?;
     }
@@ -110,7 +120,12 @@ fn read_table(loaded: &mut Loaded, table: &Table, file: &str) -> Result<(), Conf
     Ok(())
 }
 
-fn set(loaded: &mut Loaded, key: &'static Key, value: &Value, origin: &str) -> Result<(), ConfigError> {
+fn set(
+    loaded: &mut Loaded,
+    key: &'static Key,
+    value: &Value,
+    origin: &str,
+) -> Result<(), ConfigError> {
     let shown = value.to_string();
     if (key.set)(&mut loaded.settings, value).is_none() {
         return Err(ConfigError::Bad {
@@ -125,14 +140,16 @@ fn set(loaded: &mut Loaded, key: &'static Key, value: &Value, origin: &str) -> R
 }
 
 fn find(name: &str, origin: &str) -> Result<&'static Key, ConfigError> {
-    KEYS.iter().find(|key| key.name == name).ok_or_else(|| unknown(name, origin))
+    KEYS.iter()
+        .find(|key| key.name == name)
+        .ok_or_else(|| unknown(name, origin))
 }
 
 fn unknown(name: &str, origin: &str) -> ConfigError {
     let leaf = name.rsplit('.').next().unwrap_or(name);
-    let near = KEYS
-        .iter()
-        .find(|key| key.name.contains(leaf) || leaf.contains(key.name.rsplit('.').next().unwrap_or(key.name)));
+    let near = KEYS.iter().find(|key| {
+        key.name.contains(leaf) || leaf.contains(key.name.rsplit('.').next().unwrap_or(key.name))
+    });
     let hint = near.map_or_else(
         || "; `afterparty config example` lists them all".to_owned(),
         |key| format!("; did you mean `{}`?", key.name),
@@ -158,7 +175,11 @@ fn from_text(key: &Key, text: &str) -> Value {
         key.default.map(toml_value),
         Some(Value::Integer(_) | Value::Boolean(_) | Value::Array(_) | Value::Table(_))
     );
-    if plain { Value::String(text.to_owned()) } else { toml_value(text) }
+    if plain {
+        Value::String(text.to_owned())
+    } else {
+        toml_value(text)
+    }
 }
 
 /// The example file: every key with its meaning and its default.
@@ -190,19 +211,30 @@ mod tests {
     use super::{example, load};
 
     fn vars(list: &[(&str, &str)]) -> Vec<(String, String)> {
-        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        list.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     #[test]
     fn flags_win_over_the_environment_and_it_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("afterparty.toml");
-        std::fs::write(&file, "[server]\nlisten = \"127.0.0.1:1\"\n[limits]\npost_chars = 10\n").unwrap();
+        std::fs::write(
+            &file,
+            "[server]\nlisten = \"127.0.0.1:1\"\n[limits]\npost_chars = 10\n",
+        )
+        .unwrap();
         let environment = vars(&[
             ("AFTERPARTY_SERVER__LISTEN", "127.0.0.1:2"),
             ("AFTERPARTY_FEDERATION__ALLOW_NETWORKS", "[\"127.0.0.0/8\"]"),
         ]);
-        let loaded = load(Some(&file), &environment, &vars(&[("server.listen", "127.0.0.1:3")])).unwrap();
+        let loaded = load(
+            Some(&file),
+            &environment,
+            &vars(&[("server.listen", "127.0.0.1:3")]),
+        )
+        .unwrap();
         assert_eq!(loaded.settings.server.listen.port(), 3);
         assert_eq!(loaded.settings.limits.post_chars, 10);
         assert_eq!(loaded.settings.limits.attachments, 8);
@@ -215,7 +247,12 @@ mod tests {
         let bad = load(None, &vars(&[("AFTERPARTY_SERVER__LISTEN", "here")]), &[])
             .unwrap_err()
             .to_string();
-        for part in ["server.listen", "here", "127.0.0.1:8080", "AFTERPARTY_SERVER__LISTEN"] {
+        for part in [
+            "server.listen",
+            "here",
+            "127.0.0.1:8080",
+            "AFTERPARTY_SERVER__LISTEN",
+        ] {
             assert!(bad.contains(part), "{bad}");
         }
         let unknown = load(None, &vars(&[("AFTERPARTY_SERVER__LISTENS", "x")]), &[])
@@ -226,12 +263,20 @@ mod tests {
             "{unknown}"
         );
         assert!(load(None, &vars(&[("AFTERPARTY_LIMITS__POST_CHARS", "0")]), &[]).is_err());
-        assert!(load(None, &vars(&[("AFTERPARTY_NODE__URL", "https://a.example/path")]), &[]).is_err());
+        assert!(
+            load(
+                None,
+                &vars(&[("AFTERPARTY_NODE__URL", "https://a.example/path")]),
+                &[]
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn the_example_file_in_the_project_is_the_one_the_code_writes() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/afterparty.example.toml");
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/afterparty.example.toml");
         assert_eq!(
             std::fs::read_to_string(path).unwrap(),
             example(),

@@ -172,7 +172,9 @@ impl Settings {
 
     /// The key file: as set, else in the data folder.
     pub fn key_file(&self) -> PathBuf {
-        self.key_file.clone().unwrap_or_else(|| self.data_dir.join("secret.key"))
+        self.key_file
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("secret.key"))
     }
 }
 
@@ -186,9 +188,21 @@ mod tests {
         assert!(loopback.contains("127.1.2.3".parse().unwrap()));
         assert!(loopback.contains("::ffff:127.0.0.1".parse().unwrap()));
         assert!(!loopback.contains("128.0.0.1".parse().unwrap()));
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains("8.8.8.8".parse().unwrap()));
-        assert!(Network::parse("::1").unwrap().contains("::1".parse().unwrap()));
-        assert!(!Network::parse("::1").unwrap().contains("::2".parse().unwrap()));
+        assert!(
+            Network::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("8.8.8.8".parse().unwrap())
+        );
+        assert!(
+            Network::parse("::1")
+                .unwrap()
+                .contains("::1".parse().unwrap())
+        );
+        assert!(
+            !Network::parse("::1")
+                .unwrap()
+                .contains("::2".parse().unwrap())
+        );
         assert!(Network::parse("1.2.3.4/33").is_none());
     }
 }

@@ -6,7 +6,8 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeySize, PublicEncryptingKey};
 use aws_lc_rs::signature::{
-    ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+    ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
 };
 
 use super::{base64, from_base64};
@@ -21,7 +22,8 @@ impl RsaKey {
     /// # Errors
     /// When the backend cannot make one.
     pub fn generate() -> anyhow::Result<(Self, Vec<u8>)> {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow::anyhow!("no RSA key could be made"))?;
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048)
+            .map_err(|_| anyhow::anyhow!("no RSA key could be made"))?;
         let pkcs8 = pair
             .as_der()
             .map_err(|_| anyhow::anyhow!("the RSA key could not be written"))?
@@ -32,7 +34,9 @@ impl RsaKey {
 
     /// Reads a key from PKCS#8.
     pub fn from_pkcs8(der: &[u8]) -> Option<Self> {
-        RsaKeyPair::from_pkcs8(der).ok().map(|pair| Self(Arc::new(pair)))
+        RsaKeyPair::from_pkcs8(der)
+            .ok()
+            .map(|pair| Self(Arc::new(pair)))
     }
 
     /// The public half as SPKI PEM, as actor documents carry it.
@@ -51,7 +55,12 @@ impl RsaKey {
     pub fn sign(&self, message: &[u8]) -> anyhow::Result<Vec<u8>> {
         let mut signature = vec![0; self.0.public_modulus_len()];
         self.0
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &SystemRandom::new(),
+                message,
+                &mut signature,
+            )
             .map_err(|_| anyhow::anyhow!("the message could not be signed"))?;
         Ok(signature)
     }
@@ -67,7 +76,8 @@ impl Ed25519Key {
     /// # Errors
     /// When the backend cannot make one.
     pub fn generate() -> anyhow::Result<(Self, Vec<u8>)> {
-        let pair = Ed25519KeyPair::generate().map_err(|_| anyhow::anyhow!("no Ed25519 key could be made"))?;
+        let pair = Ed25519KeyPair::generate()
+            .map_err(|_| anyhow::anyhow!("no Ed25519 key could be made"))?;
         let pkcs8 = pair
             .to_pkcs8()
             .map_err(|_| anyhow::anyhow!("the Ed25519 key could not be written"))?;
@@ -76,7 +86,9 @@ impl Ed25519Key {
 
     /// Reads a key from PKCS#8.
     pub fn from_pkcs8(der: &[u8]) -> Option<Self> {
-        Ed25519KeyPair::from_pkcs8(der).ok().map(|pair| Self(Arc::new(pair)))
+        Ed25519KeyPair::from_pkcs8(der)
+            .ok()
+            .map(|pair| Self(Arc::new(pair)))
     }
 
     /// The public half as a Multikey value, `z6Mk…` (FEP-521a).
@@ -145,12 +157,16 @@ impl PublicKey {
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Rsa(key) => key.verify_sig(message, signature).is_ok(),
-            Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok(),
+            Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key)
+                .verify(message, signature)
+                .is_ok(),
         }
     }
 }
 
-const ED25519_SPKI: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const ED25519_SPKI: &[u8] = &[
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 fn pem(label: &str, der: &[u8]) -> String {
     let body = base64(der);
@@ -159,7 +175,10 @@ fn pem(label: &str, der: &[u8]) -> String {
         .chunks(64)
         .filter_map(|line| std::str::from_utf8(line).ok())
         .collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }
 
 /// One PEM block; two are refused.
@@ -213,7 +232,11 @@ pub fn from_multibase(text: &str) -> Option<Vec<u8>> {
         }
     }
     let zeros = text.bytes().take_while(|c| *c == b'1').count();
-    Some(std::iter::repeat_n(0, zeros).chain(bytes.into_iter().rev()).collect())
+    Some(
+        std::iter::repeat_n(0, zeros)
+            .chain(bytes.into_iter().rev())
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -250,7 +273,10 @@ mod tests {
         let (rsa, _) = RsaKey::generate().unwrap();
         let pem = rsa.public_pem();
         assert!(PublicKey::from_pem(&format!("{pem}{pem}")).is_none());
-        assert!(PublicKey::from_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----").is_none());
+        assert!(
+            PublicKey::from_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")
+                .is_none()
+        );
         assert!(PublicKey::from_pem(&"x".repeat(1 << 20)).is_none());
         assert!(PublicKey::from_pem("").is_none());
     }

@@ -23,7 +23,9 @@ impl Passwords {
     /// Hashes a new password.
     pub async fn hash(&self, password: &str) -> String {
         let password = password.to_owned();
-        self.work(move || hash_password(&password)).await.unwrap_or_default()
+        self.work(move || hash_password(&password))
+            .await
+            .unwrap_or_default()
     }
 
     /// Whether the password fits the hash; without a hash it takes as long and says no.
@@ -33,13 +35,20 @@ impl Passwords {
         let password = password.to_owned();
         let fits = self
             .work(move || {
-                argon2::PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+                argon2::PasswordHash::new(&hash).is_ok_and(|hash| {
+                    Argon2::default()
+                        .verify_password(password.as_bytes(), &hash)
+                        .is_ok()
+                })
             })
             .await;
         known && fits == Some(true)
     }
 
-    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let _turn = self.free.acquire().await.ok()?;
         tokio::task::spawn_blocking(work).await.ok()
     }

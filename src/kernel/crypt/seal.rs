@@ -27,7 +27,9 @@ pub enum SealError {
     #[error("the key file {0} does not hold 32 bytes: restore it from your backup")]
     NotAKey(String),
     /// Something sealed was sealed with another key.
-    #[error("the key file is not the one this database was sealed with: restore the right secret.key from your backup")]
+    #[error(
+        "the key file is not the one this database was sealed with: restore the right secret.key from your backup"
+    )]
     WrongKey,
 }
 
@@ -51,14 +53,25 @@ impl Secret {
     /// When the file cannot be used, is readable by others or holds no key.
     pub fn load_or_create(file: &Path) -> Result<Self, SealError> {
         let name = file.display().to_string();
-        let io = |cause| SealError::File { file: name.clone(), cause };
+        let io = |cause| SealError::File {
+            file: name.clone(),
+            cause,
+        };
         if !file.exists() {
             if let Some(folder) = file.parent() {
                 fs::create_dir_all(folder).map_err(io)?;
             }
             let mut options = fs::OpenOptions::new();
-            let mut fresh = options.write(true).create_new(true).mode(0o600).open(file).map_err(io)?;
-            fresh.write_all(&random::<32>()).and_then(|()| fresh.sync_all()).map_err(io)?;
+            let mut fresh = options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(file)
+                .map_err(io)?;
+            fresh
+                .write_all(&random::<32>())
+                .and_then(|()| fresh.sync_all())
+                .map_err(io)?;
         }
         let mode = fs::metadata(file).map_err(io)?.permissions().mode();
         if mode & 0o077 != 0 {
@@ -99,7 +112,9 @@ impl Secret {
     /// # Errors
     /// `WrongKey` when it was sealed with another key or changed since.
     pub fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        let rest = sealed.strip_prefix(format!("{}.", self.id).as_bytes()).ok_or(SealError::WrongKey)?;
+        let rest = sealed
+            .strip_prefix(format!("{}.", self.id).as_bytes())
+            .ok_or(SealError::WrongKey)?;
         let (nonce, body) = rest.split_at_checked(12).ok_or(SealError::WrongKey)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::WrongKey)?;
         let mut body = body.to_vec();
@@ -114,7 +129,10 @@ impl Secret {
 
     /// Signs an address of ours that must not be made up by others, such as one of the picture proxy.
     pub fn sign_address(&self, text: &str) -> String {
-        keyed_digest(&self.addresses, text).chars().take(22).collect()
+        keyed_digest(&self.addresses, text)
+            .chars()
+            .take(22)
+            .collect()
     }
 }
 
@@ -128,7 +146,12 @@ mod tests {
         let secret = Secret::from_bytes(&key).unwrap();
         let sealed = secret.seal(b"private");
         assert_eq!(secret.open(&sealed).unwrap(), b"private");
-        assert!(Secret::from_bytes(&random::<32>()).unwrap().open(&sealed).is_err());
+        assert!(
+            Secret::from_bytes(&random::<32>())
+                .unwrap()
+                .open(&sealed)
+                .is_err()
+        );
         let mut bent = sealed.clone();
         *bent.last_mut().unwrap() ^= 1;
         assert!(secret.open(&bent).is_err());

@@ -70,7 +70,10 @@ pub(super) async fn migrate(db: &Db) -> Result<(), MigrateError> {
         return Err(MigrateError::Newer { found, known });
     }
     for step in STEPS.iter().filter(|step| step.number > found) {
-        run(db, step).await.map_err(|cause| MigrateError::Step { name: step.name, cause })?;
+        run(db, step).await.map_err(|cause| MigrateError::Step {
+            name: step.name,
+            cause,
+        })?;
     }
     Ok(())
 }
@@ -96,7 +99,9 @@ async fn run(db: &Db, step: &Step) -> sqlx::Result<()> {
         }
         Db::Postgres(pool) => {
             let mut tx = pool.begin().await?;
-            sqlx::query("SELECT pg_advisory_xact_lock(7162002)").execute(&mut *tx).await?;
+            sqlx::query("SELECT pg_advisory_xact_lock(7162002)")
+                .execute(&mut *tx)
+                .await?;
             let done = sqlx::query("SELECT 1 FROM migrations WHERE number = $1")
                 .bind(step.number)
                 .fetch_optional(&mut *tx)

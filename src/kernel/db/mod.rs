@@ -55,7 +55,10 @@ impl Db {
         }
         let options = PgConnectOptions::from_str(url)?
             .application_name("afterparty")
-            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
+            .options([
+                ("statement_timeout", "30s"),
+                ("idle_in_transaction_session_timeout", "60s"),
+            ]);
         let pool = PgPoolOptions::new()
             .max_connections(12)
             .acquire_timeout(Duration::from_secs(8))
@@ -79,7 +82,9 @@ impl Db {
             .acquire_timeout(Duration::from_secs(20))
             .connect_with(options.clone())
             .await?;
-        let readers = SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_lazy_with(options);
         Ok(Self::Sqlite { readers, writer })
     }
 
@@ -90,7 +95,9 @@ impl Db {
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         let held = held::Held::take();
         let inner = match self {
-            Self::Sqlite { writer, .. } => TxInner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } => {
+                TxInner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
             Self::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
         };
         Ok(Tx { inner, _held: held })
@@ -117,10 +124,15 @@ impl Db {
         match self {
             Self::Sqlite { readers, .. } => {
                 let name = file.to_string_lossy().into_owned();
-                sqlx::query("VACUUM INTO $1").bind(name).execute(readers).await?;
+                sqlx::query("VACUUM INTO $1")
+                    .bind(name)
+                    .execute(readers)
+                    .await?;
                 Ok(())
             }
-            Self::Postgres(_) => Err(sqlx::Error::Configuration("PostgreSQL is copied by pg_dump".into())),
+            Self::Postgres(_) => Err(sqlx::Error::Configuration(
+                "PostgreSQL is copied by pg_dump".into(),
+            )),
         }
     }
 
@@ -133,10 +145,17 @@ impl Db {
         let text = query.text(self.is_postgres());
         match self {
             Self::Sqlite { writer, .. } => {
-                writer.acquire().await?.prepare(sqlx::AssertSqlSafe(text).into_sql_str()).await?;
+                writer
+                    .acquire()
+                    .await?
+                    .prepare(sqlx::AssertSqlSafe(text).into_sql_str())
+                    .await?;
             }
             Self::Postgres(pool) => {
-                pool.acquire().await?.prepare(sqlx::AssertSqlSafe(text).into_sql_str()).await?;
+                pool.acquire()
+                    .await?
+                    .prepare(sqlx::AssertSqlSafe(text).into_sql_str())
+                    .await?;
             }
         }
         Ok(())

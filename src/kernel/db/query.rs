@@ -140,7 +140,11 @@ impl Query {
     /// Whether the statement only reads, so that a reader connection may serve it.
     fn reads(&self) -> bool {
         let text = self.text(false).trim_start();
-        text.starts_with("SELECT") || (text.starts_with("WITH") && !["INSERT", "UPDATE", "DELETE"].iter().any(|verb| text.contains(verb)))
+        text.starts_with("SELECT")
+            || (text.starts_with("WITH")
+                && !["INSERT", "UPDATE", "DELETE"]
+                    .iter()
+                    .any(|verb| text.contains(verb)))
     }
 
     fn sqlite(self) -> SqlxQuery<'static, Sqlite, SqliteArguments> {
@@ -181,9 +185,21 @@ impl Conn for &Db {
         Ok(match self {
             Db::Sqlite { readers, writer } => {
                 let pool = if query.reads() { readers } else { writer };
-                query.sqlite().fetch_all(pool).await?.into_iter().map(Row::Sqlite).collect()
+                query
+                    .sqlite()
+                    .fetch_all(pool)
+                    .await?
+                    .into_iter()
+                    .map(Row::Sqlite)
+                    .collect()
             }
-            Db::Postgres(pool) => query.postgres().fetch_all(pool).await?.into_iter().map(Row::Postgres).collect(),
+            Db::Postgres(pool) => query
+                .postgres()
+                .fetch_all(pool)
+                .await?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
         })
     }
 
@@ -198,7 +214,13 @@ impl Conn for &Db {
 impl Conn for &mut Tx {
     async fn rows(self, query: Query) -> sqlx::Result<Vec<Row>> {
         Ok(match &mut self.inner {
-            TxInner::Sqlite(tx) => query.sqlite().fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            TxInner::Sqlite(tx) => query
+                .sqlite()
+                .fetch_all(&mut **tx)
+                .await?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
             TxInner::Postgres(tx) => query
                 .postgres()
                 .fetch_all(&mut **tx)

@@ -34,7 +34,10 @@ impl Row {
 
     fn raw<T>(&self, name: &str) -> sqlx::Result<T>
     where
-        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+        T: for<'r> Decode<'r, Sqlite>
+            + Type<Sqlite>
+            + for<'r> Decode<'r, Postgres>
+            + Type<Postgres>,
     {
         match self {
             Self::Sqlite(row) => row.try_get(name),

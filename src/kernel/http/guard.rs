@@ -56,7 +56,8 @@ impl Guard {
         let (Some(port), Some(_)) = (entry.and_then(|entry| entry.port), url.port()) else {
             return (url.clone(), None);
         };
-        let host = crate::kernel::origin::host_of(url).and_then(|host| HeaderValue::from_str(&host).ok());
+        let host =
+            crate::kernel::origin::host_of(url).and_then(|host| HeaderValue::from_str(&host).ok());
         let mut target = url.clone();
         if target.set_port(Some(port)).is_err() {
             return (url.clone(), None);
@@ -116,7 +117,9 @@ fn is_public(ip: IpAddr) -> bool {
                 return embedded(s[1], s[2]);
             }
             // Only global unicast, without documentation, Teredo, ORCHID and benchmarking ranges.
-            (s[0] & 0xe000) == 0x2000 && !(s[0] == 0x2001 && (s[1] < 0x0200 || s[1] == 0x0db8)) && !(s[0] == 0x3fff && s[1] < 0x1000)
+            (s[0] & 0xe000) == 0x2000
+                && !(s[0] == 0x2001 && (s[1] < 0x0200 || s[1] == 0x0db8))
+                && !(s[0] == 0x3fff && s[1] < 0x1000)
         }
     }
 }
@@ -141,7 +144,12 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 async fn ask(server: SocketAddr, name: &str) -> std::io::Result<Vec<SocketAddr>> {
     let mut found = Vec::new();
     for kind in [1_u16, 28] {
-        let socket = UdpSocket::bind(if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).await?;
+        let socket = UdpSocket::bind(if server.is_ipv4() {
+            "0.0.0.0:0"
+        } else {
+            "[::]:0"
+        })
+        .await?;
         socket.connect(server).await?;
         let id = crypt::random_u16();
         let mut query = [&id.to_be_bytes()[..], &[1, 0, 0, 1, 0, 0, 0, 0, 0, 0]].concat();
@@ -181,7 +189,9 @@ fn read_answer(bytes: &[u8], id: u16, question: usize, kind: u16) -> Option<Vec<
             }
         }
         let its_kind = u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?);
-        let length = usize::from(u16::from_be_bytes(bytes.get(at + 8..at + 10)?.try_into().ok()?));
+        let length = usize::from(u16::from_be_bytes(
+            bytes.get(at + 8..at + 10)?.try_into().ok()?,
+        ));
         let body = bytes.get(at + 10..at + 10 + length)?;
         at += 10 + length;
         match (its_kind == kind, body.len()) {
@@ -224,7 +234,13 @@ mod tests {
         ] {
             assert!(!is_public(ip.parse().unwrap()), "{ip}");
         }
-        for ip in ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"] {
+        for ip in [
+            "8.8.8.8",
+            "1.1.1.1",
+            "2606:4700::1111",
+            "64:ff9b::808:808",
+            "::ffff:8.8.8.8",
+        ] {
             assert!(is_public(ip.parse().unwrap()), "{ip}");
         }
     }

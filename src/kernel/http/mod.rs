@@ -44,11 +44,24 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// The message that says it to a person.
+    pub fn sentence(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "look-up-refused",
+            Self::Unreachable(_) => "look-up-silent",
+            Self::Status(StatusCode::NOT_FOUND | StatusCode::GONE) => "look-up-nobody",
+            Self::Status(_) => "look-up-silent",
+            Self::TooLarge | Self::Unusable(_) => "look-up-unusable",
+        }
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Status(status) => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
             _ => false,
         }
     }
@@ -80,7 +93,12 @@ impl Answer {
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
     }
 }
 
@@ -96,7 +114,10 @@ impl Http {
     ///
     /// # Errors
     /// When the extra certificate authority cannot be read.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that builds a client")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that builds a client"
+    )]
     pub fn new(settings: &FederationSettings) -> anyhow::Result<Self> {
         let guard = Arc::new(Guard::new(settings));
         let mut builder = reqwest::Client::builder()
@@ -110,7 +131,9 @@ impl Http {
             .user_agent(concat!("Afterparty/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(guard.clone());
         if let Some(file) = &settings.extra_ca {
-            let pem = std::fs::read(file).map_err(|cause| anyhow::anyhow!("federation.extra_ca: {}: {cause}", file.display()))?;
+            let pem = std::fs::read(file).map_err(|cause| {
+                anyhow::anyhow!("federation.extra_ca: {}: {cause}", file.display())
+            })?;
             builder = builder.add_root_certificate(reqwest::Certificate::from_pem(&pem)?);
         }
         Ok(Self {
@@ -142,21 +165,42 @@ impl Http {
     ///
     /// # Errors
     /// When the address is refused, the other side unreachable or the answer too large.
-    pub async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes, limit: usize) -> Result<Answer, FetchError> {
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        limit: usize,
+    ) -> Result<Answer, FetchError> {
         let url = self.admit(url.as_str())?;
         let (target, host) = self.guard.target(&url);
-        let mut request = self.client.request(method, target).headers(headers).body(body);
+        let mut request = self
+            .client
+            .request(method, target)
+            .headers(headers)
+            .body(body);
         if let Some(host) = host {
             request = request.header(header::HOST, host);
         }
-        let mut answer = request.send().await.map_err(|error| unreachable_or_refused(&error))?;
+        let mut answer = request
+            .send()
+            .await
+            .map_err(|error| unreachable_or_refused(&error))?;
         let status = answer.status();
         let headers = answer.headers().clone();
-        if answer.content_length().is_some_and(|length| length > limit as u64) {
+        if answer
+            .content_length()
+            .is_some_and(|length| length > limit as u64)
+        {
             return Err(FetchError::TooLarge);
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable_or_refused(&error))? {
+        while let Some(chunk) = answer
+            .chunk()
+            .await
+            .map_err(|error| unreachable_or_refused(&error))?
+        {
             if body.len() + chunk.len() > limit {
                 return Err(FetchError::TooLarge);
             }
@@ -174,12 +218,19 @@ impl Http {
     ///
     /// # Errors
     /// As [`Http::send`], and `Status` when the answer is no success.
-    pub async fn get(&self, url: &str, accept: &'static str, limit: usize) -> Result<Answer, FetchError> {
+    pub async fn get(
+        &self,
+        url: &str,
+        accept: &'static str,
+        limit: usize,
+    ) -> Result<Answer, FetchError> {
         let mut url = self.admit(url)?;
         for _ in 0..=3 {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-            let answer = self.send(Method::GET, &url, headers, Bytes::new(), limit).await?;
+            let answer = self
+                .send(Method::GET, &url, headers, Bytes::new(), limit)
+                .await?;
             if let Some(next) = redirect_of(&answer) {
                 url = self.admit(&next)?;
                 continue;
@@ -197,7 +248,12 @@ impl Http {
 /// Where an answer redirects to, as an absolute address.
 pub fn redirect_of(answer: &Answer) -> Option<String> {
     let redirects = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = answer.headers.get(header::LOCATION).filter(|_| redirects)?.to_str().ok()?;
+    let location = answer
+        .headers
+        .get(header::LOCATION)
+        .filter(|_| redirects)?
+        .to_str()
+        .ok()?;
     answer.url.join(location).ok().map(Into::into)
 }
 
@@ -220,5 +276,8 @@ fn unreachable_or_refused(error: &reqwest::Error) -> FetchError {
     while let Some(cause) = root.source() {
         root = cause;
     }
-    FetchError::Unreachable(format!("{what} ({})", root.to_string().chars().take(120).collect::<String>()))
+    FetchError::Unreachable(format!(
+        "{what} ({})",
+        root.to_string().chars().take(120).collect::<String>()
+    ))
 }

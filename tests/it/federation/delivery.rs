@@ -1,0 +1,288 @@
+//! Peers that are dead, slow or say no: the clock belongs to the host, nothing is lost, nothing is sent twice.
+
+use std::time::Duration;
+
+use afterparty::nodes::{self, health};
+use afterparty::posts::remove;
+use serde_json::json;
+
+use crate::both;
+use crate::support::{Backend, Net, Peer, TestNode, settle};
+
+both!(
+    a_dead_peer_gets_everything_in_order_once_it_is_back,
+    retry_after_is_honoured,
+    a_refused_activity_is_given_up_and_others_flow,
+    a_peer_that_wants_the_newer_signatures_gets_them,
+    a_delete_cancels_a_create_that_was_never_sent,
+    the_operator_retries_and_gives_up,
+    a_repeated_activity_has_one_effect,
+    a_silent_week_suspends_and_a_word_resumes,
+);
+
+/// A node, a peer with one follower of `nina`.
+async fn with_follower(backend: &Backend) -> (Net, TestNode, Peer) {
+    let mut net = Net::new();
+    let listener = net.listen("here.test").await;
+    let peer = Peer::start(&mut net, "peer.test").await;
+    let node = net.node("here.test", backend, listener, &[]).await;
+    let nina = node.host("nina").await;
+    let friend = peer.actor("friend");
+    assert_eq!(
+        peer.send(&node, &peer.activity("Follow", &friend, 1, nina.uri.into()))
+            .await,
+        202
+    );
+    settle(&[&node]).await;
+    assert_eq!(peer.received("Accept").len(), 1);
+    peer.forget();
+    (net, node, peer)
+}
+
+async fn a_dead_peer_gets_everything_in_order_once_it_is_back(backend: Backend) {
+    let (net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(503, &[]);
+    for n in 0..5 {
+        node.post(&nina, &format!("post {n}")).await;
+        net.clock.advance(Duration::from_millis(5));
+    }
+    settle(&[&node]).await;
+    assert_eq!(
+        peer.received("Create").len(),
+        1,
+        "after one failure the host waits, with everything behind it"
+    );
+    let known = nodes::find(node.app(), "peer.test").await.unwrap().unwrap();
+    assert_eq!(known.failures, 1);
+    assert!(known.last_error.unwrap().contains("503"));
+    let mut last = known.next_attempt_at;
+    for expected in [60_u64, 300, 1800] {
+        net.clock
+            .advance(last.since(node.app().clock.now()) + Duration::from_millis(1));
+        settle(&[&node]).await;
+        let now = node.app().clock.now();
+        last = nodes::find(node.app(), "peer.test")
+            .await
+            .unwrap()
+            .unwrap()
+            .next_attempt_at;
+        let wait = last.since(now).as_secs();
+        assert!(
+            wait >= expected * 3 / 4 - 1 && wait <= expected * 5 / 4 + 1,
+            "{wait} s, expected about {expected}"
+        );
+    }
+    peer.answer_inbox(202, &[]);
+    peer.forget();
+    net.clock.advance(Duration::from_secs(3 * 86_400));
+    settle(&[&node]).await;
+    let texts: Vec<String> = peer
+        .received("Create")
+        .iter()
+        .map(|create| create["object"]["content"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        texts,
+        (0..5)
+            .map(|n| format!("<p>post {n}</p>"))
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(node.count("SELECT COUNT(*) AS n FROM deliveries").await, 0);
+    assert_eq!(
+        nodes::find(node.app(), "peer.test")
+            .await
+            .unwrap()
+            .unwrap()
+            .failures,
+        0
+    );
+}
+
+async fn retry_after_is_honoured(backend: Backend) {
+    let (net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(429, &[("retry-after", "7200")]);
+    node.post(&nina, "patience").await;
+    settle(&[&node]).await;
+    net.clock.advance(Duration::from_secs(7100));
+    settle(&[&node]).await;
+    assert_eq!(peer.received("Create").len(), 1);
+    peer.answer_inbox(202, &[]);
+    net.clock.advance(Duration::from_secs(200));
+    settle(&[&node]).await;
+    assert_eq!(peer.received("Create").len(), 2);
+    // An absurd wish is cut to a day.
+    peer.answer_inbox(503, &[("retry-after", "1000000000")]);
+    node.post(&nina, "more patience").await;
+    settle(&[&node]).await;
+    let next = nodes::find(node.app(), "peer.test")
+        .await
+        .unwrap()
+        .unwrap()
+        .next_attempt_at;
+    assert_eq!(next.since(node.app().clock.now()).as_secs(), 86_400);
+}
+
+async fn a_refused_activity_is_given_up_and_others_flow(backend: Backend) {
+    let (net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(422, &[]);
+    node.post(&nina, "unwanted").await;
+    settle(&[&node]).await;
+    assert_eq!(
+        node.count("SELECT COUNT(*) AS n FROM deliveries WHERE dead_at IS NOT NULL")
+            .await,
+        1,
+        "kept for the operator to see"
+    );
+    peer.answer_inbox(403, &[]);
+    node.post(&nina, "forbidden").await;
+    for _ in 0..4 {
+        settle(&[&node]).await;
+        net.clock.advance(Duration::from_secs(61));
+    }
+    assert_eq!(
+        peer.received("Create")
+            .iter()
+            .filter(|create| create["object"]["content"] == "<p>forbidden</p>")
+            .count(),
+        3,
+        "three tries"
+    );
+    peer.answer_inbox(202, &[]);
+    peer.forget();
+    node.post(&nina, "welcome").await;
+    settle(&[&node]).await;
+    assert_eq!(peer.received("Create").len(), 1);
+}
+
+async fn a_peer_that_wants_the_newer_signatures_gets_them(backend: Backend) {
+    let (_, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(401, &[]);
+    node.post(&nina, "knock knock").await;
+    settle(&[&node]).await;
+    let knocks = peer.seen();
+    let knocks: Vec<bool> = knocks
+        .iter()
+        .filter(|seen| seen.method == "POST")
+        .map(|seen| seen.headers.contains_key("signature-input"))
+        .collect();
+    assert_eq!(
+        knocks,
+        [false, true],
+        "the older form first, the newer one right after"
+    );
+}
+
+async fn a_delete_cancels_a_create_that_was_never_sent(backend: Backend) {
+    let (net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(503, &[]);
+    node.post(&nina, "first").await;
+    settle(&[&node]).await;
+    let regretted = node.post(&nina, "regretted").await;
+    settle(&[&node]).await;
+    remove::delete(node.app(), &nina, regretted.id)
+        .await
+        .unwrap();
+    settle(&[&node]).await;
+    peer.answer_inbox(202, &[]);
+    peer.forget();
+    net.clock.advance(Duration::from_secs(3600));
+    settle(&[&node]).await;
+    assert_eq!(peer.received("Create").len(), 1);
+    assert_eq!(
+        peer.received("Create")[0]["object"]["content"],
+        "<p>first</p>"
+    );
+    assert_eq!(peer.received("Delete").len(), 1);
+}
+
+async fn the_operator_retries_and_gives_up(backend: Backend) {
+    let (_, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(503, &[]);
+    node.post(&nina, "waiting").await;
+    settle(&[&node]).await;
+    let id = nodes::find(node.app(), "peer.test")
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    peer.answer_inbox(202, &[]);
+    health::retry(node.app(), id).await.unwrap();
+    settle(&[&node]).await;
+    assert_eq!(peer.received("Create").len(), 2);
+    peer.answer_inbox(503, &[]);
+    node.post(&nina, "never mind").await;
+    settle(&[&node]).await;
+    health::give_up(node.app(), id).await.unwrap();
+    assert_eq!(node.count("SELECT COUNT(*) AS n FROM deliveries").await, 0);
+}
+
+async fn a_repeated_activity_has_one_effect(backend: Backend) {
+    let (_, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    let post = node.post(&nina, "like me").await;
+    settle(&[&node]).await;
+    let friend = peer.at("/users/friend");
+    let like = peer.activity("Like", &friend, 7, json!(post.uri));
+    for path in ["/inbox", "/inbox", "/users/nina/inbox", "/inbox"] {
+        assert_eq!(peer.send_to(&node, path, &like).await, 202);
+    }
+    settle(&[&node]).await;
+    assert_eq!(
+        node.post_by_uri(&post.uri).await.unwrap().favourites_count,
+        1
+    );
+    let mut notices = node.notices_of("nina").await;
+    notices.sort_unstable();
+    assert_eq!(notices, ["favourite", "follow"]);
+    assert_eq!(
+        node.outcome(like["id"].as_str().unwrap()).await.as_deref(),
+        Some("done")
+    );
+}
+
+async fn a_silent_week_suspends_and_a_word_resumes(backend: Backend) {
+    let (net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(503, &[]);
+    node.post(&nina, "anybody there?").await;
+    for _ in 0..20 {
+        settle(&[&node]).await;
+        net.clock.advance(Duration::from_secs(43_200));
+    }
+    settle(&[&node]).await;
+    assert!(
+        nodes::find(node.app(), "peer.test")
+            .await
+            .unwrap()
+            .unwrap()
+            .suspended_at
+            .is_some()
+    );
+    peer.answer_inbox(202, &[]);
+    peer.forget();
+    net.clock.advance(Duration::from_secs(86_400));
+    settle(&[&node]).await;
+    assert!(
+        peer.received("Create").is_empty(),
+        "nothing is sent to a suspended node"
+    );
+    let friend = peer.at("/users/friend");
+    let post = node.post(&nina, "more").await;
+    assert_eq!(
+        peer.send(&node, &peer.activity("Like", &friend, 9, json!(post.uri)))
+            .await,
+        202
+    );
+    settle(&[&node]).await;
+    assert_eq!(
+        peer.received("Create").len(),
+        2,
+        "it was heard of, so everything goes"
+    );
+}

@@ -1,0 +1,194 @@
+//! Following across two nodes.
+
+use afterparty::accounts::profile::{self, Edit};
+use afterparty::kernel::page::Window;
+use afterparty::relations::{blocks, follows};
+
+use crate::both;
+use crate::support::{Backend, TestNode, settle};
+
+both!(
+    a_fan_follows_an_artist_on_another_node,
+    a_locked_artist_decides,
+    a_follow_can_be_withdrawn_and_a_follower_removed,
+    a_block_ends_it_both_ways,
+    older_posts_arrive_with_the_first_follow,
+);
+
+async fn a_fan_follows_an_artist_on_another_node(backend: Backend) {
+    let (_, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    there.host("nina").await;
+    here.follow(&fan, "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    assert_eq!(there.followers_of("nina").await, ["fan@here.test"]);
+    assert_eq!(here.account("fan").await.following_count, 1);
+    assert_eq!(there.account("nina").await.followers_count, 1);
+    assert_eq!(there.notices_of("nina").await, ["follow"]);
+    here.follow(&fan, "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    assert_eq!(
+        there.account("nina").await.followers_count,
+        1,
+        "asking twice is asking once"
+    );
+}
+
+async fn a_locked_artist_decides(backend: Backend) {
+    let (_, [here, there]) = TestNode::two(&backend).await;
+    let (fan, other) = (here.sign_up("fan").await, here.sign_up("other").await);
+    let nina = there.host("nina").await;
+    profile::update(
+        there.app(),
+        &nina,
+        Edit {
+            locked: true,
+            ..Edit::default()
+        },
+    )
+    .await
+    .unwrap();
+    here.follow(&fan, "nina@there.test").await;
+    here.follow(&other, "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    assert!(there.followers_of("nina").await.is_empty());
+    assert_eq!(
+        there.notices_of("nina").await,
+        ["follow_request", "follow_request"]
+    );
+    let asked = follows::requests(there.app(), nina.id, Window::newest(10))
+        .await
+        .unwrap();
+    assert_eq!(asked.len(), 2);
+    for (id, account) in asked {
+        let follow = follows::get(there.app(), id).await.unwrap().unwrap();
+        if account.name == "fan" {
+            follows::accept(there.app(), &follow).await.unwrap();
+        } else {
+            follows::reject(there.app(), &follow).await.unwrap();
+        }
+    }
+    settle(&[&here, &there]).await;
+    assert_eq!(there.followers_of("nina").await, ["fan@here.test"]);
+    let nina_here = here.account("nina@there.test").await;
+    assert!(
+        follows::is_following(here.db(), fan.id, nina_here.id)
+            .await
+            .unwrap()
+    );
+    assert!(
+        follows::find(here.db(), other.id, nina_here.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+async fn a_follow_can_be_withdrawn_and_a_follower_removed(backend: Backend) {
+    let (_, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let nina = there.host("nina").await;
+    here.follow(&fan, "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    let nina_here = here.account("nina@there.test").await;
+    let follow = follows::find(here.db(), fan.id, nina_here.id)
+        .await
+        .unwrap()
+        .unwrap();
+    follows::withdraw(here.app(), &follow).await.unwrap();
+    settle(&[&here, &there]).await;
+    assert!(there.followers_of("nina").await.is_empty());
+    assert_eq!(there.account("nina").await.followers_count, 0);
+
+    here.follow(&fan, "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    let fan_there = there.account("fan@here.test").await;
+    let follow = follows::find(there.db(), fan_there.id, nina.id)
+        .await
+        .unwrap()
+        .unwrap();
+    follows::reject(there.app(), &follow).await.unwrap();
+    settle(&[&here, &there]).await;
+    assert!(
+        follows::find(here.db(), fan.id, nina_here.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(here.account("fan").await.following_count, 0);
+}
+
+async fn a_block_ends_it_both_ways(backend: Backend) {
+    let (_, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let nina = there.host("nina").await;
+    here.follow(&fan, "nina@there.test").await;
+    there.follow(&nina, "fan@here.test").await;
+    settle(&[&here, &there]).await;
+    let fan_there = there.account("fan@here.test").await;
+    blocks::block(there.app(), &nina, &fan_there).await.unwrap();
+    settle(&[&here, &there]).await;
+    let nina_here = here.account("nina@there.test").await;
+    assert!(
+        blocks::blocks(here.db(), nina_here.id, fan.id)
+            .await
+            .unwrap(),
+        "the other node knows"
+    );
+    assert!(
+        follows::find(here.db(), fan.id, nina_here.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        follows::find(here.db(), nina_here.id, fan.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        follows::request(here.app(), &fan, &nina_here)
+            .await
+            .is_err()
+    );
+    blocks::unblock(there.app(), &nina, &fan_there)
+        .await
+        .unwrap();
+    settle(&[&here, &there]).await;
+    assert!(
+        !blocks::blocks(here.db(), nina_here.id, fan.id)
+            .await
+            .unwrap()
+    );
+}
+
+async fn older_posts_arrive_with_the_first_follow(backend: Backend) {
+    let (_, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let nina = there.host("nina").await;
+    let pinned = there.post(&nina, "our story").await;
+    for n in 0..3 {
+        there.post(&nina, &format!("older {n}")).await;
+    }
+    afterparty::posts::keep::set_pinned(there.app(), &nina, pinned.id, true)
+        .await
+        .unwrap();
+    settle(&[&here, &there]).await;
+    here.follow(&fan, "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    let mut home = here.home_of("fan").await;
+    home.sort();
+    assert_eq!(home, ["older 0", "older 1", "older 2", "our story"]);
+    assert!(
+        here.post_by_uri(&pinned.uri)
+            .await
+            .unwrap()
+            .pinned_at
+            .is_some()
+    );
+    assert!(
+        here.notices_of("fan").await.is_empty(),
+        "what is fetched makes no notification"
+    );
+}

@@ -1,0 +1,43 @@
+//! What the tests stand on.
+
+pub mod node;
+pub mod peer;
+
+use std::path::PathBuf;
+
+pub use node::{Backend, Net, TestNode, settle};
+pub use peer::Peer;
+
+/// Whether everything must be there that the tests need: set by `tests/run`.
+pub fn complete() -> bool {
+    std::env::var_os("AFTERPARTY_TESTS_COMPLETE").is_some()
+}
+
+/// The folder of recorded documents: named by `AFTERPARTY_SHARED`, else beside the checkout.
+pub fn shared() -> Option<PathBuf> {
+    let named = std::env::var_os("AFTERPARTY_SHARED").map(PathBuf::from);
+    let folder =
+        named.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    folder.join("fixtures/INDEX.tsv").exists().then_some(folder)
+}
+
+/// Runs each test on both databases; where no PostgreSQL is named, its half says so.
+#[macro_export]
+macro_rules! both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::support::Backend::Sqlite).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(backend) = $crate::support::Backend::postgres() {
+                    super::$name(backend).await;
+                }
+            })*
+        }
+    };
+}

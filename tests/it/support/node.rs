@@ -1,0 +1,410 @@
+//! A real node on 127.0.0.1, found by its name through `federation.hosts`.
+
+use std::time::Duration;
+
+use afterparty::accounts::create::{self, New};
+use afterparty::accounts::{self, Account, Role};
+use afterparty::app::App;
+use afterparty::cli::{Running, open_with, start};
+use afterparty::federation::objects::Found;
+use afterparty::federation::webfinger;
+use afterparty::kernel::clock::Clock;
+use afterparty::kernel::config;
+use afterparty::kernel::db::Db;
+use afterparty::kernel::page::Window;
+use afterparty::nodes::setup;
+use afterparty::posts::compose::{self, Draft};
+use afterparty::posts::{self, Post};
+use afterparty::relations::follows;
+use afterparty::{timelines, worker};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// The password of everybody in the tests.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Which database a node stands on.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    Sqlite,
+    /// A server, by its address without a database.
+    Postgres(String),
+}
+
+impl Backend {
+    /// The server named by `AFTERPARTY_TEST_POSTGRES`; `tests/run` demands one.
+    pub fn postgres() -> Option<Self> {
+        let url = std::env::var("AFTERPARTY_TEST_POSTGRES").ok();
+        if url.is_none() {
+            assert!(!super::complete(), "AFTERPARTY_TEST_POSTGRES is not set");
+            eprintln!("left out: no PostgreSQL is named by AFTERPARTY_TEST_POSTGRES");
+        }
+        url.map(Self::Postgres)
+    }
+
+    /// The address of a fresh database.
+    pub async fn fresh(&self, folder: &std::path::Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}", folder.join("test.db").display()),
+            Self::Postgres(server) => {
+                let name = format!(
+                    "t{}",
+                    afterparty::kernel::crypt::hex(&afterparty::kernel::crypt::random::<8>())
+                );
+                let admin = sqlx::PgPool::connect(&format!("{server}/postgres"))
+                    .await
+                    .unwrap();
+                sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+                    .execute(&admin)
+                    .await
+                    .unwrap();
+                admin.close().await;
+                format!("{server}/{name}")
+            }
+        }
+    }
+}
+
+/// Names and the listeners behind them, bound before any node exists.
+pub struct Net {
+    pub clock: Clock,
+    hosts: Vec<(String, std::net::SocketAddr)>,
+}
+
+impl Net {
+    pub fn new() -> Self {
+        Self {
+            clock: Clock::manual(),
+            hosts: Vec::new(),
+        }
+    }
+
+    /// A network whose clock is the real one, for peers written by others.
+    pub fn real_time() -> Self {
+        Self {
+            clock: Clock::System,
+            hosts: Vec::new(),
+        }
+    }
+
+    /// Binds a listener for a name.
+    pub async fn listen(&mut self, name: &str) -> TcpListener {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.name(name, listener.local_addr().unwrap());
+        listener
+    }
+
+    /// Lets a name lead to an address.
+    pub fn name(&mut self, name: &str, address: std::net::SocketAddr) {
+        self.hosts.retain(|(known, _)| known != name);
+        self.hosts.push((name.to_owned(), address));
+    }
+
+    fn table(&self) -> String {
+        let entries: Vec<String> = self
+            .hosts
+            .iter()
+            .map(|(name, address)| format!("\"{name}\" = \"{address}\""))
+            .collect();
+        format!("{{ {} }}", entries.join(", "))
+    }
+
+    /// Starts a node under a name, on a listener bound before.
+    pub async fn node(
+        &self,
+        name: &str,
+        backend: &Backend,
+        listener: TcpListener,
+        extra: &[(&str, &str)],
+    ) -> TestNode {
+        let folder = tempfile::tempdir().unwrap();
+        let url = backend.fresh(folder.path()).await;
+        self.node_in(name, folder, &url, listener, extra).await
+    }
+
+    /// As [`Net::node`], in a folder and on a database that exist already.
+    pub async fn node_in(
+        &self,
+        name: &str,
+        folder: TempDir,
+        database: &str,
+        listener: TcpListener,
+        extra: &[(&str, &str)],
+    ) -> TestNode {
+        let mut flags = vec![
+            ("node.url".to_owned(), format!("http://{name}")),
+            (
+                "data.dir".to_owned(),
+                folder.path().join("data").display().to_string(),
+            ),
+            ("database.url".to_owned(), database.to_owned()),
+            (
+                "federation.allow_networks".to_owned(),
+                "[\"127.0.0.1/32\"]".to_owned(),
+            ),
+            ("federation.allow_http".to_owned(), "true".to_owned()),
+            ("federation.hosts".to_owned(), self.table()),
+        ];
+        flags.extend(
+            extra
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
+        let settings = config::load(None, &[], &flags).unwrap().settings;
+        let app = open_with(settings, self.clock.clone(), false)
+            .await
+            .unwrap();
+        setup::keep_origin(&app.db, &app.origin()).await.unwrap();
+        let running = start(app, listener, false).await.unwrap();
+        TestNode {
+            name: name.to_owned(),
+            database: database.to_owned(),
+            folder,
+            running,
+        }
+    }
+}
+
+/// A running node.
+pub struct TestNode {
+    pub name: String,
+    pub database: String,
+    pub folder: TempDir,
+    pub running: Running,
+}
+
+impl TestNode {
+    /// Two nodes, `here.test` on the given database and `there.test` on SQLite.
+    pub async fn two(backend: &Backend) -> (Net, [Self; 2]) {
+        let mut net = Net::new();
+        let (a, b) = (
+            net.listen("here.test").await,
+            net.listen("there.test").await,
+        );
+        let here = net.node("here.test", backend, a, &[]).await;
+        let there = net.node("there.test", &Backend::Sqlite, b, &[]).await;
+        (net, [here, there])
+    }
+
+    /// One node, `here.test`, and room for peers.
+    pub async fn one(backend: &Backend) -> (Net, Self) {
+        let mut net = Net::new();
+        let listener = net.listen("here.test").await;
+        let node = net.node("here.test", backend, listener, &[]).await;
+        (net, node)
+    }
+
+    pub fn app(&self) -> &App {
+        &self.running.app
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.running.app.db
+    }
+
+    /// The address of a path, as the tests connect to it.
+    pub fn at(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.address)
+    }
+
+    async fn create(&self, name: &str, role: Role) -> Account {
+        let new = New {
+            name,
+            display_name: "",
+            email: None,
+            password: PASSWORD,
+            role,
+            confirmed: true,
+        };
+        create::create(self.app(), new).await.unwrap()
+    }
+
+    pub async fn sign_up(&self, name: &str) -> Account {
+        self.create(name, Role::Member).await
+    }
+
+    pub async fn host(&self, name: &str) -> Account {
+        self.create(name, Role::Host).await
+    }
+
+    /// The account of a handle as it is known here.
+    pub async fn account(&self, handle: &str) -> Account {
+        accounts::find_by_handle(self.app(), handle)
+            .await
+            .unwrap()
+            .unwrap_or_else(|| panic!("{handle} is not known at {}", self.name))
+    }
+
+    /// Finds somebody as a member would, by the handle.
+    pub async fn look_up(&self, handle: &str) -> Account {
+        match webfinger::look_up(self.app(), handle).await.unwrap() {
+            Found::Account(account) => account,
+            Found::Post(_) => panic!("{handle} is a post"),
+        }
+    }
+
+    pub async fn follow(&self, who: &Account, handle: &str) {
+        let followee = self.look_up(handle).await;
+        follows::request(self.app(), who, &followee).await.unwrap();
+    }
+
+    pub async fn write(&self, author: &Account, draft: Draft) -> Post {
+        webfinger::learn_mentions(self.app(), &draft.text).await;
+        compose::create(self.app(), author, draft).await.unwrap()
+    }
+
+    pub async fn post(&self, author: &Account, text: &str) -> Post {
+        self.write(
+            author,
+            Draft {
+                text: text.to_owned(),
+                ..Draft::default()
+            },
+        )
+        .await
+    }
+
+    pub async fn post_by_uri(&self, uri: &str) -> Option<Post> {
+        posts::find_by_uri(self.app(), uri).await.unwrap()
+    }
+
+    /// The handles that follow a member here.
+    pub async fn followers_of(&self, name: &str) -> Vec<String> {
+        let account = self.account(name).await;
+        let list = follows::followers(self.app(), account.id, Window::newest(100))
+            .await
+            .unwrap();
+        let mut handles: Vec<String> = list.iter().map(|(_, account)| account.acct()).collect();
+        handles.sort();
+        handles
+    }
+
+    /// The texts of a member's home, newest first.
+    pub async fn home_of(&self, name: &str) -> Vec<String> {
+        let member = self.account(name).await;
+        let posts = timelines::home(self.app(), &member, Window::newest(100))
+            .await
+            .unwrap();
+        let mut texts = Vec::new();
+        for post in posts {
+            let shown = match post.boost_of {
+                Some(id) => posts::find(self.app(), id).await.unwrap().unwrap(),
+                None => post,
+            };
+            texts.push(afterparty::kernel::html::to_text(&shown.html));
+        }
+        texts
+    }
+
+    /// The kinds of a member's notifications, newest first.
+    pub async fn notices_of(&self, name: &str) -> Vec<&'static str> {
+        let member = self.account(name).await;
+        let list = afterparty::notifications::list(self.app(), &member, None)
+            .await
+            .unwrap();
+        list.iter().map(|group| group.kind.name()).collect()
+    }
+
+    /// What became of an activity that arrived.
+    pub async fn outcome(&self, uri: &str) -> Option<String> {
+        let row = afterparty::kernel::db::sql("SELECT outcome FROM received WHERE uri = $1")
+            .bind(uri)
+            .optional(self.db())
+            .await
+            .unwrap();
+        row.and_then(|row| row.get("outcome").unwrap())
+    }
+
+    /// How many rows a table holds.
+    pub async fn count(&self, statement: &'static str) -> i64 {
+        afterparty::kernel::db::sql(statement)
+            .one(self.db())
+            .await
+            .unwrap()
+            .get("n")
+            .unwrap()
+    }
+
+    /// Signs a browser in; the value of its cookie header.
+    pub async fn cookie(&self, account: &Account) -> String {
+        let token = accounts::sessions::start(self.app(), account.id, "test")
+            .await
+            .unwrap();
+        format!(
+            "{}={token}",
+            afterparty::ui::visitor::cookie_name(self.app())
+        )
+    }
+
+    /// Gets a page or document.
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let mut request = client().get(self.at(path)).header("host", &self.name);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// Gets a document as another program would, unsigned.
+    pub async fn document(&self, path: &str) -> (u16, serde_json::Value) {
+        let answer = self
+            .get(path, &[("accept", "application/activity+json")])
+            .await;
+        let status = answer.status().as_u16();
+        (
+            status,
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default(),
+        )
+    }
+
+    /// Sends a form.
+    pub async fn form(
+        &self,
+        path: &str,
+        cookie: &str,
+        fields: &[(&str, &str)],
+    ) -> reqwest::Response {
+        let body: String = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = client()
+            .post(self.at(path))
+            .header("host", &self.name)
+            .header("origin", format!("http://{}", self.name))
+            .header("cookie", cookie);
+        request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+    }
+}
+
+/// A client that follows no redirects.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the tests talk to their own nodes only"
+)]
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(Duration::from_secs(60))
+        .build()
+        .unwrap()
+}
+
+/// Lets all nodes do what is due until nothing is.
+pub async fn settle(nodes: &[&TestNode]) {
+    for _ in 0..200 {
+        let mut busy = false;
+        for node in nodes {
+            busy |= worker::turn(node.app()).await.unwrap();
+        }
+        if !busy {
+            return;
+        }
+    }
+    panic!("the nodes do not come to rest");
+}
