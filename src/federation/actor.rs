@@ -26,6 +26,8 @@ const STALE: Duration = Duration::from_secs(86_400);
 pub fn read(document: &Value) -> Option<Profile> {
     let doc = Doc(document);
     let uri = doc.id().filter(|id| parse_url(id).is_some())?.to_owned();
+    // Without an inbox nobody can answer it. It may lie on another host, as with hosted services.
+    let inbox = doc.link("inbox")?;
     let actor_type = doc.kind_in(&TYPES)?.to_owned();
     let host = host_of_uri(&uri)?;
     let name = doc
@@ -41,6 +43,10 @@ pub fn read(document: &Value) -> Option<Profile> {
         (owner.is_none() || owner == Some(uri.as_str()))
             .then(|| Some((id.to_owned(), key.text("publicKeyPem", 16_384)?)))?
     });
+    // A key that is somebody else's makes the whole document a lie.
+    if key.is_none() && !doc.objects("publicKey").is_empty() {
+        return None;
+    }
     let multikey = doc
         .objects("assertionMethod")
         .into_iter()
@@ -78,10 +84,11 @@ pub fn read(document: &Value) -> Option<Profile> {
         indexable: doc.flag("indexable"),
         rsa: key,
         ed25519: multikey,
-        inbox: own(doc.link("inbox")),
-        shared_inbox: own(endpoints
+        shared_inbox: endpoints
             .link("sharedInbox")
-            .or_else(|| doc.link("sharedInbox"))),
+            .or_else(|| doc.link("sharedInbox"))
+            .filter(|shared| host_of_uri(shared) == host_of_uri(&inbox)),
+        inbox: Some(inbox),
         collections: ["followers", "following", "outbox", "featured"]
             .map(|key| own(doc.id_of(key).map(str::to_owned))),
         aliases: doc
@@ -341,17 +348,25 @@ mod tests {
     fn an_actor_speaks_only_for_its_own_host() {
         let document = json!({
             "id": "https://a.example/users/nina", "type": ["Person", "vcard:individual"], "preferredUsername": "nina",
-            "inbox": "https://evil.example/inbox", "followers": "https://a.example/users/nina/followers",
+            "inbox": "https://a.example/users/nina/inbox", "followers": "https://a.example/users/nina/followers",
             "endpoints": {"sharedInbox": "https://a.example/inbox"},
             "publicKey": {"id": "https://a.example/users/nina#main-key", "owner": "https://victim.example/users/v", "publicKeyPem": "x"}
         });
-        let profile = read(&document).unwrap();
-        assert_eq!(profile.inbox, None);
+        assert!(read(&document).is_none(), "the key is the victim's");
+        let mut sound = document.clone();
+        sound["publicKey"]["owner"] = json!("https://a.example/users/nina");
+        sound["outbox"] = json!("https://evil.example/outbox");
+        let profile = read(&sound).unwrap();
         assert_eq!(
             profile.shared_inbox.as_deref(),
             Some("https://a.example/inbox")
         );
-        assert_eq!(profile.rsa, None);
+        assert_eq!(
+            profile.collections[2], None,
+            "collections of its own host only"
+        );
+        sound["inbox"] = json!(null);
+        assert!(read(&sound).is_none());
         assert!(read(&json!({"id": "https://a.example/n/1", "type": "Note"})).is_none());
         assert!(
             read(&json!({"id": "javascript:x", "type": "Person", "preferredUsername": "x"}))

@@ -55,13 +55,22 @@ impl Object for LibraryActor {
         &self.id
     }
 
-    async fn read_from_id(id: Url, data: &Data<Self::DataType>) -> Result<Option<Self>, Self::Error> {
+    async fn read_from_id(
+        id: Url,
+        data: &Data<Self::DataType>,
+    ) -> Result<Option<Self>, Self::Error> {
         Ok(data.own.lock().unwrap().clone().filter(|own| own.id == id))
     }
 
     async fn into_json(self, _: &Data<Self::DataType>) -> Result<Self::Kind, Self::Error> {
         let inbox = self.inbox();
-        Ok(ActorDocument { kind: "Person".into(), preferred_username: "lib".into(), inbox, public_key: self.public_key(), id: self.id })
+        Ok(ActorDocument {
+            kind: "Person".into(),
+            preferred_username: "lib".into(),
+            inbox,
+            public_key: self.public_key(),
+            id: self.id,
+        })
     }
 
     async fn verify(_: &Self::Kind, _: &Url, _: &Data<Self::DataType>) -> Result<(), Self::Error> {
@@ -69,7 +78,11 @@ impl Object for LibraryActor {
     }
 
     async fn from_json(json: Self::Kind, _: &Data<Self::DataType>) -> Result<Self, Self::Error> {
-        Ok(Self { id: json.id, public: json.public_key.public_key_pem, private: None })
+        Ok(Self {
+            id: json.id,
+            public: json.public_key.public_key_pem,
+            private: None,
+        })
     }
 }
 
@@ -114,13 +127,18 @@ impl Activity for Anything {
     }
 
     async fn receive(self, data: &Data<Self::DataType>) -> Result<(), Self::Error> {
-        data.received.lock().unwrap().push(serde_json::to_value(self)?);
+        data.received
+            .lock()
+            .unwrap()
+            .push(serde_json::to_value(self)?);
         Ok(())
     }
 }
 
 async fn inbox(data: Data<Arc<Library>>, activity: ActivityData) -> Result<(), String> {
-    receive_activity::<Anything, LibraryActor, Arc<Library>>(activity, &data).await.map_err(|error| error.to_string())
+    receive_activity::<Anything, LibraryActor, Arc<Library>>(activity, &data)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 /// What we sign the library accepts, and what it signs we accept.
@@ -132,37 +150,87 @@ async fn the_library_accepts_our_signatures_and_we_accept_its() {
     let origin = format!("http://localhost:{port}");
     let library_listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let library_port = library_listener.local_addr().unwrap().port();
-    let id: Url = format!("http://localhost:{library_port}/users/lib").parse().unwrap();
+    let id: Url = format!("http://localhost:{library_port}/users/lib")
+        .parse()
+        .unwrap();
     let keys = activitypub_federation::http_signatures::generate_actor_keypair().unwrap();
-    let own = LibraryActor { id: id.clone(), public: keys.public_key, private: Some(keys.private_key) };
+    let own = LibraryActor {
+        id: id.clone(),
+        public: keys.public_key,
+        private: Some(keys.private_key),
+    };
     let state = Arc::new(Library::default());
     *state.own.lock().unwrap() = Some(own.clone());
-    let config = FederationConfig::builder().domain(format!("localhost:{library_port}")).app_data(state.clone()).debug(true).build().await.unwrap();
-    let document = WithContext::new_default(own.clone().into_json(&config.to_request_data()).await.unwrap());
+    let config = FederationConfig::builder()
+        .domain(format!("localhost:{library_port}"))
+        .app_data(state.clone())
+        .debug(true)
+        .build()
+        .await
+        .unwrap();
+    let document = WithContext::new_default(
+        own.clone()
+            .into_json(&config.to_request_data())
+            .await
+            .unwrap(),
+    );
     let document = serde_json::to_string(&document).unwrap();
     let router = axum::Router::new()
         .route("/inbox", axum::routing::post(inbox))
-        .route("/users/lib", axum::routing::get(move || async move { ([("content-type", "application/activity+json")], document) }))
+        .route(
+            "/users/lib",
+            axum::routing::get(move || async move {
+                ([("content-type", "application/activity+json")], document)
+            }),
+        )
         .layer(FederationMiddleware::new(config.clone()));
-    #[allow(clippy::disallowed_methods, reason = "the peer lives as long as its test")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the peer lives as long as its test"
+    )]
     tokio::spawn(async move { axum::serve(library_listener, router).await });
-    let node = net.node("unused.test", &Backend::Sqlite, listener, &[("node.url", &origin)]).await;
+    let node = net
+        .node(
+            "unused.test",
+            &Backend::Sqlite,
+            listener,
+            &[("node.url", &origin)],
+        )
+        .await;
     let nina = node.host("nina").await;
 
     // Theirs to us: a Follow.
     let data = config.to_request_data();
-    let follow = Anything { id: format!("http://localhost:{library_port}/activities/1").parse().unwrap(), actor: id.clone(), rest: serde_json::from_value(json!({"type": "Follow", "object": nina.uri})).unwrap() };
+    let follow = Anything {
+        id: format!("http://localhost:{library_port}/activities/1")
+            .parse()
+            .unwrap(),
+        actor: id.clone(),
+        rest: serde_json::from_value(json!({"type": "Follow", "object": nina.uri})).unwrap(),
+    };
     let inbox: Url = format!("{origin}/inbox").parse().unwrap();
-    let sends = SendActivityTask::prepare(&WithContext::new_default(follow), &own, vec![inbox], &data).await.unwrap();
+    let sends =
+        SendActivityTask::prepare(&WithContext::new_default(follow), &own, vec![inbox], &data)
+            .await
+            .unwrap();
     for send in sends {
         send.sign_and_send(&data).await.unwrap();
     }
     settle(&[&node]).await;
-    assert_eq!(node.followers_of("nina").await, [format!("lib@localhost:{library_port}")]);
+    assert_eq!(
+        node.followers_of("nina").await,
+        [format!("lib@localhost:{library_port}")]
+    );
     // Ours to them: the Accept, and then a post, verified by their own code.
     node.post(&nina, "for everyone").await;
     settle(&[&node]).await;
-    let kinds: Vec<String> = state.received.lock().unwrap().iter().map(|activity| activity["type"].as_str().unwrap().to_owned()).collect();
+    let kinds: Vec<String> = state
+        .received
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|activity| activity["type"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(kinds, ["Accept", "Create"]);
 }
 
@@ -182,7 +250,13 @@ impl Fedify {
             eprintln!("left out: the Fedify peer is not installed");
             return None;
         }
-        let mut child = std::process::Command::new(node).arg("server.mjs").current_dir(folder).env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = std::process::Command::new(node)
+            .arg("server.mjs")
+            .current_dir(folder)
+            .env("PORT", "0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let out = child.stdout.take().unwrap();
         let line = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
@@ -200,7 +274,13 @@ impl Fedify {
     }
 
     async fn ask(&self, what: &str, body: Value) -> Value {
-        let answer = client().post(format!("{}/_control/{what}", self.origin)).header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
+        let answer = client()
+            .post(format!("{}/_control/{what}", self.origin))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap();
         let status = answer.status();
         let text = answer.text().await.unwrap();
         assert!(status.is_success(), "{what}: {text}");
@@ -210,9 +290,27 @@ impl Fedify {
     /// The types that reached a listener, once `wanted` is among them.
     async fn received(&self, wanted: &str) -> Vec<String> {
         for _ in 0..100 {
-            let answer = client().get(format!("{}/_control/log", self.origin)).send().await.unwrap().text().await.unwrap();
+            let answer = client()
+                .get(format!("{}/_control/log", self.origin))
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap();
             let log: Vec<Value> = serde_json::from_str(&answer).unwrap();
-            let kinds: Vec<String> = log.iter().map(|entry| entry["type"].as_str().unwrap_or_default().rsplit(['#', '/']).next().unwrap_or_default().to_owned()).collect();
+            let kinds: Vec<String> = log
+                .iter()
+                .map(|entry| {
+                    entry["type"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .rsplit(['#', '/'])
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
+                })
+                .collect();
             if kinds.iter().any(|kind| kind == wanted) {
                 return kinds;
             }
@@ -243,11 +341,20 @@ async fn until(what: &str, mut test: impl AsyncFnMut() -> bool) {
 /// Follow, Accept, Create, Like, Announce, Undo and Delete in both directions with a server on Fedify.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_on_fedify_and_we_understand_each_other() {
-    let Some(fedify) = Fedify::start().await else { return };
+    let Some(fedify) = Fedify::start().await else {
+        return;
+    };
     let mut net = Net::real_time();
     let listener = net.listen("unused.test").await;
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let node = net.node("unused.test", &Backend::Sqlite, listener, &[("node.url", &origin)]).await;
+    let node = net
+        .node(
+            "unused.test",
+            &Backend::Sqlite,
+            listener,
+            &[("node.url", &origin)],
+        )
+        .await;
     let worker = tokio::task::spawn({
         let app = node.app().clone();
         async move { afterparty::worker::run(app, Arc::default()).await }
@@ -259,23 +366,47 @@ async fn a_server_on_fedify_and_we_understand_each_other() {
     // They follow us, we accept; we follow them, they accept.
     let follow = fedify.ask("follow", json!({"actor": nina.uri})).await;
     fedify.received("Accept").await;
-    let bob = match afterparty::federation::webfinger::look_up(app, &fedify.bob()).await.unwrap() {
+    let bob = match afterparty::federation::webfinger::look_up(app, &fedify.bob())
+        .await
+        .unwrap()
+    {
         afterparty::federation::objects::Found::Account(bob) => bob,
         afterparty::federation::objects::Found::Post(_) => unreachable!(),
     };
-    afterparty::relations::follows::request(app, &nina, &bob).await.unwrap();
+    afterparty::relations::follows::request(app, &nina, &bob)
+        .await
+        .unwrap();
     fedify.received("Follow").await;
-    until("their Accept", async || node.account("nina").await.following_count == 1).await;
+    until("their Accept", async || {
+        node.account("nina").await.following_count == 1
+    })
+    .await;
     assert_eq!(node.followers_of("nina").await, [bob_handle]);
 
     // Theirs: a post, a reply of ours to it, favourite and boost by us, deleted by them.
-    let note = fedify.ask("create", json!({"content": "<p>hello from over there</p>", "to": "public"})).await;
+    let note = fedify
+        .ask(
+            "create",
+            json!({"content": "<p>hello from over there</p>", "to": "public"}),
+        )
+        .await;
     let uri = note["id"].as_str().unwrap().to_owned();
-    until("their post", async || node.post_by_uri(&uri).await.is_some()).await;
+    until("their post", async || {
+        node.post_by_uri(&uri).await.is_some()
+    })
+    .await;
     let theirs = node.post_by_uri(&uri).await.unwrap();
     favourites::set(app, &nina, &theirs, true).await.unwrap();
     boosts::boost(app, &nina, &theirs).await.unwrap();
-    node.write(&nina, Draft { text: "hello back".into(), in_reply_to: Some(theirs.id), ..Draft::default() }).await;
+    node.write(
+        &nina,
+        Draft {
+            text: "hello back".into(),
+            in_reply_to: Some(theirs.id),
+            ..Draft::default()
+        },
+    )
+    .await;
     for kind in ["Like", "Announce", "Create"] {
         fedify.received(kind).await;
     }
@@ -287,21 +418,48 @@ async fn a_server_on_fedify_and_we_understand_each_other() {
     let ours = node.post(&nina, "hello from here").await;
     let read = fedify.ask("fetch", json!({"url": ours.uri})).await;
     assert_eq!(read["id"], ours.uri.as_str());
-    let like = fedify.ask("like", json!({"object": ours.uri, "actor": nina.uri})).await;
-    let announce = fedify.ask("announce", json!({"object": ours.uri, "actor": nina.uri})).await;
+    let like = fedify
+        .ask("like", json!({"object": ours.uri, "actor": nina.uri}))
+        .await;
+    let announce = fedify
+        .ask("announce", json!({"object": ours.uri, "actor": nina.uri}))
+        .await;
     let counts = async || {
         let post = node.post_by_uri(&ours.uri).await.unwrap();
         (post.favourites_count, post.boosts_count)
     };
     until("their Like and Announce", async || counts().await == (1, 1)).await;
-    fedify.ask("undo-like", json!({"object": ours.uri, "actor": nina.uri, "id": like["id"]})).await;
-    fedify.ask("undo-announce", json!({"object": ours.uri, "actor": nina.uri, "id": announce["id"]})).await;
+    fedify
+        .ask(
+            "undo-like",
+            json!({"object": ours.uri, "actor": nina.uri, "id": like["id"]}),
+        )
+        .await;
+    fedify
+        .ask(
+            "undo-announce",
+            json!({"object": ours.uri, "actor": nina.uri, "id": announce["id"]}),
+        )
+        .await;
     until("their Undo", async || counts().await == (0, 0)).await;
     remove::delete(app, &nina, ours.id).await.unwrap();
     fedify.received("Delete").await;
-    fedify.ask("delete", json!({"id": uri, "actors": [nina.uri]})).await;
-    until("their Delete", async || node.post_by_uri(&uri).await.is_none()).await;
-    fedify.ask("undo-follow", json!({"actor": nina.uri, "id": follow["id"]})).await;
-    until("their Undo of the Follow", async || node.followers_of("nina").await.is_empty()).await;
+    fedify
+        .ask("delete", json!({"id": uri, "actors": [nina.uri]}))
+        .await;
+    until("their Delete", async || {
+        node.post_by_uri(&uri).await.is_none()
+    })
+    .await;
+    fedify
+        .ask(
+            "undo-follow",
+            json!({"actor": nina.uri, "id": follow["id"]}),
+        )
+        .await;
+    until("their Undo of the Follow", async || {
+        node.followers_of("nina").await.is_empty()
+    })
+    .await;
     worker.abort();
 }

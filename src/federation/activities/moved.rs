@@ -15,15 +15,25 @@ use crate::kernel::db::sql;
 use crate::kernel::id::AccountId;
 use crate::relations::follows;
 
-/// A remote account moves; the new one must name the old one.
+/// A remote account moves; the new one must name the old one. The new one may tell it too, where
+/// the old one points there (FEP-7628).
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
     let sender = &context.sender;
-    if activity.id_of("object") != Some(sender.uri.as_str()) {
-        return Err(Refused::Drop("not the sender's own move"));
-    }
+    let object = activity.id_of("object").ok_or(Refused::Drop("no object"))?;
     let target = activity.id_of("target").ok_or(Refused::Drop("no target"))?;
+    let old = if object == sender.uri {
+        sender.clone()
+    } else if target == sender.uri && !app.origin().owns(object) {
+        let old = actor::refresh(app, object, &context.budget).await?;
+        if old.moved_to.as_deref() != Some(target) {
+            return Err(Refused::Drop("the old account does not point here"));
+        }
+        old
+    } else {
+        return Err(Refused::Drop("not the sender's own move"));
+    };
     let now = app.clock.now();
-    if sender
+    if old
         .moved_at
         .is_some_and(|at| now.since(at) < Duration::from_secs(7 * 86_400))
     {
@@ -36,18 +46,17 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     } else {
         actor::refresh(app, target, &context.budget).await?
     };
-    if !target.aliases.contains(&sender.uri) || target.moved_to.is_some() || target.id == sender.id
-    {
+    if !target.aliases.contains(&old.uri) || target.moved_to.is_some() || target.id == old.id {
         return Err(Refused::Drop("the new account does not name the old one"));
     }
     let mut tx = app.db.begin().await?;
     sql("UPDATE accounts SET moved_to = $1, moved_at = $2, version = version + 1 WHERE id = $3")
         .bind(&target.uri)
         .bind(now)
-        .bind(sender.id)
+        .bind(old.id)
         .run(&mut tx)
         .await?;
-    jobs::enqueue(&mut tx, now, Job::FollowMove(sender.id)).await?;
+    jobs::enqueue(&mut tx, now, Job::FollowMove(old.id)).await?;
     tx.commit().await?;
     Ok(())
 }

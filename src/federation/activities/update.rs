@@ -31,6 +31,17 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         }
         return Ok(());
     }
+    if object.kind_in(&actor::TYPES).is_some() {
+        // Groups are changed by those who run them: the group's own host has the word.
+        let known = accounts::find_by_uri(app, id)
+            .await?
+            .filter(|known| !known.is_local());
+        let known = known.ok_or(Refused::Drop("no such actor"))?;
+        let often = app.limits.key_refetch.take(&known.uri, app.clock.now());
+        often.map_err(|_| Refused::Drop("it was looked at lately"))?;
+        actor::refresh(app, id, &context.budget).await?;
+        return Ok(());
+    }
     let before = posts::find_by_uri(app, id)
         .await?
         .filter(|post| post.account == context.sender.id)

@@ -51,7 +51,7 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
         return Ok(None);
     };
     if !same_origin(uri, &author.uri)
-        || super::author_of(doc) != Some(author.uri.as_str())
+        || !is_by(doc, author)
         || doc.kind_in(&crate::federation::actor::TYPES).is_some()
     {
         return Ok(None);
@@ -102,6 +102,12 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
         published,
         updated: doc.time("updated").filter(|at| at.0 > 0),
     }))
+}
+
+/// Whether the author is named, alone or among others. Where nobody is, who sent it is the author.
+fn is_by(doc: Doc<'_>, author: &Account) -> bool {
+    let named = [doc.ids("attributedTo"), doc.ids("actor")].concat();
+    named.is_empty() || named.contains(&author.uri.as_str())
 }
 
 fn audience(doc: Doc<'_>, author: &Account) -> Audience {

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub mod corpus;
 pub mod node;
 pub mod peer;
 
