@@ -72,6 +72,12 @@ pub struct Limits {
     pub look_up: Limit<i64>,
     /// Requests of one peer to the inbox.
     pub inbox: Limit<String>,
+    /// Fetches of unknown keys, wherever from.
+    pub unknown_keys: Limit<()>,
+    /// Fetches of groups that others say have changed.
+    pub group_refresh: Limit<String>,
+    /// Comparisons of followers with one account's node.
+    pub sync: Limit<i64>,
     /// Fetches of unknown keys from one host.
     pub unknown_key: Limit<String>,
     /// Re-fetches of the key of one actor.
@@ -90,6 +96,9 @@ impl Default for Limits {
             mail: Limit::new(3, minutes(60)),
             look_up: Limit::new(10, minutes(1)),
             inbox: Limit::new(3600, minutes(1)),
+            unknown_keys: Limit::new(1200, minutes(1)),
+            group_refresh: Limit::new(1, minutes(10)),
+            sync: Limit::new(4, minutes(60)),
             unknown_key: Limit::new(120, minutes(1)),
             key_refetch: Limit::new(1, minutes(10)),
             pictures: Limit::new(600, minutes(5)),

@@ -147,6 +147,8 @@ pub enum Job {
     SendProfile { account: AccountId, version: i64 },
     /// Send the Delete of an account.
     SendFarewell(AccountId),
+    /// Remove what an ended remote account left.
+    EraseAccount(AccountId),
     /// Send the Move of an account.
     SendMove(AccountId),
     /// Send that a post was pinned or unpinned.
@@ -273,7 +275,21 @@ pub async fn claim(db: &Db, now: Time, most: i64) -> sqlx::Result<Vec<Claimed>> 
         .bind(now.plus(LEASE))
         .all(db)
         .await?;
-    let mut claimed = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut claimed = Vec::new();
+    for row in &rows {
+        match read(row) {
+            Ok(job) => claimed.push(job),
+            // Written by another version of the program: kept aside, the others go on.
+            Err(error) => {
+                sql("UPDATE jobs SET dead_at = $1, last_error = $2 WHERE id = $3")
+                    .bind(now)
+                    .bind(error.to_string())
+                    .bind(row.get::<JobId>("id")?)
+                    .run(db)
+                    .await?;
+            }
+        }
+    }
     claimed.sort_by_key(|job| job.id);
     Ok(claimed)
 }

@@ -51,6 +51,10 @@ pub fn router(app: &App) -> Router {
 }
 
 /// Pages for people; the only routes that read a cookie.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the table of all pages, one line each"
+)]
 fn pages(uploads: usize) -> Router<App> {
     Router::new()
         .route("/", get(profile::front))

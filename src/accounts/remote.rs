@@ -132,7 +132,7 @@ async fn insert(tx: &mut Tx, profile: &Profile, now: Time) -> sqlx::Result<Accou
         .created_at
         .filter(|at| at.0 > 0 && *at <= now)
         .unwrap_or(now);
-    sql("INSERT INTO accounts (id, kind, name, name_key, host, domain, uri, created_at, updated_at) VALUES ($1, 'remote', $2, $3, $4, $4, $5, $6, $7)")
+    sql("INSERT INTO accounts (id, kind, name, name_key, host, domain, uri, created_at, updated_at) VALUES ($1, 'remote', $2, $3, $4, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
         .bind(id)
         .bind(&profile.name)
         .bind(profile.name.to_lowercase())
@@ -142,7 +142,9 @@ async fn insert(tx: &mut Tx, profile: &Profile, now: Time) -> sqlx::Result<Accou
         .bind(now)
         .run(&mut *tx)
         .await?;
-    Ok(id)
+    // Another request may have met the same actor in the same moment.
+    let known = store::find_by_uri(&mut *tx, &profile.uri).await?;
+    known.map(|known| known.id).ok_or(sqlx::Error::RowNotFound)
 }
 
 /// Notes the domain of a handle that both its node and that domain confirmed.

@@ -23,6 +23,10 @@ pub const TYPES: [&str; 5] = ["Person", "Service", "Application", "Group", "Orga
 const STALE: Duration = Duration::from_secs(86_400);
 
 /// Reads an actor document; nothing when it is none or lacks what an account needs.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each member of the document"
+)]
 pub fn read(document: &Value) -> Option<Profile> {
     let doc = Doc(document);
     let uri = doc.id().filter(|id| parse_url(id).is_some())?.to_owned();
@@ -180,7 +184,9 @@ pub async fn refresh(app: &App, uri: &str, budget: &Budget) -> Result<Account, F
 pub async fn write(app: &App, document: &Value) -> Result<Account, FetchError> {
     let profile = read(document).ok_or(FetchError::Unusable("it is no actor"))?;
     let database = |error: sqlx::Error| FetchError::Unreachable(error.to_string());
-    if app.origin().owns(&profile.uri)
+    let ours = |url: &Option<String>| url.as_ref().is_some_and(|url| app.origin().owns(url));
+    if ours(&profile.inbox)
+        || app.origin().owns(&profile.uri)
         || tombs::is_gone(&app.db, &profile.uri)
             .await
             .map_err(database)?

@@ -16,12 +16,14 @@ use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Row, sql};
-use crate::kernel::http::{Answer, DOCUMENT};
+use crate::kernel::http::{Answer, DOCUMENT, FetchError};
 use crate::kernel::id::{AccountId, ActivityId, InboxId, NodeId};
 use crate::nodes::{self, Node, health};
 
 /// How long a host is leased.
 const LEASE: Duration = Duration::from_secs(30);
+/// How often a lease is renewed.
+const RENEW: Duration = Duration::from_secs(10);
 /// Inboxes of one host at a time.
 const INBOXES: usize = 4;
 /// Rows read at once.
@@ -45,7 +47,7 @@ struct Delivery {
 
 /// What came of one request.
 #[derive(Debug)]
-enum Result1 {
+enum Sent {
     Delivered,
     /// The host is not well: everything waits.
     Host {
@@ -57,60 +59,111 @@ enum Result1 {
         error: String,
         dead: bool,
     },
+    /// Something of ours is not well; the host has no part in it.
+    Ours {
+        error: String,
+    },
     /// The inbox is no more.
     Gone {
         error: String,
     },
 }
 
+/// A host that is ours for a while.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    node: NodeId,
+    number: i64,
+}
+
 /// Leases up to `most` hosts that something waits for.
 ///
 /// # Errors
 /// What the database says.
-pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<NodeId>> {
+pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Lease>> {
     let now = app.clock.now();
     if !app.federates() {
         return Ok(Vec::new());
     }
+    let number = i64::from(u32::from_le_bytes(crypt::random()));
     let rows = sql("UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1) ORDER BY next_attempt_at, id LIMIT $4) RETURNING id")
         .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1) ORDER BY next_attempt_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM due) RETURNING id")
         .bind(now)
         .bind(now.plus(LEASE))
-        .bind(i64::from(crypt::random_u16()))
+        .bind(number)
         .bind(most)
         .all(&app.db)
         .await?;
-    rows.iter().map(|row| row.get("id")).collect()
+    rows.iter()
+        .map(|row| {
+            Ok(Lease {
+                node: row.get("id")?,
+                number,
+            })
+        })
+        .collect()
 }
 
-/// Sends what waits for a leased host, batch by batch, and gives the lease back.
+/// Sends what waits for a leased host, batch by batch, renewing the lease meanwhile, and gives it back.
 ///
 /// # Errors
-/// What the database says.
-pub async fn serve_host(app: &App, id: NodeId) -> anyhow::Result<()> {
-    loop {
-        let now = app.clock.now();
-        let row = sql("UPDATE nodes SET leased_until = $1 WHERE id = $2 RETURNING host")
-            .bind(now.plus(LEASE))
-            .bind(id)
-            .optional(&app.db)
-            .await?;
-        let Some(host) = row.map(|row| row.get::<String>("host")).transpose()? else {
-            break;
-        };
-        let Some(node) = nodes::find(app, &host).await? else {
-            break;
-        };
-        let waiting = batch(app, id, now).await?;
-        if waiting.is_empty() || !send_batch(app, &node, waiting).await? {
-            break;
-        }
-    }
-    sql("UPDATE nodes SET leased_until = 0 WHERE id = $1")
-        .bind(id)
+/// What the database says, or that the host is somebody else's by now.
+pub async fn serve_host(app: &App, lease: Lease) -> anyhow::Result<()> {
+    let outcome = tokio::select! {
+        outcome = serve_batches(app, lease) => outcome,
+        outcome = keep(app, lease) => outcome,
+    };
+    sql("UPDATE nodes SET leased_until = 0 WHERE id = $1 AND lease = $2")
+        .bind(lease.node)
+        .bind(lease.number)
         .run(&app.db)
         .await?;
+    outcome
+}
+
+/// Renews the lease again and again; ends only when it was lost.
+async fn keep(app: &App, lease: Lease) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(RENEW).await;
+        renew(app, lease).await?;
+    }
+}
+
+async fn renew(app: &App, lease: Lease) -> anyhow::Result<()> {
+    let until = app.clock.now().plus(LEASE);
+    let touched = sql("UPDATE nodes SET leased_until = $1 WHERE id = $2 AND lease = $3")
+        .bind(until)
+        .bind(lease.node)
+        .bind(lease.number)
+        .run(&app.db)
+        .await?;
+    anyhow::ensure!(touched == 1, "the host is another worker's by now");
     Ok(())
+}
+
+async fn serve_batches(app: &App, lease: Lease) -> anyhow::Result<()> {
+    loop {
+        renew(app, lease).await?;
+        let row = sql("SELECT host FROM nodes WHERE id = $1")
+            .bind(lease.node)
+            .one(&app.db)
+            .await?;
+        let host: String = row.get("host")?;
+        let Some(node) = nodes::find(app, &host).await? else {
+            return Ok(());
+        };
+        if nodes::is_blocked(app, &host).await? {
+            sql("DELETE FROM deliveries WHERE node_id = $1")
+                .bind(lease.node)
+                .run(&app.db)
+                .await?;
+            return Ok(());
+        }
+        let waiting = batch(app, lease.node, app.clock.now()).await?;
+        if waiting.is_empty() || !send_batch(app, &node, waiting).await? {
+            return Ok(());
+        }
+    }
 }
 
 async fn batch(app: &App, node: NodeId, now: Time) -> sqlx::Result<Vec<Delivery>> {
@@ -135,48 +188,59 @@ async fn batch(app: &App, node: NodeId, now: Time) -> sqlx::Result<Vec<Delivery>
 }
 
 /// Sends a batch, inboxes beside each other, each in order; whether the host may get the next one.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one transaction, one arm for each outcome"
+)]
 async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::Result<bool> {
     let mut lanes: BTreeMap<InboxId, Vec<Delivery>> = BTreeMap::new();
     for delivery in waiting {
         lanes.entry(delivery.inbox).or_default().push(delivery);
     }
-    let results: Vec<Vec<(Delivery, Result1)>> =
+    let results: Vec<Vec<(Delivery, Sent)>> =
         futures_util::stream::iter(lanes.into_values().map(|lane| send_lane(app, node, lane)))
             .buffer_unordered(INBOXES)
             .collect()
             .await;
     let now = app.clock.now();
+    let results: Vec<(Delivery, Sent)> = results.into_iter().flatten().collect();
+    let success = results
+        .iter()
+        .any(|(_, result)| !matches!(result, Sent::Host { .. } | Sent::Ours { .. }));
     let mut went = true;
-    let mut success = false;
     let mut failure = None;
     let mut tx = app.db.begin().await?;
-    for (delivery, result) in results.into_iter().flatten() {
+    for (delivery, result) in results {
         let row = |statement: crate::kernel::db::Query| {
             statement.bind(delivery.activity).bind(delivery.inbox)
         };
         match result {
-            Result1::Delivered => {
-                success = true;
+            Sent::Delivered => {
                 row(sql(
                     "DELETE FROM deliveries WHERE activity_id = $1 AND inbox_id = $2",
                 ))
                 .run(&mut tx)
                 .await?;
             }
-            Result1::Host { error, asked } => {
-                went = false;
+            Sent::Host { error, asked } => {
                 // A row that fails again and again while the host takes others does not hold them up.
-                let parked =
-                    if node.delivered_at.is_some() && delivery.attempts + 1 >= TRIES && success {
-                        now.plus(PARK)
-                    } else {
-                        Time(0)
-                    };
-                row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, parked_until = $4 WHERE activity_id = $1 AND inbox_id = $2")).bind(&error).bind(parked).run(&mut tx).await?;
-                failure = Some((error, asked));
+                let poison = success && delivery.attempts + 1 >= TRIES;
+                let parked = if poison { now.plus(PARK) } else { Time(0) };
+                row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, parked_until = $4 WHERE activity_id = $1 AND inbox_id = $2"))
+                    .bind(&error)
+                    .bind(parked)
+                    .run(&mut tx)
+                    .await?;
+                if !poison {
+                    went = false;
+                    failure = Some((error, asked));
+                }
             }
-            Result1::Row { error, dead } => {
-                success = true;
+            Sent::Ours { error } => {
+                tracing::error!(error, "a delivery could not be prepared");
+                went = false;
+            }
+            Sent::Row { error, dead } => {
                 let dead_at = (dead || delivery.attempts + 1 >= TRIES).then_some(now);
                 row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, dead_at = $4, parked_until = $5 WHERE activity_id = $1 AND inbox_id = $2"))
                     .bind(&error)
@@ -185,8 +249,7 @@ async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::R
                     .run(&mut tx)
                     .await?;
             }
-            Result1::Gone { error } => {
-                success = true;
+            Sent::Gone { error } => {
                 sql("UPDATE deliveries SET dead_at = $1, last_error = $2 WHERE inbox_id = $3")
                     .bind(now)
                     .bind(&error)
@@ -209,12 +272,20 @@ async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::R
     Ok(went)
 }
 
-/// Sends to one inbox, in order, until something fails.
-async fn send_lane(app: &App, node: &Node, lane: Vec<Delivery>) -> Vec<(Delivery, Result1)> {
+/// Sends to one inbox, in order, until something fails. A row that failed again and again is stepped
+/// over once, to see whether it is the row or the host.
+async fn send_lane(app: &App, node: &Node, lane: Vec<Delivery>) -> Vec<(Delivery, Sent)> {
     let mut done = Vec::new();
+    let mut probing = false;
     for delivery in lane {
         let result = send(app, node, &delivery).await;
-        let stop = matches!(result, Result1::Host { .. } | Result1::Gone { .. });
+        let poison = delivery.attempts + 1 >= TRIES && !probing;
+        let stop = match result {
+            Sent::Host { .. } => !poison,
+            Sent::Gone { .. } | Sent::Ours { .. } => true,
+            _ => false,
+        };
+        probing |= matches!(result, Sent::Host { .. });
         done.push((delivery, result));
         if stop {
             break;
@@ -223,55 +294,56 @@ async fn send_lane(app: &App, node: &Node, lane: Vec<Delivery>) -> Vec<(Delivery
     done
 }
 
-async fn send(app: &App, node: &Node, delivery: &Delivery) -> Result1 {
-    let failed = |error: String| Result1::Host { error, asked: None };
-    let (Ok(url), Ok(sender)) = (
-        app.http.admit(&delivery.url),
-        accounts::get(app, delivery.sender).await,
-    ) else {
-        return Result1::Row {
+async fn send(app: &App, node: &Node, delivery: &Delivery) -> Sent {
+    let Ok(url) = app.http.admit(&delivery.url) else {
+        return Sent::Row {
             error: "the inbox's address is not allowed".to_owned(),
             dead: true,
         };
     };
+    match try_both(app, node, &url, delivery).await {
+        Ok(answer) => classify(&answer, app.clock.now()),
+        Err(error) if error.is::<FetchError>() => Sent::Host {
+            error: error.to_string(),
+            asked: None,
+        },
+        Err(error) => Sent::Ours {
+            error: error.to_string(),
+        },
+    }
+}
+
+/// Sends with the signature the host is known to read, and once with the other where that is refused.
+async fn try_both(
+    app: &App,
+    node: &Node,
+    url: &Url,
+    delivery: &Delivery,
+) -> anyhow::Result<Answer> {
+    let sender = accounts::get(app, delivery.sender).await?;
     let now = app.clock.now();
     let modern = node.rfc9421_at.is_some() && node.cavage_until <= now;
-    let first = if modern {
-        Scheme::Rfc9421
+    let (first, other) = if modern {
+        (Scheme::Rfc9421, Scheme::Cavage)
     } else {
-        Scheme::Cavage
+        (Scheme::Cavage, Scheme::Rfc9421)
     };
-    let mut answer = match post(app, &sender, first, &url, delivery, &node.host).await {
-        Ok(answer) => answer,
-        Err(error) => return failed(error.to_string()),
-    };
-    if matches!(
-        answer.status,
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED
-    ) {
-        let other = if modern {
-            Scheme::Cavage
-        } else {
-            Scheme::Rfc9421
-        };
-        if let Ok(second) = post(app, &sender, other, &url, delivery, &node.host).await {
-            if second.status.is_success() {
-                let noted = if modern {
-                    health::prefer_cavage(&app.db, node.id, now).await
-                } else {
-                    health::prefer_rfc9421(&app.db, node.id, now).await
-                };
-                if let Err(error) = noted {
-                    return failed(error.to_string());
-                }
-            }
-            // A peer that reads only one form says about the other what it likes.
-            if second.status.is_success() || answer.status == StatusCode::UNAUTHORIZED {
-                answer = second;
-            }
-        }
+    let answer = post(app, &sender, first, url, delivery, &node.host).await?;
+    let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED].contains(&answer.status);
+    if !refused {
+        return Ok(answer);
     }
-    classify(&answer, now)
+    let Ok(second) = post(app, &sender, other, url, delivery, &node.host).await else {
+        return Ok(answer);
+    };
+    if second.status.is_success() && modern {
+        health::prefer_cavage(&app.db, node.id, now).await?;
+    } else if second.status.is_success() {
+        health::prefer_rfc9421(&app.db, node.id, now).await?;
+    }
+    // A peer that reads only one form says about the other what it likes.
+    let counts = second.status.is_success() || answer.status == StatusCode::UNAUTHORIZED;
+    Ok(if counts { second } else { answer })
 }
 
 async fn post(
@@ -303,18 +375,18 @@ async fn post(
         .await?)
 }
 
-fn classify(answer: &Answer, now: Time) -> Result1 {
+fn classify(answer: &Answer, now: Time) -> Sent {
     let status = answer.status;
     let error = format!("it answered {status}");
     match status.as_u16() {
-        200..=299 => Result1::Delivered,
-        401 | 408 | 429 | 500..=599 => Result1::Host {
+        200..=299 => Sent::Delivered,
+        401 | 408 | 429 | 500..=599 => Sent::Host {
             error,
             asked: retry_after(answer, now),
         },
-        403 => Result1::Row { error, dead: false },
-        404 | 410 => Result1::Gone { error },
-        _ => Result1::Row { error, dead: true },
+        403 => Sent::Row { error, dead: false },
+        404 | 410 => Sent::Gone { error },
+        _ => Sent::Row { error, dead: true },
     }
 }
 

@@ -141,6 +141,9 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
     };
     let activity = json::parse(&body)
         .map_err(|_| Denied(StatusCode::BAD_REQUEST, "the body is no sound JSON"))?;
+    if !activity.is_object() {
+        return Err(Denied(StatusCode::BAD_REQUEST, "the body is no activity"));
+    }
     let uri = identify(&activity, &sender, &body)?;
     let _ = health::heard(app, &host, signed.rfc9421).await;
     if let Some(value) = headers
@@ -150,6 +153,11 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
         let _ = sync::receive(app, &sender, value).await;
     }
     let inbox_of = recipient(app, parts.uri.path()).await?;
+    // A post may come to several people, one by one; each of them may see it.
+    let uri = match inbox_of {
+        Some(owner) if Doc(&activity).kind() == Some("Create") => format!("{uri}#for-{owner}"),
+        _ => uri,
+    };
     let receipt = Receipt {
         uri,
         actor: sender.id,
@@ -276,6 +284,10 @@ pub async fn authenticate(
         return Ok(None);
     }
     app.limits
+        .unknown_keys
+        .take(&(), app.clock.now())
+        .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many unknown keys"))?;
+    app.limits
         .unknown_key
         .take(&host.to_owned(), app.clock.now())
         .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many unknown keys"))?;
@@ -358,6 +370,18 @@ async fn recipient(app: &App, path: &str) -> Result<Option<AccountId>, Denied> {
         Some(account) if account.is_active() => Ok(Some(account.id)),
         _ => Err(Denied(StatusCode::NOT_FOUND, "there is no such inbox")),
     }
+}
+
+/// Whether an activity with this id arrived.
+///
+/// # Errors
+/// What the database says.
+pub async fn was_received(app: &App, uri: &str) -> sqlx::Result<bool> {
+    let row = sql("SELECT id FROM received WHERE uri = $1")
+        .bind(uri)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
 }
 
 /// A stored activity taken by a worker.
@@ -480,6 +504,7 @@ async fn perform(app: &App, item: &Taken) -> super::Outcome {
         sender,
         inbox_of,
         budget: Budget::inbound(),
+        attempts: item.attempts,
     });
     activities::receive(app, &context, &activity).await
 }

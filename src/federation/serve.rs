@@ -393,6 +393,7 @@ async fn replies(app: &App, post: &posts::Post, paging: &Paging) -> Result<(Valu
         .page
         .as_deref()
         .and_then(|page| page.parse().ok())
+        .filter(|page| *page <= 1_000)
         .unwrap_or(0);
     let all = thread::open_replies(app, post.id, 0, 500).await?;
     let items: Vec<&str> = all
@@ -447,7 +448,7 @@ pub async fn activity(
     let result = async {
         let asker = reader(&app, &asking).await?;
         let id = app.origin().at(uri.path());
-        let row = crate::kernel::db::sql("SELECT body, account_id FROM activities WHERE uri = $1")
+        let row = crate::kernel::db::sql("SELECT body, account_id FROM activities WHERE uri = $1 AND NOT EXISTS (SELECT 1 FROM tombstones WHERE tombstones.uri = activities.object_uri AND activities.kind <> 'Delete')")
             .bind(&id)
             .optional(&app.db)
             .await?

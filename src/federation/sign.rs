@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::accounts::{Account, keys};
 use crate::app::App;
-use crate::kernel::crypt;
+use crate::kernel::crypt::{self, RsaKey};
 use crate::kernel::origin::host_of;
 
 /// How a request is signed.
@@ -39,82 +39,95 @@ pub async fn headers(
     headers.insert(header::DATE, HeaderValue::from_str(&now.http_date())?);
     let host = host_of(url).unwrap_or_default();
     headers.insert(header::HOST, HeaderValue::from_str(&host)?);
-    match scheme {
-        Scheme::Cavage => {
-            let mut covered = BTreeMap::from([
-                ("host".to_owned(), host),
-                ("date".to_owned(), now.http_date()),
-            ]);
-            if let Some(body) = body {
-                let digest = format!("SHA-256={}", crypt::sha256_base64(body));
-                headers.insert(
-                    HeaderName::from_static("digest"),
-                    HeaderValue::from_str(&digest)?,
-                );
-                covered.insert("digest".to_owned(), digest);
-            }
-            let unsigned = Config::new().dont_use_created_field().begin_sign(
-                method.as_str(),
-                &path_of(url),
-                covered,
-            )?;
-            let signature = tokio::task::spawn_blocking(move || {
-                unsigned
-                    .sign(key_id, |message| {
-                        anyhow::Ok(crypt::base64(&rsa.sign(message.as_bytes())?))
-                    })
-                    .map(|signed| signed.signature_header())
-            })
-            .await??;
-            // The name of the algorithm that every verifier of this draft knows.
-            let value = signature
-                .trim_start_matches("Signature ")
-                .replace("algorithm=\"hs2019\"", "algorithm=\"rsa-sha256\"");
-            headers.insert(
-                HeaderName::from_static("signature"),
-                HeaderValue::from_str(&value)?,
-            );
-        }
-        Scheme::Rfc9421 => {
-            let mut covered = vec![
-                ("@method", method.as_str().to_owned()),
-                ("@target-uri", url.as_str().to_owned()),
-            ];
-            if let Some(body) = body {
-                let digest = format!("sha-256=:{}:", crypt::sha256_base64(body));
-                headers.insert(
-                    HeaderName::from_static("content-digest"),
-                    HeaderValue::from_str(&digest)?,
-                );
-                covered.push(("content-digest", digest));
-            }
-            let names: Vec<String> = covered
-                .iter()
-                .map(|(name, _)| format!("\"{name}\""))
-                .collect();
-            let params = format!(
-                "({});created={};keyid=\"{key_id}\";alg=\"rsa-v1_5-sha256\"",
-                names.join(" "),
-                now.seconds()
-            );
-            let mut base: String = covered
-                .iter()
-                .map(|(name, value)| format!("\"{name}\": {value}\n"))
-                .collect();
-            base.push_str(&format!("\"@signature-params\": {params}"));
-            let signature =
-                tokio::task::spawn_blocking(move || rsa.sign(base.as_bytes())).await??;
-            headers.insert(
-                HeaderName::from_static("signature-input"),
-                HeaderValue::from_str(&format!("sig1={params}"))?,
-            );
-            headers.insert(
-                HeaderName::from_static("signature"),
-                HeaderValue::from_str(&format!("sig1=:{}:", crypt::base64(&signature)))?,
-            );
-        }
+    let work = Work {
+        key_id,
+        rsa,
+        method: method.as_str().to_owned(),
+        url: url.clone(),
+        body: body.map(crypt::sha256_base64),
+    };
+    let signed = tokio::task::spawn_blocking(move || match scheme {
+        Scheme::Cavage => work.cavage(&host, &now.http_date()),
+        Scheme::Rfc9421 => work.rfc9421(now.seconds()),
+    });
+    for (name, value) in signed.await?? {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_str(&value)?,
+        );
     }
     Ok(headers)
+}
+
+/// What is signed away from the runtime: an RSA signature takes most of a millisecond.
+struct Work {
+    key_id: String,
+    rsa: RsaKey,
+    method: String,
+    url: Url,
+    /// The body's SHA-256, base64.
+    body: Option<String>,
+}
+
+impl Work {
+    fn cavage(self, host: &str, date: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let mut headers = Vec::new();
+        let mut covered = BTreeMap::from([
+            ("host".to_owned(), host.to_owned()),
+            ("date".to_owned(), date.to_owned()),
+        ]);
+        if let Some(digest) = self.body {
+            let digest = format!("SHA-256={digest}");
+            headers.push(("digest", digest.clone()));
+            covered.insert("digest".to_owned(), digest);
+        }
+        let unsigned = Config::new().dont_use_created_field().begin_sign(
+            &self.method,
+            &path_of(&self.url),
+            covered,
+        )?;
+        let rsa = self.rsa;
+        let signed = unsigned.sign(self.key_id, |message| {
+            anyhow::Ok(crypt::base64(&rsa.sign(message.as_bytes())?))
+        })?;
+        // The name of the algorithm that every verifier of this draft knows.
+        let value = signed.signature_header();
+        let value = value.trim_start_matches("Signature ");
+        let value = value.replace("algorithm=\"hs2019\"", "algorithm=\"rsa-sha256\"");
+        headers.push(("signature", value));
+        Ok(headers)
+    }
+
+    fn rfc9421(self, created: i64) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let mut headers = Vec::new();
+        let mut covered = vec![
+            ("@method", self.method),
+            ("@target-uri", self.url.as_str().to_owned()),
+        ];
+        if let Some(digest) = self.body {
+            let digest = format!("sha-256=:{digest}:");
+            headers.push(("content-digest", digest.clone()));
+            covered.push(("content-digest", digest));
+        }
+        let names: Vec<String> = covered
+            .iter()
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect();
+        let params = format!(
+            "({});created={created};keyid=\"{}\";alg=\"rsa-v1_5-sha256\"",
+            names.join(" "),
+            self.key_id
+        );
+        let mut lines: Vec<String> = covered
+            .iter()
+            .map(|(name, value)| format!("\"{name}\": {value}"))
+            .collect();
+        lines.push(format!("\"@signature-params\": {params}"));
+        let signature = self.rsa.sign(lines.join("\n").as_bytes())?;
+        headers.push(("signature-input", format!("sig1={params}")));
+        headers.push(("signature", format!("sig1=:{}:", crypt::base64(&signature))));
+        Ok(headers)
+    }
 }
 
 fn path_of(url: &Url) -> String {

@@ -67,6 +67,9 @@ pub async fn receive(app: &App, sender: &Account, value: &str) -> Result<()> {
     if Some(&collection) != sender.followers_uri.as_ref() || !same_origin(&url, &sender.uri) {
         return Ok(());
     }
+    if app.limits.sync.take(&sender.id.0, app.clock.now()).is_err() {
+        return Ok(());
+    }
     let ours = follows::local_follows_of(app, sender.id).await?;
     let ours = digest(
         ours.iter()

@@ -68,6 +68,11 @@ pub struct Request<'a> {
     pub body: Option<&'a [u8]>,
 }
 
+/// Longest signature header that is read.
+const LONGEST: usize = 8_192;
+/// Most components a signature covers.
+const COMPONENTS: usize = 32;
+
 /// Headers that may stand only once.
 const SINGLE: [&str; 9] = [
     "host",
@@ -199,6 +204,9 @@ fn check_digest(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
 
 /// The parameters of a cavage `Signature` header; each may stand once.
 fn parameters(value: &str) -> Result<BTreeMap<String, String>, Denied> {
+    if value.len() > LONGEST {
+        return Err(unauthorized("the Signature is too long"));
+    }
     let mut found = BTreeMap::new();
     let mut rest = value.trim().trim_start_matches("Signature ").trim();
     while !rest.is_empty() {
@@ -211,7 +219,7 @@ fn parameters(value: &str) -> Result<BTreeMap<String, String>, Denied> {
                 .ok_or(unauthorized("the Signature cannot be read"))?,
             None => after.split_at(after.find(',').unwrap_or(after.len())),
         };
-        if value.contains(',') && name.trim() != "keyId"
+        if value.contains(',')
             || found
                 .insert(name.trim().to_owned(), value.to_owned())
                 .is_some()
@@ -221,6 +229,18 @@ fn parameters(value: &str) -> Result<BTreeMap<String, String>, Denied> {
         rest = after.trim_start().trim_start_matches(',').trim_start();
     }
     Ok(found)
+}
+
+/// The header once more, without what only separates its parts.
+fn normalised(parameters: &BTreeMap<String, String>) -> String {
+    let parts: Vec<String> = parameters
+        .iter()
+        .map(|(name, value)| match name.as_str() {
+            "created" | "expires" => format!("{name}={value}"),
+            _ => format!("{name}=\"{value}\""),
+        })
+        .collect();
+    parts.join(",")
 }
 
 fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
@@ -249,6 +269,9 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
     {
         return Err(unauthorized("the signature covers too little"));
     }
+    if covered.len() > COMPONENTS {
+        return Err(unauthorized("the signature covers too much"));
+    }
     let twice = covered
         .iter()
         .enumerate()
@@ -261,7 +284,7 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
         return Err(unauthorized("the signature covers what is not there"));
     }
     let mut headers: BTreeMap<String, String> =
-        BTreeMap::from([("signature".to_owned(), value.to_owned())]);
+        BTreeMap::from([("signature".to_owned(), normalised(&parameters))]);
     for name in covered.iter().filter(|name| !name.starts_with('(')) {
         headers.insert(
             (*name).to_owned(),
@@ -289,9 +312,13 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
     })
 }
 
+#[expect(clippy::too_many_lines, reason = "the steps of the RFC in their order")]
 fn rfc9421(request: &Request<'_>, origin: &Origin, now: Time) -> Result<Signed, Denied> {
     let unreadable = || unauthorized("the signature cannot be read");
     let input = text(request.headers, "signature-input").ok_or_else(unreadable)?;
+    if input.len() > LONGEST {
+        return Err(unauthorized("the signature is too long"));
+    }
     let inputs: Dictionary = Parser::new(input).parse().map_err(|_| unreadable())?;
     // With two labels it would be unclear which of them counts.
     if inputs.len() != 1 {
@@ -301,6 +328,9 @@ fn rfc9421(request: &Request<'_>, origin: &Origin, now: Time) -> Result<Signed, 
     let ListEntry::InnerList(list) = entry else {
         return Err(unreadable());
     };
+    if list.items.len() > COMPONENTS {
+        return Err(unauthorized("the signature covers too much"));
+    }
     let mut names = Vec::new();
     for item in &list.items {
         let name = item

@@ -1,11 +1,12 @@
 //! Pictures as answers: our own files, and copies of remote ones.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::app::App;
 use crate::error::Error;
+use crate::kernel::crypt;
 use crate::media::{self, proxy};
 use crate::posts;
 use crate::ui::{PageResult, Visitor};
@@ -41,16 +42,26 @@ fn picture(media_type: &str, bytes: Vec<u8>, open: bool) -> Response {
     response
 }
 
+/// The signature with which a narrower post's picture was linked.
+#[derive(Debug, serde::Deserialize)]
+pub struct Key {
+    k: Option<String>,
+}
+
 /// `GET /media/{shard}/{file}`: a file of ours; of a narrower post only for who may see it.
 pub async fn show(
     State(app): State<App>,
     visitor: Visitor,
     Path((shard, file)): Path<(String, String)>,
+    Query(key): Query<Key>,
 ) -> PageResult {
     let name = format!("{shard}/{file}");
     let item = media::find_by_file(&app, &name).await?;
     let mut open = true;
-    if let Some(item) = &item {
+    let signed = key
+        .k
+        .is_some_and(|key| crypt::equal(key.as_bytes(), app.secret.sign_address(&name).as_bytes()));
+    if let Some(item) = item.as_ref().filter(|_| !signed) {
         match item.post {
             Some(post) => {
                 let post = posts::get_for(&app, visitor.account.as_ref(), post).await?;
@@ -61,7 +72,7 @@ pub async fn show(
                 .as_ref()
                 .is_some_and(|viewer| viewer.id == item.account) =>
             {
-                open = false
+                open = false;
             }
             None => return Err(Error::NotFound.into()),
         }

@@ -95,7 +95,7 @@ pub async fn insert(
         return Ok(None);
     }
     if let Some(known) = store::find_by_uri(&mut tx, &arrived.uri).await? {
-        if known.account != author.id {
+        if known.account != author.id || known.boost_of.is_some() {
             return Ok(None);
         }
         // The same object for another of ours: the personal copy of somebody who may see it too.
@@ -119,11 +119,21 @@ pub async fn insert(
     let mut post = blank(author, arrived, parent.as_ref(), now);
     post.quote_of = quoted.map(|quoted| quoted.id);
     let mut written = store::insert(&mut tx, &post, None, now).await?;
-    while !written {
-        // Two posts of one moment may meet in the 16 bits of chance.
-        post.id = PostId(id::mint_at(arrived.published, now));
+    for round in 1..=20 {
+        if written {
+            break;
+        }
+        // Two posts of one moment may meet in the 16 bits of chance; a crowded moment is stepped over.
+        if store::find_by_uri(&mut tx, &arrived.uri).await?.is_some() {
+            return Ok(None);
+        }
+        let at = Time(arrived.published.0.saturating_add(round * round));
+        post.id = PostId(id::mint_at(at, now));
         post.thread = parent.as_ref().map_or(post.id, |parent| parent.thread);
         written = store::insert(&mut tx, &post, None, now).await?;
+    }
+    if !written {
+        return Ok(None);
     }
     write_parts(&mut tx, author, &post, arrived, now).await?;
     account_store::count_posts(&mut tx, author.id, 1, Some(arrived.published.min(now))).await?;

@@ -1,6 +1,6 @@
 //! Boosting: handing a post on to one's own followers.
 
-use super::{Post, store};
+use super::{Post, remove, store};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -91,10 +91,7 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
         .bind(post.id)
         .run(&mut tx)
         .await?;
-    sql("DELETE FROM posts WHERE id = $1")
-        .bind(boost.id)
-        .run(&mut tx)
-        .await?;
+    remove::erase_rows(&mut tx, boost.id).await?;
     store::recount(&mut tx, post.id).await?;
     account_store::count_posts(&mut tx, who.id, -1, None).await?;
     if who.is_local() {
@@ -122,7 +119,7 @@ fn blank(who: &Account, post: &Post, id: PostId, at: Time, uri: impl Fn(PostId) 
         in_reply_to: None,
         in_reply_to_uri: None,
         kind: "boost".to_owned(),
-        audience: crate::audiences::Audience::Public,
+        audience: post.audience,
         title: String::new(),
         text: String::new(),
         html: String::new(),

@@ -85,7 +85,7 @@ pub fn check(app: &App, draft: &Draft) -> Result<()> {
                 id,
                 value: value.map(|v| v.to_string()),
             },
-        })
+        });
     };
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     if draft.text.trim().is_empty()

@@ -174,13 +174,14 @@ pub async fn vote(app: &App, voter: &Account, post: &Post, choices: &[i64]) -> R
         return Err(Error::invalid("poll", "error-poll-over"));
     }
     let mut tx = app.db.begin().await?;
+    lock(&mut tx, post.id).await?;
     if post.account == voter.id || !votes_of(&mut tx, voter.id, post.id).await?.is_empty() {
         return Err(Error::invalid("poll", "error-voted"));
     }
     for choice in &choices {
         count(&mut tx, voter.id, post.id, *choice, now).await?;
     }
-    if !voter.is_local() || post.uri.starts_with(&app.origin().url) {
+    if !voter.is_local() || app.origin().owns(&post.uri) {
         jobs::enqueue(
             &mut tx,
             now,
@@ -219,6 +220,7 @@ pub async fn receive(app: &App, voter: &Account, post: &Post, title: &str) -> Re
         return Ok(());
     };
     let mut tx = app.db.begin().await?;
+    lock(&mut tx, post.id).await?;
     let before = votes_of(&mut tx, voter.id, post.id).await?;
     if poll.is_over(now) || (!poll.multiple && !before.is_empty()) {
         return Ok(());
@@ -242,6 +244,15 @@ pub async fn receive(app: &App, voter: &Account, post: &Post, title: &str) -> Re
     .await?;
     tx.commit().await?;
     app.wake.notify_waiters();
+    Ok(())
+}
+
+/// Takes the poll, so that two votes of one person are counted one after the other.
+async fn lock(tx: &mut Tx, post: PostId) -> sqlx::Result<()> {
+    sql("UPDATE polls SET multiple = multiple WHERE post_id = $1")
+        .bind(post)
+        .run(&mut *tx)
+        .await?;
     Ok(())
 }
 
@@ -303,7 +314,7 @@ pub async fn close(app: &App, post: &Post) -> Result<()> {
             )
             .await?;
         }
-        if post.uri.starts_with(&app.origin().url) {
+        if app.origin().owns(&post.uri) {
             jobs::enqueue(
                 &mut tx,
                 now,

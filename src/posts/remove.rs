@@ -95,14 +95,7 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
         .await?;
     for row in &boosters {
         account_store::count_posts(&mut *tx, row.get("account_id")?, -1, None).await?;
-        sql("DELETE FROM notifications WHERE post_id = $1")
-            .bind(row.get::<PostId>("id")?)
-            .run(&mut *tx)
-            .await?;
-        sql("DELETE FROM posts WHERE id = $1")
-            .bind(row.get::<PostId>("id")?)
-            .run(&mut *tx)
-            .await?;
+        erase_rows(&mut *tx, row.get("id")?).await?;
     }
     let media = sql("DELETE FROM media WHERE post_id = $1 RETURNING file, preview")
         .bind(post.id)
@@ -113,24 +106,7 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
         files.extend(row.get::<Option<String>>("file")?);
         files.extend(row.get::<Option<String>>("preview")?);
     }
-    let statements = [
-        sql("DELETE FROM notifications WHERE post_id = $1"),
-        sql("DELETE FROM post_people WHERE post_id = $1"),
-        sql("DELETE FROM post_tags WHERE post_id = $1"),
-        sql("DELETE FROM post_edits WHERE post_id = $1"),
-        sql("DELETE FROM poll_votes WHERE post_id = $1"),
-        sql("DELETE FROM poll_options WHERE post_id = $1"),
-        sql("DELETE FROM polls WHERE post_id = $1"),
-        sql("DELETE FROM favourites WHERE post_id = $1"),
-        sql("DELETE FROM bookmarks WHERE post_id = $1"),
-        sql("DELETE FROM quote_stamps WHERE post_id = $1"),
-        sql("UPDATE posts SET in_reply_to_id = NULL WHERE in_reply_to_id = $1"),
-        sql("UPDATE posts SET quote_of_id = NULL WHERE quote_of_id = $1"),
-        sql("DELETE FROM posts WHERE id = $1"),
-    ];
-    for statement in statements {
-        statement.bind(post.id).run(&mut *tx).await?;
-    }
+    erase_rows(&mut *tx, post.id).await?;
     if let Some(parent) = post.in_reply_to {
         store::count_replies(&mut *tx, parent, -1).await?;
     }
@@ -139,6 +115,30 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
     }
     account_store::count_posts(&mut *tx, post.account, -1, None).await?;
     Ok(files)
+}
+
+/// Removes a post's row and everything that points at it.
+pub(super) async fn erase_rows(tx: &mut Tx, id: PostId) -> sqlx::Result<()> {
+    let statements = [
+        sql("DELETE FROM notifications WHERE post_id = $1"),
+        sql("DELETE FROM post_people WHERE post_id = $1"),
+        sql("DELETE FROM post_tags WHERE post_id = $1"),
+        sql("DELETE FROM post_edits WHERE post_id = $1"),
+        sql("DELETE FROM poll_votes WHERE post_id = $1"),
+        sql("DELETE FROM poll_options WHERE post_id = $1"),
+        sql("DELETE FROM polls WHERE post_id = $1"),
+        sql("DELETE FROM media WHERE post_id = $1"),
+        sql("DELETE FROM favourites WHERE post_id = $1"),
+        sql("DELETE FROM bookmarks WHERE post_id = $1"),
+        sql("DELETE FROM quote_stamps WHERE post_id = $1"),
+        sql("UPDATE posts SET in_reply_to_id = NULL WHERE in_reply_to_id = $1"),
+        sql("UPDATE posts SET quote_of_id = NULL WHERE quote_of_id = $1"),
+        sql("DELETE FROM posts WHERE id = $1"),
+    ];
+    for statement in statements {
+        statement.bind(id).run(&mut *tx).await?;
+    }
+    Ok(())
 }
 
 async fn remove_files(app: &App, files: Vec<String>) {

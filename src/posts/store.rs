@@ -282,8 +282,13 @@ pub async fn count_replies(conn: impl Conn, post: PostId, by: i64) -> sqlx::Resu
 }
 
 /// Counts favourites and boosts anew.
-pub async fn recount(conn: impl Conn, post: PostId) -> sqlx::Result<()> {
-    sql("UPDATE posts SET favourites_count = (SELECT COUNT(*) FROM favourites WHERE favourites.post_id = $1), boosts_count = (SELECT COUNT(*) FROM posts b WHERE b.boost_of_id = $1) WHERE id = $1").bind(post).run(conn).await?;
+pub async fn recount(tx: &mut Tx, post: PostId) -> sqlx::Result<()> {
+    // The row is taken first, so that the counts below see what others committed before.
+    sql("UPDATE posts SET version = version WHERE id = $1")
+        .bind(post)
+        .run(&mut *tx)
+        .await?;
+    sql("UPDATE posts SET favourites_count = (SELECT COUNT(*) FROM favourites WHERE favourites.post_id = $1), boosts_count = (SELECT COUNT(*) FROM posts b WHERE b.boost_of_id = $1) WHERE id = $1").bind(post).run(&mut *tx).await?;
     Ok(())
 }
 

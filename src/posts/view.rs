@@ -79,16 +79,16 @@ impl View {
 ///
 /// # Errors
 /// What the database says.
+#[expect(clippy::too_many_lines, reason = "one gathering, each statement once")]
 pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result<Vec<View>> {
     let boosted: Vec<PostId> = posts.iter().filter_map(|post| post.boost_of).collect();
     let mut pool: HashMap<PostId, Post> =
         posts.iter().map(|post| (post.id, post.clone())).collect();
-    pool.extend(
-        store::list(&app.db, &boosted)
-            .await?
-            .into_iter()
-            .map(|post| (post.id, post)),
-    );
+    for post in store::list(&app.db, &boosted).await? {
+        if audiences::may_see(app, viewer, post.thing()).await? {
+            pool.insert(post.id, post);
+        }
+    }
     let shown: Vec<PostId> = posts
         .iter()
         .map(|post| post.boost_of.unwrap_or(post.id))

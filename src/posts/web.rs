@@ -544,6 +544,9 @@ pub async fn act(
     body: String,
 ) -> PageResult {
     let post = posts::get_for(&app, Some(&member), id).await?;
+    if post.boost_of.is_some() {
+        return Err(Error::NotFound.into());
+    }
     let author = crate::accounts::get(&app, post.account).await?;
     let fields: Vec<(String, String)> = url::form_urlencoded::parse(body.as_bytes())
         .into_owned()
@@ -559,10 +562,10 @@ pub async fn act(
         }
         "unboost" => boosts::unboost(&app, &member, &post).await?,
         "favourite" | "unfavourite" => {
-            favourites::set(&app, &member, &post, verb == "favourite").await?
+            favourites::set(&app, &member, &post, verb == "favourite").await?;
         }
         "bookmark" | "unbookmark" => {
-            keep::set_bookmark(&app, member.id, id, verb == "bookmark").await?
+            keep::set_bookmark(&app, member.id, id, verb == "bookmark").await?;
         }
         "pin" | "unpin" => keep::set_pinned(&app, &member, id, verb == "pin").await?,
         "revoke-quote" => quotes::revoke(&app, &member, id).await?,

@@ -240,6 +240,18 @@ async fn settle(tx: &mut Tx, follow: &Follow, accepted: bool, now: Time) -> Resu
 }
 
 async fn recount(tx: &mut Tx, follow: &Follow) -> sqlx::Result<()> {
+    // Both rows are taken first and always in one order, so that the counts see what others
+    // committed before and two of these never wait for each other.
+    let (low, high) = (
+        follow.follower.min(follow.followee),
+        follow.follower.max(follow.followee),
+    );
+    for id in [low, high] {
+        sql("UPDATE accounts SET version = version WHERE id = $1")
+            .bind(id)
+            .run(&mut *tx)
+            .await?;
+    }
     account_store::recount_follows(&mut *tx, follow.follower).await?;
     account_store::recount_follows(&mut *tx, follow.followee).await
 }

@@ -127,7 +127,7 @@ pub async fn act(
         "unblock" => blocks::unblock(&app, &member, &other).await?,
         "mute" | "unmute" => blocks::set_muted(&app, &member, &other, verb == "mute").await?,
         "mute-node" | "unmute-node" if !other.host.is_empty() => {
-            blocks::set_node_muted(&app, member.id, &other.host, verb == "mute-node").await?
+            blocks::set_node_muted(&app, member.id, &other.host, verb == "mute-node").await?;
         }
         _ => return Err(Error::NotFound.into()),
     }

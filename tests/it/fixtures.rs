@@ -17,7 +17,7 @@ use afterparty::kernel::origin::{host_of_uri, name_of};
 use afterparty::nodes;
 use afterparty::posts::compose::{Draft, NewPoll};
 use afterparty::posts::{boosts, favourites};
-use afterparty::relations::{blocks, follows};
+use afterparty::relations::blocks;
 use serde_json::{Value, json};
 
 use crate::support::corpus::{self, Entry, Served};
@@ -377,6 +377,7 @@ impl Bench {
             sender,
             inbox_of: Some(self.fan.clone()),
             budget: Budget::inbound(),
+            attempts: 9,
         };
         match activities::receive(app, &context, &activity).await {
             Ok(()) => Ok(()),

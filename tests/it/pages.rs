@@ -1,1 +1,392 @@
-//! To be filled.
+//! Pages as a person without JavaScript meets them.
+
+use afterparty::accounts::sign_in;
+use afterparty::nodes::setup;
+use serde_json::Value;
+
+use crate::both;
+use crate::support::node::{PASSWORD, client};
+use crate::support::{Backend, Net, TestNode, settle};
+
+both!(
+    a_newcomer_sets_the_house_up,
+    a_form_keeps_what_was_typed,
+    pages_and_documents_share_an_address,
+    a_forgotten_password_is_replaced,
+    members_follow_and_write_with_forms
+);
+
+async fn text(answer: reqwest::Response) -> String {
+    answer.text().await.unwrap()
+}
+
+async fn a_newcomer_sets_the_house_up(backend: Backend) {
+    let mut net = Net::new();
+    let listener = net.listen("here.test").await;
+    let node = net.node("here.test", &backend, listener, &[]).await;
+    assert!(
+        text(node.get("/", &[("accept", "text/html")]).await)
+            .await
+            .contains("A house is being built here")
+    );
+    let token = setup::new_token(node.app()).await.unwrap();
+    assert_eq!(node.get("/setup/wrong", &[]).await.status(), 404);
+    let page = text(
+        node.get(&format!("/setup/{token}"), &[("accept-language", "de")])
+            .await,
+    )
+    .await;
+    assert!(
+        page.contains("lässt sich später nicht ändern")
+            && page.contains("value=\"http://here.test\"")
+    );
+    let answers = [
+        ("house", "Nova"),
+        ("display_name", "Nina"),
+        ("name", "nina"),
+        ("password", "a long password"),
+        ("accent", "#0b7285"),
+        ("url", "http://here.test"),
+    ];
+    let mut wrong = answers;
+    wrong[2].1 = "Nina!";
+    let answer = node.form(&format!("/setup/{token}"), "", &wrong).await;
+    assert_eq!(answer.status(), 422);
+    let page = text(answer).await;
+    assert!(
+        page.contains("value=\"Nina!\"") && page.contains("letters a to z"),
+        "what was typed is kept"
+    );
+    let answer = node.form(&format!("/setup/{token}"), "", &answers).await;
+    assert_eq!(answer.headers()["location"], "/setup/done");
+    let cookie = answer.headers()["set-cookie"]
+        .to_str()
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(
+        answer.headers()["set-cookie"]
+            .to_str()
+            .unwrap()
+            .contains("HttpOnly; SameSite=Lax")
+    );
+    let page = text(node.get("/setup/done", &[("cookie", &cookie)]).await).await;
+    assert!(page.contains("Save this file with your backups") && page.contains("secret.key"));
+    assert_eq!(
+        node.form(&format!("/setup/{token}"), "", &answers)
+            .await
+            .status(),
+        404,
+        "it works once"
+    );
+    assert!(
+        text(node.get("/", &[("accept", "text/html")]).await)
+            .await
+            .contains("Nina")
+    );
+    assert!(
+        text(node.get("/theme.css", &[]).await)
+            .await
+            .contains("--accent")
+    );
+}
+
+async fn a_form_keeps_what_was_typed(backend: Backend) {
+    let (_, node) = TestNode::one(&backend).await;
+    let nina = node.host("nina").await;
+    let cookie = node.cookie(&nina).await;
+    let long = "word ".repeat(1200);
+    let boundary = "----x";
+    let part = |name: &str, value: &str| {
+        format!(
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        )
+    };
+    let body = format!(
+        "{}{}{}--{boundary}--\r\n",
+        part("text", &long),
+        part("audience", "followers"),
+        part("key", "k")
+    );
+    let request = client()
+        .post(node.at("/posts"))
+        .header("host", "here.test")
+        .header("origin", "http://here.test")
+        .header("cookie", &cookie);
+    let answer = request
+        .header(
+            "content-type",
+            format!("multipart/form-data; boundary={boundary}"),
+        )
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 422);
+    let page = text(answer).await;
+    assert!(
+        page.contains(&long)
+            && page.contains("at most 5000")
+            && page.contains("value=\"followers\" selected")
+    );
+    assert_eq!(node.account("nina").await.posts_count, 0);
+    assert_eq!(node.get("/nothing/here/at/all", &[]).await.status(), 404);
+    assert!(
+        text(node.get("/nothing", &[]).await).await.contains("<h1>"),
+        "also what is not there has a page"
+    );
+    assert_eq!(
+        node.get("/home", &[]).await.headers()["location"],
+        "/sign-in?next=%2Fhome"
+    );
+}
+
+async fn pages_and_documents_share_an_address(backend: Backend) {
+    let (_, node) = TestNode::one(&backend).await;
+    let nina = node.host("nina").await;
+    let post = node.post(&nina, "hello").await;
+    let path = post
+        .uri
+        .strip_prefix("http://here.test")
+        .unwrap()
+        .to_owned();
+    for (address, accept, wanted) in [
+        (
+            "/users/nina",
+            "application/activity+json",
+            "application/activity+json",
+        ),
+        (
+            "/@nina",
+            "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"",
+            "application/activity+json",
+        ),
+        ("/@nina", "text/html", "text/html; charset=utf-8"),
+        (
+            &path,
+            "text/html;q=0.9, application/activity+json",
+            "application/activity+json",
+        ),
+    ] {
+        let answer = node.get(address, &[("accept", accept)]).await;
+        assert_eq!(
+            answer.headers()["content-type"],
+            wanted,
+            "{address} as {accept}"
+        );
+        assert!(
+            answer
+                .headers()
+                .get_all("vary")
+                .iter()
+                .any(|value| value.to_str().unwrap().contains("Accept"))
+        );
+    }
+    assert_eq!(
+        node.get("/users/nina", &[("accept", "text/html")])
+            .await
+            .headers()["location"],
+        "/@nina"
+    );
+    assert_eq!(
+        node.get("/", &[("accept", "application/activity+json")])
+            .await
+            .headers()["location"],
+        "http://here.test/users/nina"
+    );
+    let (_, actor) = node.document("/users/nina").await;
+    assert!(actor["publicKey"].is_object(), "one key, never a list");
+    assert!(
+        actor["assertionMethod"][0]["publicKeyMultibase"]
+            .as_str()
+            .unwrap()
+            .starts_with("z6Mk")
+    );
+    let found: Value = serde_json::from_str(
+        &text(
+            node.get("/.well-known/webfinger?resource=acct:nina@here.test", &[])
+                .await,
+        )
+        .await,
+    )
+    .unwrap();
+    assert_eq!(found["subject"], "acct:nina@here.test");
+    assert!(
+        found["links"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|link| link["rel"] == "http://ostatus.org/schema/1.0/subscribe")
+    );
+    assert_eq!(
+        node.get("/.well-known/webfinger?resource=acct:nobody@here.test", &[])
+            .await
+            .status(),
+        404
+    );
+    assert_eq!(node.get("/.well-known/webfinger", &[]).await.status(), 400);
+    let nodeinfo: Value =
+        serde_json::from_str(&text(node.get("/nodeinfo/2.1", &[]).await).await).unwrap();
+    assert_eq!(nodeinfo["software"]["name"], "afterparty");
+    assert_eq!(
+        node.get("/source", &[]).await.headers()["content-type"],
+        "application/gzip"
+    );
+}
+
+async fn a_forgotten_password_is_replaced(backend: Backend) {
+    let (_, node) = TestNode::one(&backend).await;
+    use afterparty::accounts::create::{self, New};
+    let new = New {
+        name: "nina",
+        display_name: "",
+        email: Some("Nina@Nova.example"),
+        password: PASSWORD,
+        role: afterparty::accounts::Role::Host,
+        confirmed: true,
+    };
+    let nina = create::create(node.app(), new).await.unwrap();
+    let known = text(
+        node.form("/forgot", "", &[("login", "nina@nova.example")])
+            .await,
+    )
+    .await;
+    let unknown = text(
+        node.form("/forgot", "", &[("login", "nobody@nova.example")])
+            .await,
+    )
+    .await;
+    assert_eq!(known, unknown, "the page does not tell who exists");
+    let mails = afterparty::accounts::letters::list(node.app())
+        .await
+        .unwrap();
+    assert_eq!(
+        (mails.len(), mails[0].recipient.as_str()),
+        (1, "nina@nova.example")
+    );
+    let link = mails[0]
+        .body
+        .split_whitespace()
+        .find(|word| word.starts_with("http://here.test/mail/reset/"))
+        .unwrap();
+    let path = link.strip_prefix("http://here.test").unwrap();
+    let cookie = node.cookie(&nina).await;
+    assert_eq!(
+        node.get(path, &[]).await.status(),
+        200,
+        "looking changes nothing"
+    );
+    assert_eq!(
+        node.form(path, "", &[("password", "short")]).await.status(),
+        422
+    );
+    assert_eq!(
+        node.form(path, "", &[("password", "a new long password")])
+            .await
+            .status(),
+        200
+    );
+    assert_eq!(
+        node.form(path, "", &[("password", "another long password")])
+            .await
+            .status(),
+        404,
+        "a link works once"
+    );
+    assert!(
+        sign_in::password_fits(node.app(), nina.id, "a new long password")
+            .await
+            .unwrap()
+    );
+    assert!(
+        node.get("/home", &[("cookie", &cookie)])
+            .await
+            .status()
+            .is_redirection(),
+        "every session has ended"
+    );
+}
+
+async fn members_follow_and_write_with_forms(backend: Backend) {
+    let (_, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let nina = there.host("nina").await;
+    let cookie = here.cookie(&fan).await;
+    let page = text(
+        here.get("/search?q=nina%40there.test", &[("cookie", &cookie)])
+            .await,
+    )
+    .await;
+    assert!(page.contains("@nina@there.test"));
+    let id = here.account("nina@there.test").await.id;
+    assert_eq!(
+        here.form(&format!("/accounts/{id}/follow"), &cookie, &[])
+            .await
+            .headers()["location"],
+        "/@nina@there.test"
+    );
+    settle(&[&here, &there]).await;
+    assert_eq!(there.followers_of("nina").await, ["fan@here.test"]);
+    let post = there.post(&nina, "hello @fan@here.test").await;
+    settle(&[&here, &there]).await;
+    let seen = here.post_by_uri(&post.uri).await.unwrap();
+    here.form(&format!("/posts/{}/favourite", seen.id), &cookie, &[])
+        .await;
+    here.form(
+        &format!("/posts/{}/boost", seen.id),
+        &cookie,
+        &[("back", "//evil.test")],
+    )
+    .await;
+    settle(&[&here, &there]).await;
+    let counted = there.post_by_uri(&post.uri).await.unwrap();
+    assert_eq!((counted.favourites_count, counted.boosts_count), (1, 1));
+    for path in [
+        "/home",
+        "/notifications",
+        "/bookmarks",
+        "/requests",
+        "/settings",
+        "/settings/security",
+        "/settings/people",
+        "/settings/leave",
+        "/compose",
+        "/local",
+        &format!("/@nina@there.test/{}", seen.id),
+        "/@fan/following",
+    ] {
+        for language in ["en", "de"] {
+            let answer = here
+                .get(path, &[("cookie", &cookie), ("accept-language", language)])
+                .await;
+            assert_eq!(answer.status(), 200, "{path}");
+            assert!(
+                text(answer)
+                    .await
+                    .contains(&format!("<html lang=\"{language}\">"))
+            );
+        }
+    }
+    assert_eq!(
+        here.get("/operator", &[("cookie", &cookie)]).await.status(),
+        404,
+        "only for the host"
+    );
+    let host = there.cookie(&nina).await;
+    assert!(
+        text(there.get("/operator", &[("cookie", &host)]).await)
+            .await
+            .contains("here.test")
+    );
+    let intent = text(
+        here.get(
+            "/authorize_interaction?uri=http%3A%2F%2Fthere.test%2Fusers%2Fnina",
+            &[("cookie", &cookie)],
+        )
+        .await,
+    )
+    .await;
+    assert!(intent.contains("Follow nina?"), "an intent asks first");
+}

@@ -9,6 +9,7 @@ use crate::federation::doc::Doc;
 use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, Refused};
 use crate::kernel::id::AccountId;
+use crate::kernel::origin::same_origin;
 use crate::posts::{self, quotes};
 use crate::relations::follows::{self, Follow};
 
@@ -69,6 +70,7 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     if let Some(quoting) = quote_answered(app, context, object).await? {
         let stamp = activity
             .id_of("result")
+            .filter(|stamp| same_origin(stamp, &context.sender.uri))
             .ok_or(Refused::Drop("no consent came with it"))?;
         return Ok(quotes::receive_answer(app, &quoting, Some(stamp)).await?);
     }

@@ -63,7 +63,10 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
         .await?
         .ok_or(Refused::Drop("it was deleted, or is somebody else's"))?;
     if !known {
-        objects::complete_thread(app, &post, context.inbox_of.as_ref(), &context.budget).await?;
+        if post.in_reply_to_uri.is_some() && post.in_reply_to.is_none() {
+            // Another host may be slow; what comes after this does not wait for it.
+            jobs::enqueue(&app.db, app.clock.now(), Job::FetchParent(post.id)).await?;
+        }
         if post.quote_uri.is_some() {
             jobs::enqueue(&app.db, app.clock.now(), Job::FetchQuote(post.id)).await?;
         }
@@ -92,7 +95,7 @@ async fn is_wanted(app: &App, context: &Context, arrived: &Arrived) -> Result<bo
 }
 
 /// The choice a note votes for: a name and a question, but no content.
-fn vote<'a>(object: Doc<'a>) -> Option<(&'a str, &'a str)> {
+fn vote(object: Doc<'_>) -> Option<(&str, &str)> {
     let name = object
         .get("name")
         .as_str()

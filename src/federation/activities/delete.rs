@@ -9,7 +9,7 @@ use crate::federation::PUBLIC;
 use crate::federation::doc::Doc;
 use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, Refused};
-use crate::jobs::Reach;
+use crate::jobs::{self, Job, Reach};
 use crate::kernel::db::sql;
 use crate::kernel::id::AccountId;
 use crate::kernel::origin::same_origin;
@@ -26,8 +26,8 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         let mut tx = app.db.begin().await?;
         tombs::mark(&mut tx, &context.sender, now).await?;
         tombs::sever(&mut tx, context.sender.id).await?;
+        jobs::enqueue(&mut tx, now, Job::EraseAccount(context.sender.id)).await?;
         tx.commit().await?;
-        while remove::erase_some_of(app, &context.sender).await? {}
         return Ok(());
     }
     match posts::find_by_uri(app, id).await? {

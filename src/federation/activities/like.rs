@@ -39,7 +39,7 @@ fn is_emoji(text: &str) -> bool {
             && !text
                 .chars()
                 .any(|c| c.is_alphanumeric() && c.is_ascii_alphabetic())
-            && text.chars().any(|c| !c.is_ascii()))
+            && !text.is_ascii())
 }
 
 /// Sends a favourite to the post's author.

@@ -34,6 +34,15 @@ pub struct Context {
     pub inbox_of: Option<Account>,
     /// The fetches it may cause.
     pub budget: Budget,
+    /// How often it was tried, this time included.
+    pub attempts: i64,
+}
+
+impl Context {
+    /// Whether what it is about may still be on its way.
+    fn early(&self) -> bool {
+        self.attempts <= 3
+    }
 }
 
 /// Lets an activity take effect. What is unknown has none.
@@ -45,6 +54,12 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
         return Err(Refused::Drop("the sender ended"));
     }
     let doc = Doc(activity);
+    let undoable = ["Follow", "Announce", "Like", "EmojiReact", "Block"];
+    if let Some(id) = doc.id().filter(|_| doc.kind_in(&undoable).is_some())
+        && crate::accounts::remove::is_gone(&app.db, id).await?
+    {
+        return Err(Refused::Drop("it was undone before it came"));
+    }
     metrics::counter!("afterparty_inbox_activities", "type" => doc.kind().unwrap_or_default().chars().take(32).collect::<String>())
         .increment(1);
     match doc.kind().unwrap_or_default() {
@@ -71,6 +86,7 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
 async fn visible_post(app: &App, context: &Context, uri: &str) -> Result<Post, Refused> {
     let post = posts::find_by_uri(app, uri)
         .await?
+        .filter(|post| post.boost_of.is_none())
         .ok_or(Refused::Drop("there is no such post"))?;
     let seen = crate::audiences::may_see(app, Some(&context.sender), post.thing()).await?;
     if seen {

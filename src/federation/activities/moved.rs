@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Context;
 use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::error::Error;
 use crate::federation::doc::Doc;
 use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, Refused, actor};
@@ -70,14 +71,20 @@ pub async fn follow_along(app: &App, account: AccountId) -> anyhow::Result<()> {
     let Some(target) = old.moved_to.as_deref() else {
         return Ok(());
     };
-    let Some(target) = accounts::find_by_uri(app, target).await? else {
+    let Some(target) = accounts::find_by_uri(app, target)
+        .await?
+        .filter(|target| target.aliases.contains(&old.uri))
+    else {
         return Ok(());
     };
     for (follow, follower) in follows::local_follows_of(app, old.id).await? {
         if follow.accepted_at.is_some() && follower.id != target.id {
-            // One who is blocked over there simply stays behind.
-            let _ = follows::request(app, &follower, &target).await;
-            follows::withdraw(app, &follow).await?;
+            match follows::request(app, &follower, &target).await {
+                Ok(_) => follows::withdraw(app, &follow).await?,
+                // One who is blocked over there stays behind.
+                Err(Error::Forbidden | Error::NotFound | Error::Invalid(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     Ok(())

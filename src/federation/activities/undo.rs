@@ -1,15 +1,29 @@
 //! Undo: of a Follow, an Announce, a Like, a Block.
 
 use super::Context;
-use crate::accounts;
+use crate::accounts::{self, remove as tombs};
 use crate::app::App;
 use crate::federation::doc::Doc;
-use crate::federation::{Outcome, Refused};
+use crate::federation::{Outcome, Refused, inbox};
+use crate::kernel::origin::same_origin;
 use crate::posts::{self, boosts, favourites};
 use crate::relations::{blocks, follows};
 
-/// The sender takes something back. Some send the activity inside, some only its id; either way it must be the sender's own.
+/// The sender takes something back. What was not known yet is remembered, so that it has no effect when it comes.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
+    let outcome = undo(app, context, activity).await;
+    if let (Err(Refused::Drop(_)), Some(id)) = (&outcome, activity.id_of("object"))
+        && same_origin(id, &context.sender.uri)
+        && !inbox::was_received(app, id).await?
+    {
+        let now = app.clock.now();
+        tombs::remember(&app.db, id, &context.sender.host, false, now).await?;
+    }
+    outcome
+}
+
+/// Some send the activity inside, some only its id; either way it must be the sender's own.
+async fn undo(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
     let object = activity
         .each("object")
         .into_iter()

@@ -12,6 +12,7 @@ use crate::federation::{Outcome, Refused, actor};
 use crate::jobs::{self, Job};
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, PostId};
+use crate::kernel::origin::same_origin;
 use crate::posts::{self, arrive};
 
 /// The sender changed something of theirs. What is not known here is not made by an Update.
@@ -31,21 +32,24 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         }
         return Ok(());
     }
-    if object.kind_in(&actor::TYPES).is_some() {
+    if object.kind() == Some("Group") {
         // Groups are changed by those who run them: the group's own host has the word.
         let known = accounts::find_by_uri(app, id)
             .await?
             .filter(|known| !known.is_local());
         let known = known.ok_or(Refused::Drop("no such actor"))?;
-        let often = app.limits.key_refetch.take(&known.uri, app.clock.now());
+        let often = app.limits.group_refresh.take(&known.uri, app.clock.now());
         often.map_err(|_| Refused::Drop("it was looked at lately"))?;
         actor::refresh(app, id, &context.budget).await?;
         return Ok(());
     }
     let before = posts::find_by_uri(app, id)
         .await?
-        .filter(|post| post.account == context.sender.id)
-        .ok_or(Refused::Drop("no such post of the sender"))?;
+        .filter(|post| post.account == context.sender.id && post.boost_of.is_none());
+    if before.is_none() && context.early() && same_origin(id, &context.sender.uri) {
+        return Err(Refused::Retry("its Create may be on the way".to_owned()));
+    }
+    let before = before.ok_or(Refused::Drop("no such post of the sender"))?;
     let fetched;
     let document = if note::kind_of(object).is_some() {
         object.0

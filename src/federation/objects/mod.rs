@@ -103,7 +103,7 @@ pub async fn complete_thread(
             Ok(parent) => {
                 next = parent
                     .in_reply_to_uri
-                    .filter(|_| parent.in_reply_to.is_none())
+                    .filter(|_| parent.in_reply_to.is_none());
             }
             Err(error) => {
                 tracing::debug!(%uri, %error, "a parent post could not be fetched");

@@ -106,7 +106,10 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
 
 /// Whether the author is named, alone or among others. Where nobody is, who sent it is the author.
 fn is_by(doc: Doc<'_>, author: &Account) -> bool {
-    let named = [doc.ids("attributedTo"), doc.ids("actor")].concat();
+    let mut named = doc.ids("attributedTo");
+    if named.is_empty() {
+        named = doc.ids("actor");
+    }
     named.is_empty() || named.contains(&author.uri.as_str())
 }
 
@@ -501,7 +504,7 @@ pub async fn build(app: &App, author: &Account, post: &Post) -> Result<Value> {
         "cc": cc,
         "sensitive": post.sensitive,
         "tag": tags(app, post, &people).await?,
-        "attachment": media::of_post(app, post.id).await?.iter().map(|item| media_document(app, item)).collect::<Vec<_>>(),
+        "attachment": media::of_post(app, post.id).await?.iter().map(|item| media_document(app, item, post.audience.is_open())).collect::<Vec<_>>(),
         "interactionPolicy": interaction_policy(author, post),
     });
     if !post.text.is_empty() {
@@ -570,11 +573,16 @@ async fn tags(app: &App, post: &Post, people: &[(Account, bool)]) -> Result<Vec<
     Ok(tags)
 }
 
-fn media_document(app: &App, item: &media::Media) -> Value {
-    let url = item
-        .file
-        .as_ref()
-        .map(|file| app.origin().at(&format!("/media/{file}")));
+fn media_document(app: &App, item: &media::Media, open: bool) -> Value {
+    // A narrower post's picture opens to those who have its signed address.
+    let url = item.file.as_ref().map(|file| {
+        let key = if open {
+            String::new()
+        } else {
+            format!("?k={}", app.secret.sign_address(file))
+        };
+        app.origin().at(&format!("/media/{file}{key}"))
+    });
     let mut document = json!({"type": if item.kind == "image" { "Image" } else { "Document" }, "mediaType": item.media_type, "url": url, "name": if item.description.is_empty() { Value::Null } else { json!(item.description) }});
     if let Some((width, height)) = item.size {
         document["width"] = json!(width);

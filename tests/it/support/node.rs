@@ -100,6 +100,15 @@ impl Net {
         self.hosts.push((name.to_owned(), address));
     }
 
+    /// Where a name leads.
+    pub fn address(&self, name: &str) -> std::net::SocketAddr {
+        self.hosts
+            .iter()
+            .find(|(known, _)| known == name)
+            .unwrap()
+            .1
+    }
+
     fn table(&self) -> String {
         let entries: Vec<String> = self
             .hosts

@@ -1,9 +1,10 @@
-//! Which function performs which job, and the loops that let them run.
+//! Which function performs which job.
+
+mod loops;
+
+pub use loops::run;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -17,8 +18,9 @@ use crate::federation::{
 };
 use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
+use crate::kernel::id::AccountId;
+use crate::notifications;
 use crate::posts::{self, polls};
-use crate::{media, notifications};
 
 /// Performs one job.
 ///
@@ -84,6 +86,11 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         Job::SendReport(id) => flag::send(app, id).await,
         Job::SendProfile { account, version } => update::send_profile(app, account, version).await,
         Job::SendFarewell(id) => delete::send_farewell(app, id).await,
+        Job::EraseAccount(id) => {
+            let account = accounts::get(app, id).await?;
+            while posts::remove::erase_some_of(app, &account).await? {}
+            Ok(())
+        }
         Job::SendMove(id) => moved::send(app, id).await,
         Job::SendPin {
             account,
@@ -141,10 +148,12 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
 }
 
 /// Asks for a remote account anew; one that its host says is gone ends here too.
-async fn refresh(app: &App, id: crate::kernel::id::AccountId) -> anyhow::Result<()> {
+async fn refresh(app: &App, id: AccountId) -> anyhow::Result<()> {
     let account = accounts::get(app, id).await?;
     match actor::refresh(app, &account.uri, &Budget::inbound()).await {
-        Err(error) if error.is_gone() && !account.is_local() => {
+        Err(crate::kernel::http::FetchError::Status(http::StatusCode::GONE))
+            if !account.is_local() =>
+        {
             let mut tx = app.db.begin().await?;
             accounts::remove::mark(&mut tx, &account, app.clock.now()).await?;
             accounts::remove::sever(&mut tx, id).await?;
@@ -223,8 +232,8 @@ async fn run_received(app: App, items: Vec<inbox::Taken>) {
     }
 }
 
-async fn run_host(app: App, node: crate::kernel::id::NodeId) {
-    if let Err(error) = delivery::serve_host(&app, node).await {
+async fn run_host(app: App, lease: delivery::Lease) {
+    if let Err(error) = delivery::serve_host(&app, lease).await {
         tracing::error!(%error, "deliveries to a host broke off");
     }
 }
@@ -262,124 +271,5 @@ pub async fn turn(app: &App) -> anyhow::Result<bool> {
 /// What the database says.
 pub async fn drain(app: &App) -> anyhow::Result<()> {
     while turn(app).await? {}
-    Ok(())
-}
-
-/// The three loops of a serving node: what arrived, what is to be done, what is to be sent.
-pub async fn run(app: App, stop: Arc<AtomicBool>) {
-    let mut loops = JoinSet::new();
-    loops.spawn(received_loop(app.clone(), stop.clone()));
-    loops.spawn(job_loop(app.clone(), stop.clone()));
-    loops.spawn(delivery_loop(app.clone(), stop.clone()));
-    loops.spawn(sweep_loop(app, stop));
-    while loops.join_next().await.is_some() {}
-}
-
-/// Waits until something may be due: rung, or a second later (another process may have written).
-async fn rest(app: &App, stop: &AtomicBool) -> bool {
-    let _ = tokio::time::timeout(Duration::from_secs(1), app.wake.notified()).await;
-    !stop.load(Ordering::SeqCst)
-}
-
-async fn received_loop(app: App, stop: Arc<AtomicBool>) {
-    while !stop.load(Ordering::SeqCst) {
-        let items = inbox::claim(&app, 64).await.unwrap_or_default();
-        if items.is_empty() {
-            if !rest(&app, &stop).await {
-                break;
-            }
-            continue;
-        }
-        let mut by_sender: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for item in items {
-            by_sender.entry(item.sender()).or_default().push(item);
-        }
-        let mut tasks: JoinSet<()> = by_sender
-            .into_values()
-            .map(|items| run_received(app.clone(), items))
-            .collect();
-        while tasks.join_next().await.is_some() {}
-        app.wake.notify_waiters();
-    }
-}
-
-async fn job_loop(app: App, stop: Arc<AtomicBool>) {
-    let mut tasks = JoinSet::new();
-    while !stop.load(Ordering::SeqCst) {
-        let room = 16_usize.saturating_sub(tasks.len());
-        let claimed = jobs::claim(&app.db, app.clock.now(), i64::try_from(room).unwrap_or(0))
-            .await
-            .unwrap_or_default();
-        let idle = claimed.is_empty();
-        start_jobs(&app, claimed, &mut tasks);
-        if idle || tasks.len() >= 16 {
-            tokio::select! {
-                Some(_) = tasks.join_next() => {}
-                going = rest(&app, &stop) => if !going { break },
-            }
-        }
-    }
-    while tasks.join_next().await.is_some() {}
-}
-
-async fn delivery_loop(app: App, stop: Arc<AtomicBool>) {
-    let mut tasks = JoinSet::new();
-    while !stop.load(Ordering::SeqCst) {
-        let room = 16_usize.saturating_sub(tasks.len());
-        let nodes = if room == 0 {
-            Vec::new()
-        } else {
-            delivery::claim(&app, i64::try_from(room).unwrap_or(0))
-                .await
-                .unwrap_or_default()
-        };
-        let idle = nodes.is_empty();
-        for node in nodes {
-            tasks.spawn(run_host(app.clone(), node));
-        }
-        if idle {
-            tokio::select! {
-                Some(_) = tasks.join_next() => {}
-                going = rest(&app, &stop) => if !going { break },
-            }
-        }
-    }
-    // What is in flight ends within its time; the rest is leased again after the restart.
-    let _ = tokio::time::timeout(Duration::from_secs(12), async {
-        while tasks.join_next().await.is_some() {}
-    })
-    .await;
-}
-
-/// Housekeeping, once an hour.
-async fn sweep_loop(app: App, stop: Arc<AtomicBool>) {
-    let mut next = app.clock.now();
-    while !stop.load(Ordering::SeqCst) {
-        if app.clock.now() >= next {
-            next = app.clock.now().plus(Duration::from_secs(3600));
-            if let Err(error) = sweep(&app).await {
-                tracing::warn!(%error, "housekeeping was put off");
-            }
-        }
-        rest(&app, &stop).await;
-    }
-}
-
-async fn sweep(app: &App) -> anyhow::Result<()> {
-    delivery::sweep(app).await?;
-    media::sweep(app).await?;
-    let day = app.clock.now().minus(Duration::from_secs(7 * 86_400));
-    let rows =
-        sql("SELECT id FROM nodes WHERE suspended_at IS NULL AND (nodeinfo_at IS NULL OR nodeinfo_at < $1) AND failures = 0 LIMIT 50")
-            .bind(day)
-            .all(&app.db)
-            .await?;
-    for row in rows {
-        jobs::enqueue(&app.db, app.clock.now(), Job::FetchNodeInfo(row.get("id")?)).await?;
-    }
-    sql("DELETE FROM mail_tokens WHERE expires_at < $1")
-        .bind(app.clock.now())
-        .run(&app.db)
-        .await?;
     Ok(())
 }
