@@ -77,6 +77,9 @@ pub async fn notify(
     Ok(())
 }
 
+/// A group before its people and post are read: newest id, kind, who, which post, when.
+type Gathering = (NotificationId, Notice, Vec<AccountId>, Option<PostId>, Time);
+
 /// A member's newest notifications, those of one kind about one post together.
 ///
 /// # Errors
@@ -89,8 +92,7 @@ pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Ve
     .bind(before.unwrap_or(i64::MAX))
     .all(&app.db)
     .await?;
-    let mut groups: Vec<(NotificationId, Notice, Vec<AccountId>, Option<PostId>, Time)> =
-        Vec::new();
+    let mut groups: Vec<Gathering> = Vec::new();
     for row in &rows {
         let name: String = row.get("kind")?;
         let Some(kind) = Notice::parse(&name) else {

@@ -225,7 +225,7 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
         app.wake.notify_waiters();
     }
     let around = thread::around(app, viewer, &post).await?;
-    let view = view::load(app, viewer, &[post.clone()])
+    let view = view::load(app, viewer, std::slice::from_ref(&post))
         .await?
         .pop()
         .ok_or(Error::NotFound)?;
@@ -503,7 +503,7 @@ pub async fn ask(
     Path((id, what)): Path<(PostId, String)>,
 ) -> PageResult {
     let post = posts::get_for(&app, Some(&member), id).await?;
-    let view = view::load(&app, Some(&member), &[post.clone()])
+    let view = view::load(&app, Some(&member), std::slice::from_ref(&post))
         .await?
         .pop()
         .ok_or(Error::NotFound)?;

@@ -15,7 +15,7 @@ use super::PageResult;
 #[include = "migrations/**"]
 #[include = "locales/*"]
 #[include = "config/*"]
-#[include = "docs/**"]
+#[include = "docs/**/*.md"]
 #[include = "Cargo.toml"]
 #[include = "Cargo.lock"]
 #[include = "*.md"]

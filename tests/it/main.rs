@@ -3,6 +3,10 @@
 #![allow(
     clippy::unwrap_used,
     clippy::pedantic,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::if_same_then_else,
+    clippy::cloned_ref_to_slice_refs,
     reason = "a test that panics has failed, which is its purpose"
 )]
 

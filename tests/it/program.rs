@@ -46,7 +46,7 @@ fn text(output: &Output) -> String {
 }
 
 async fn the_verbs_work_beside_a_running_node(backend: Backend) {
-    let (_, [here, there]) = TestNode::two(&backend).await;
+    let (net, [here, there]) = TestNode::two(&backend).await;
     let database = here.database.clone();
     let folder = here.folder.path().to_owned();
     let run =
@@ -85,6 +85,8 @@ async fn the_verbs_work_beside_a_running_node(backend: Backend) {
             .status
             .success()
     );
+    // The verb wrote by the real clock; the node's stands still until it is moved.
+    net.clock.advance(std::time::Duration::from_secs(600));
     settle(&[&here, &there]).await;
     assert_eq!(
         there.followers_of("nina").await,
