@@ -159,18 +159,20 @@ async fn serve_batches(app: &App, lease: Lease) -> anyhow::Result<()> {
                 .await?;
             return Ok(());
         }
-        let waiting = batch(app, lease.node, app.clock.now()).await?;
+        // A host that failed five times gets one probe, not a batch.
+        let most = if node.failures >= 5 { 1 } else { BATCH };
+        let waiting = batch(app, lease.node, app.clock.now(), most).await?;
         if waiting.is_empty() || !send_batch(app, &node, waiting).await? {
             return Ok(());
         }
     }
 }
 
-async fn batch(app: &App, node: NodeId, now: Time) -> sqlx::Result<Vec<Delivery>> {
+async fn batch(app: &App, node: NodeId, now: Time, most: i64) -> sqlx::Result<Vec<Delivery>> {
     let rows = sql("SELECT deliveries.activity_id, deliveries.inbox_id, deliveries.attempts, inboxes.url, activities.account_id, activities.body, activities.followers_of FROM deliveries JOIN activities ON activities.id = deliveries.activity_id JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = $1 AND deliveries.dead_at IS NULL AND deliveries.parked_until <= $2 ORDER BY deliveries.activity_id LIMIT $3")
         .bind(node)
         .bind(now)
-        .bind(BATCH)
+        .bind(most)
         .all(&app.db)
         .await?;
     let read = |row: &Row| {
@@ -414,6 +416,10 @@ fn retry_after(answer: &Answer, now: Time) -> Option<Duration> {
 pub async fn sweep(app: &App) -> sqlx::Result<()> {
     let before = app.clock.now().minus(Duration::from_secs(30 * 86_400));
     sql("DELETE FROM deliveries WHERE dead_at IS NOT NULL AND dead_at < $1")
+        .bind(before)
+        .run(&app.db)
+        .await?;
+    sql("DELETE FROM deliveries WHERE node_id IN (SELECT id FROM nodes WHERE suspended_at IS NOT NULL AND suspended_at < $1)")
         .bind(before)
         .run(&app.db)
         .await?;

@@ -1,6 +1,7 @@
 //! Fetching documents: signed, bounded, and believed only from their own host.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -16,6 +17,9 @@ use crate::kernel::http::{Answer, DOCUMENT, FetchError, redirect_of};
 use crate::kernel::json;
 use crate::kernel::origin::{host_of, host_of_uri};
 use crate::nodes;
+
+/// How long one document may take, whatever it redirects to.
+const TOTAL: Duration = Duration::from_secs(28);
 
 /// How many fetches one piece of work may still cause.
 #[derive(Debug)]
@@ -85,7 +89,10 @@ pub async fn document(
     signer: Option<&Account>,
     budget: &Budget,
 ) -> Result<(Value, Url), FetchError> {
-    let answer = get(app, url, signer, budget).await?;
+    // Redirects and a second signature included.
+    let answer = tokio::time::timeout(TOTAL, get(app, url, signer, budget))
+        .await
+        .map_err(|_| FetchError::Unreachable("it did not answer in time".to_owned()))??;
     let media_type = answer.media_type();
     let profile = answer
         .headers
@@ -132,7 +139,7 @@ async fn get(
             return Err(FetchError::Unusable("it would cause too many fetches"));
         }
         let mut answer = signed_get(app, &url, signer, Scheme::Cavage).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
+        if answer.status == StatusCode::UNAUTHORIZED && budget.take() {
             answer = signed_get(app, &url, signer, Scheme::Rfc9421).await?;
         }
         if let Some(next) = redirect_of(&answer) {

@@ -458,11 +458,13 @@ async fn finish(
     outcome: &str,
     wait: Option<Duration>,
 ) -> sqlx::Result<()> {
+    // What was given up can be looked at, and tried again by hand.
+    let kept = outcome.starts_with("given up");
     let query = match wait {
-        None => sql("UPDATE received SET processed_at = $1, outcome = $2, body = NULL, leased_until = 0 WHERE id = $3").bind(now),
-        Some(wait) => sql("UPDATE received SET next_attempt_at = $1, outcome = $2, leased_until = 0 WHERE id = $3").bind(now.plus(wait)),
+        None => sql("UPDATE received SET processed_at = $1, outcome = $2, body = CASE WHEN $4 = 1 THEN body ELSE NULL END, leased_until = 0 WHERE id = $3").bind(now).bind(outcome).bind(item.id).bind(kept),
+        Some(wait) => sql("UPDATE received SET next_attempt_at = $1, outcome = $2, leased_until = 0 WHERE id = $3").bind(now.plus(wait)).bind(outcome).bind(item.id),
     };
-    query.bind(outcome).bind(item.id).run(&app.db).await?;
+    query.run(&app.db).await?;
     Ok(())
 }
 

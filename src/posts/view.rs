@@ -61,7 +61,11 @@ impl View {
         } else {
             self.post.warning.clone()
         };
-        crate::kernel::html::shorten(&text.replace('\n', " "), most)
+        let words = text.replace('\n', " ");
+        if words.trim().is_empty() {
+            return "…".to_owned();
+        }
+        crate::kernel::html::shorten(&words, most)
     }
 
     /// Whether the viewer chose this option of the poll.

@@ -11,6 +11,7 @@
 )]
 
 mod attacks;
+mod browser;
 mod federation;
 mod fixtures;
 mod pages;
@@ -18,3 +19,4 @@ mod peers;
 mod program;
 mod storage;
 mod support;
+mod vectors;
