@@ -596,9 +596,7 @@ async fn the_documents_of_other_programs_do_what_they_should() {
             std::env::var_os("AFTERPARTY_SHARED_REQUIRED").is_none(),
             "the recorded documents are not there"
         );
-        eprintln!(
-            "left out: 325 recorded documents (name their folder by AFTERPARTY_SHARED); the project's own set runs"
-        );
+        eprintln!("left out: 325 recorded documents (name their folder by AFTERPARTY_SHARED)");
         return;
     };
     let entries = corpus::entries(&folder);
