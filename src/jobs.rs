@@ -304,6 +304,19 @@ fn read(row: &Row) -> sqlx::Result<Claimed> {
     })
 }
 
+/// Keeps a job that is under way.
+///
+/// # Errors
+/// What the database says.
+pub async fn renew(conn: impl Conn, now: Time, id: JobId) -> sqlx::Result<()> {
+    sql("UPDATE jobs SET leased_until = $1 WHERE id = $2")
+        .bind(now.plus(LEASE))
+        .bind(id)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
 /// Removes a job that is done.
 ///
 /// # Errors

@@ -22,6 +22,9 @@ use crate::kernel::id::AccountId;
 use crate::notifications;
 use crate::posts::{self, polls};
 
+/// How often the lease of a job under way is renewed.
+const RENEW: std::time::Duration = std::time::Duration::from_secs(40);
+
 /// Performs one job.
 ///
 /// # Errors
@@ -172,7 +175,17 @@ async fn run_job(app: App, claimed: Claimed) {
         let (app, job) = (app.clone(), claimed.job.clone());
         spawn(async move { perform(&app, job).await })
     };
-    let outcome = match work.await {
+    // Long work keeps its lease; it runs in a task of its own, so renewing waits for nothing it holds.
+    tokio::pin!(work);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut work => break ended,
+            () = tokio::time::sleep(RENEW) => {
+                let _ = jobs::renew(&app.db, app.clock.now(), claimed.id).await;
+            }
+        }
+    };
+    let outcome = match ended {
         Ok(outcome) => outcome,
         Err(_) => Err(anyhow::anyhow!("it broke down")),
     };

@@ -1306,6 +1306,44 @@ async fn order_does_not_matter(backend: Backend) {
         (child.in_reply_to, child.thread, parent.replies_count),
         (Some(parent.id), parent.thread, 1)
     );
+    // Undone first, done later.
+    let mallory = s.evil.actor("mallory");
+    let follow = s.evil.activity("Follow", &mallory, 700, json!(s.nina.uri));
+    s.evil
+        .send(
+            &s.node,
+            &s.evil.activity("Undo", &mallory, 701, follow.clone()),
+        )
+        .await;
+    settle(&[&s.node]).await;
+    assert_eq!(s.evil.send(&s.node, &follow).await, 202);
+    settle(&[&s.node]).await;
+    assert_eq!(s.node.followers_of("nina").await, ["eve@evil.test"]);
+    // Edited first, written later: the edit waits for it.
+    let mut note = s.evil.note(&s.eve, 8, "new");
+    note["to"] = json!([fan.uri]);
+    let mut older = note.clone();
+    older["content"] = json!("<p>old</p>");
+    note["updated"] = json!(s.node.app().clock.now().rfc3339());
+    s.evil
+        .send(
+            &s.node,
+            &s.evil.activity("Update", &s.eve, 800, note.clone()),
+        )
+        .await;
+    settle(&[&s.node]).await;
+    s.evil
+        .send(&s.node, &s.evil.activity("Create", &s.eve, 801, older))
+        .await;
+    settle(&[&s.node]).await;
+    s.net.clock.advance(Duration::from_secs(120));
+    settle(&[&s.node]).await;
+    let edited = s
+        .node
+        .post_by_uri(note["id"].as_str().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(edited.html, "<p>new</p>");
     // An unknown actor's farewell costs nothing.
     s.victim.forget();
     let stranger = s.victim.at("/users/stranger");
