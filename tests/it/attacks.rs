@@ -1464,3 +1464,83 @@ async fn cookies_work_from_our_own_pages_only(backend: Backend) {
         assert!(answer.headers().contains_key(name), "{name}");
     }
 }
+
+/// 36: who hangs or drips is cut, and the worker is free again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_peers_are_left_within_their_time() {
+    let mut net = Net::new();
+    let listener = net.listen("here.test").await;
+    let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    net.name("slow.test", slow.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = slow.accept().await {
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/activity+json\r\ncontent-length: 1000000\r\n\r\n").await;
+            held.push(tokio::spawn(async move {
+                while stream.write_all(b" ").await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }));
+        }
+    });
+    let node = net.node("here.test", &Backend::Sqlite, listener, &[]).await;
+    let begun = std::time::Instant::now();
+    let found =
+        afterparty::federation::webfinger::look_up(node.app(), "http://slow.test/users/eve").await;
+    assert!(found.is_err());
+    assert!(
+        begun.elapsed() < Duration::from_secs(31),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(node.get("/healthz", &[]).await.status(), 200);
+}
+
+/// 44, 45: where a picture was taken stays with who took it; what is no picture stays outside.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_lose_what_they_tell_and_traps_are_refused() {
+    let (_, node) = TestNode::one(&Backend::Sqlite).await;
+    let nina = node.host("nina").await;
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(40, 30)
+        .write_to(&mut jpeg, image::ImageFormat::Jpeg)
+        .unwrap();
+    let plain = jpeg.into_inner();
+    // An EXIF block right behind the start marker, with a place in it.
+    let exif = b"Exif\0\0MM\0*GPSLatitude 53.5511 GPSLongitude 9.9937";
+    let mut tagged = plain[..2].to_vec();
+    tagged.extend([0xff, 0xe1]);
+    tagged.extend(u16::try_from(exif.len() + 2).unwrap().to_be_bytes());
+    tagged.extend(exif);
+    tagged.extend(&plain[2..]);
+    let kept = afterparty::media::upload(node.app(), &nina, tagged, "", (0, 0))
+        .await
+        .unwrap();
+    for file in [kept.file.unwrap(), kept.preview.unwrap()] {
+        let bytes = node.app().media.read(&file).await.unwrap();
+        assert!(
+            !bytes.windows(3).any(|window| window == b"GPS"),
+            "{file} still tells where"
+        );
+    }
+    for trap in [
+        &b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>"[..],
+        b"push graphic-context",
+        b"<html>",
+        b"{\"type\":\"Person\"}",
+        b"GIF89a",
+    ] {
+        let refused = afterparty::media::upload(node.app(), &nina, trap.to_vec(), "", (0, 0)).await;
+        assert!(matches!(refused, Err(afterparty::error::Error::Invalid(_))));
+    }
+    // A file's name leads nowhere else.
+    for path in [
+        "/media/..%2f..%2fsecret.key/x",
+        "/media/../secret.key",
+        "/media/aa/..%2f..%2f..%2fsecret.key",
+    ] {
+        assert_eq!(node.get(path, &[]).await.status(), 404, "{path}");
+    }
+}

@@ -246,3 +246,130 @@ fn the_house_cannot_be_opened_twice_or_under_another_name() {
         .success()
     );
 }
+
+/// A program that is ended by its id, whatever the test does.
+struct Process(std::process::Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    fn start(folder: &Path, words: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_afterparty"))
+            .args(words)
+            .current_dir(folder)
+            .env("AFTERPARTY_LOG", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    /// Reads what it prints until a line holds this.
+    fn wait_for(&mut self, wanted: &str) -> String {
+        let mut seen = String::new();
+        let out = self.0.stdout.as_mut().unwrap();
+        for line in std::io::BufRead::lines(std::io::BufReader::new(out)) {
+            seen.push_str(&line.unwrap());
+            seen.push('\n');
+            if seen.contains(wanted) {
+                return seen;
+            }
+        }
+        panic!("it ended without saying {wanted}: {seen}");
+    }
+
+    /// Asks it to end; how long that took, and whether it was in order.
+    fn terminate(&mut self) -> (std::time::Duration, bool) {
+        let begun = std::time::Instant::now();
+        Command::new("kill")
+            .arg(self.0.id().to_string())
+            .status()
+            .unwrap();
+        let status = self.0.wait().unwrap();
+        (begun.elapsed(), status.success())
+    }
+}
+
+/// A port nobody uses right now.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+#[test]
+fn a_first_start_prints_where_to_set_up_and_ends_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = format!("server.listen=127.0.0.1:{}", free_port());
+    let mut node = Process::start(folder.path(), &["--set", &listen]);
+    let said = node.wait_for("/setup/");
+    assert!(said.contains("http://localhost:"), "{said}");
+    let other = format!("server.listen=127.0.0.1:{}", free_port());
+    let second = Command::new(env!("CARGO_BIN_EXE_afterparty"))
+        .args(["--set", &other])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        !second.status.success() && text(&second).contains("another afterparty serves"),
+        "{}",
+        text(&second)
+    );
+    use std::os::unix::fs::PermissionsExt as _;
+    let key = std::fs::metadata(folder.path().join("data/secret.key")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    let (took, sound) = node.terminate();
+    assert!(sound && took.as_secs() < 20, "it took {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demonstration_opens_two_houses_that_know_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    // Two ports side by side; a second try where the neighbour is taken.
+    let port = (0..20)
+        .map(|_| free_port())
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", port + 1)).is_ok())
+        .unwrap();
+    let mut demo = Process::start(folder.path(), &["demo", "--port", &port.to_string()]);
+    let said = tokio::task::spawn_blocking(move || {
+        let said = demo.wait_for("Ctrl-C closes both");
+        (said, demo)
+    });
+    let (said, mut demo) = said.await.unwrap();
+    assert!(
+        said.contains(&format!("http://nova.localhost:{port}")) && said.contains("sign in as ada")
+    );
+    let tide = port + 1;
+    let get = async |path: String| {
+        let answer = crate::support::node::client()
+            .get(format!("http://127.0.0.1:{tide}{path}"))
+            .header("host", format!("tide.localhost:{tide}"));
+        answer
+            .header("accept", "text/html")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+    };
+    let page = get(format!("/@nova@nova.localhost:{port}")).await;
+    assert!(
+        page.contains("Rehearsal is over"),
+        "what one house wrote stands in the other"
+    );
+    assert!(
+        get("/".to_owned())
+            .await
+            .contains("talk to each other and to nobody else")
+    );
+    assert!(demo.terminate().1);
+}
