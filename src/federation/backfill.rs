@@ -78,9 +78,13 @@ async fn take(
 async fn items(app: &App, uri: &str, pages: usize, budget: &Budget) -> Vec<Value> {
     let mut found = Vec::new();
     let mut seen = vec![uri.to_owned()];
-    let Ok((mut page, _)) = fetch::document(app, uri, None, budget).await else {
+    let Ok((mut page, from)) = fetch::document(app, uri, None, budget).await else {
         return found;
     };
+    // What a page carries whole is believed, so it must come from the collection's own host.
+    if !same_origin(from.as_str(), uri) {
+        return found;
+    }
     for _ in 0..=pages {
         let doc = Doc(&page);
         let first = doc.each("first").into_iter().next();
@@ -110,8 +114,8 @@ async fn items(app: &App, uri: &str, pages: usize, budget: &Budget) -> Vec<Value
         };
         seen.push(next.clone());
         match fetch::document(app, &next, None, budget).await {
-            Ok((document, _)) => page = document,
-            Err(_) => break,
+            Ok((document, from)) if same_origin(from.as_str(), uri) => page = document,
+            _ => break,
         }
     }
     found.truncate(POSTS);

@@ -1,6 +1,8 @@
 //! Polls: asked, answered, closed.
 
 use super::Post;
+use std::time::Duration;
+
 use super::arrive;
 use super::compose::NewPoll;
 use crate::accounts::{Account, store as account_store};
@@ -233,15 +235,12 @@ pub async fn receive(app: &App, voter: &Account, post: &Post, title: &str) -> Re
         now,
     )
     .await?;
-    jobs::enqueue(
-        &mut tx,
-        now,
-        Job::SendEdit {
-            post: post.id,
-            version: -1,
-        },
-    )
-    .await?;
+    // Many votes make one message.
+    let job = Job::SendEdit {
+        post: post.id,
+        version: -1,
+    };
+    jobs::enqueue_once(&mut tx, now, now.plus(Duration::from_secs(60)), job).await?;
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())
