@@ -972,7 +972,7 @@ async fn fetched_documents_speak_for_their_own_host(backend: Backend) {
 
 async fn endless_and_huge_answers_are_cut(backend: Backend) {
     let s = scene(&backend).await;
-    // 37: ten megabytes, and the same packed small.
+    // 37: ten megabytes where a document may have one.
     let huge = format!(
         "{{\"id\":\"{}\",\"pad\":\"{}\"}}",
         s.evil.at("/huge"),
