@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub struct Inner {
     pub leaving: tokio::sync::Mutex<()>,
     /// Rung when there may be new work.
     pub wake: Notify,
+    /// Whether it was noted that another node knows ids of this one.
+    pub known_elsewhere: AtomicBool,
     /// Whether this node is one of the demonstration, which talks to nobody else.
     pub demo: bool,
     origin: RwLock<Arc<Origin>>,
@@ -152,6 +155,7 @@ impl App {
             verifiers: Cache::new(20_000),
             leaving: tokio::sync::Mutex::new(()),
             wake: Notify::new(),
+            known_elsewhere: AtomicBool::new(false),
             origin: RwLock::new(Arc::new(origin)),
             settings,
             db,

@@ -14,8 +14,11 @@ use crate::jobs::{self, Job};
 use crate::kernel::crypt::PublicKey;
 use crate::kernel::html::{escape, sanitize, truncate};
 use crate::kernel::http::FetchError;
+use crate::kernel::id::AccountId;
 use crate::kernel::origin::{host_of_uri, parse_url, same_origin};
 use crate::kernel::text::simple_html;
+use crate::nodes::health::{self, Shown};
+use crate::posts;
 
 /// The types an actor may have.
 pub const TYPES: [&str; 5] = ["Person", "Service", "Application", "Group", "Organization"];
@@ -174,14 +177,33 @@ pub async fn resolve(app: &App, uri: &str, budget: &Budget) -> Result<Account, F
 /// When it cannot be fetched, is no actor or ended before.
 pub async fn refresh(app: &App, uri: &str, budget: &Budget) -> Result<Account, FetchError> {
     let document = fetch::object(app, uri, None, budget).await?;
-    write(app, &document).await
+    write(app, &document, budget).await
+}
+
+/// Asks for a remote account anew; one that its host says is gone ends here too.
+///
+/// # Errors
+/// What the database says; a host that cannot be asked leaves the account as it is.
+pub async fn bring_up_to_date(app: &App, id: AccountId) -> anyhow::Result<()> {
+    let account = accounts::get(app, id).await?;
+    match refresh(app, &account.uri, &Budget::inbound()).await {
+        Err(FetchError::Status(http::StatusCode::GONE)) if !account.is_local() => {
+            let mut tx = app.db.begin().await?;
+            tombs::mark(&mut tx, &account, app.clock.now()).await?;
+            tombs::sever(&mut tx, id).await?;
+            tx.commit().await?;
+            while posts::remove::erase_some_of(app, &account).await? {}
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes an actor document that was fetched from its own host, or came signed by the actor itself.
 ///
 /// # Errors
 /// When it is no actor or ended before.
-pub async fn write(app: &App, document: &Value) -> Result<Account, FetchError> {
+pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Account, FetchError> {
     let profile = read(document).ok_or(FetchError::Unusable("it is no actor"))?;
     let database = |error: sqlx::Error| FetchError::Unreachable(error.to_string());
     let ours = |url: &Option<String>| url.as_ref().is_some_and(|url| app.origin().owns(url));
@@ -201,13 +223,42 @@ pub async fn write(app: &App, document: &Value) -> Result<Account, FetchError> {
     let account = remote::upsert(app, &profile)
         .await
         .map_err(|error| FetchError::Unreachable(error.to_string()))?;
-    if fresh {
-        jobs::enqueue(&app.db, app.clock.now(), Job::CheckHandle(account.id))
+    health::announced(&app.db, &account.host, shown(document), app.clock.now())
+        .await
+        .map_err(database)?;
+    let fetches = if fresh { budget.set_aside(2) } else { 0 };
+    if fetches > 0 {
+        let job = Job::CheckHandle {
+            account: account.id,
+            fetches,
+        };
+        jobs::enqueue(&app.db, app.clock.now(), job)
             .await
             .map_err(database)?;
     }
     Ok(account)
 }
+
+/// Which signatures an actor's software says it reads (FEP-844e).
+fn shown(document: &Value) -> Shown {
+    let generator = Doc(document.get("generator").unwrap_or(&Value::Null));
+    let mut shown = Shown::default();
+    for entry in generator.each("implements").into_iter().take(32) {
+        let href = entry
+            .id()
+            .or_else(|| entry.get("href").as_str())
+            .unwrap_or_default();
+        let (page, section) = href.split_once('#').unwrap_or((href, ""));
+        if page.trim_end_matches('/').ends_with("/rfc9421") {
+            shown.rfc9421 = true;
+            shown.ed25519 |= section == ED25519_SECTION;
+        }
+    }
+    shown
+}
+
+/// Where RFC 9421 tells how Ed25519 signs.
+const ED25519_SECTION: &str = "section-3.3.6";
 
 /// The account that owns a key, fetched where it is not known.
 ///
@@ -229,7 +280,7 @@ pub async fn by_key(app: &App, key_id: &str, budget: &Budget) -> Result<Account,
     // A document that its own host served under its own id needs no second fetch.
     let account =
         if doc.id() == Some(address) && owner == address && same_origin(from.as_str(), key_id) {
-            write(app, &document).await?
+            write(app, &document, budget).await?
         } else {
             refresh(app, &owner, budget).await?
         };
@@ -307,7 +358,8 @@ pub fn build(app: &App, account: &Account) -> Value {
         "assertionMethod": [{"id": account.ed25519_key_id, "type": "Multikey", "controller": uri, "publicKeyMultibase": account.ed25519_key}],
         "attachment": account.fields.iter().map(|field| json!({"type": "PropertyValue", "name": field.name, "value": field_html(&field.value)})).collect::<Vec<_>>(),
         "generator": {"type": "Application", "name": "Afterparty", "implements": [
-            {"href": "https://datatracker.ietf.org/doc/html/rfc9421", "name": "RFC-9421: HTTP Message Signatures"}
+            {"href": "https://datatracker.ietf.org/doc/html/rfc9421", "name": "RFC-9421: HTTP Message Signatures"},
+            {"href": format!("https://datatracker.ietf.org/doc/html/rfc9421#{ED25519_SECTION}"), "name": "RFC-9421: EdDSA Using Curve edwards25519"}
         ]},
     });
     if account.kind == Kind::Node {

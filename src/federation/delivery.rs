@@ -9,13 +9,13 @@ use http::{HeaderValue, Method, StatusCode, header};
 use url::Url;
 
 use super::sign::{self, Scheme};
-use super::{CONTENT_TYPE, sync};
+use super::{CONTENT_TYPE, actor, sync};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Row, Tx, ids, sql};
 use crate::kernel::http::{Answer, DOCUMENT, FetchError};
 use crate::kernel::id::{AccountId, ActivityId, InboxId, NodeId};
 use crate::nodes::{self, Node, health};
@@ -30,6 +30,10 @@ const INBOXES: usize = 4;
 const BATCH: i64 = 64;
 /// After how many refusals of one row it is put aside while others succeed.
 const TRIES: i64 = 3;
+/// How long an inbox is left alone after it forbade something.
+const PAUSE: Duration = Duration::from_secs(60);
+/// How long a signature may be unknown before the row is given up.
+const UNKNOWN: Duration = Duration::from_secs(86_400);
 /// How long a row is put aside.
 const PARK: Duration = Duration::from_secs(21_600);
 
@@ -42,6 +46,7 @@ struct Delivery {
     sender: AccountId,
     body: String,
     attempts: i64,
+    unknown_since: Option<Time>,
     followers_of: Option<i64>,
 }
 
@@ -53,6 +58,10 @@ enum Sent {
     Host {
         error: String,
         asked: Option<Duration>,
+    },
+    /// The host does not know the signature: everything waits, for a day.
+    Unknown {
+        error: String,
     },
     /// This row is not wanted; others may be.
     Row {
@@ -67,6 +76,13 @@ enum Sent {
     Gone {
         error: String,
     },
+}
+
+impl Sent {
+    /// Whether the host is there and minds its business.
+    fn is_an_answer(&self) -> bool {
+        matches!(self, Self::Delivered | Self::Row { .. } | Self::Gone { .. })
+    }
 }
 
 /// A host that is ours for a while.
@@ -86,8 +102,8 @@ pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Lease>> {
         return Ok(Vec::new());
     }
     let number = i64::from(u32::from_le_bytes(crypt::random()));
-    let rows = sql("UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1) ORDER BY next_attempt_at, id LIMIT $4) RETURNING id")
-        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1) ORDER BY next_attempt_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM due) RETURNING id")
+    let rows = sql("UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, id LIMIT $4) RETURNING id")
+        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM due) RETURNING id")
         .bind(now)
         .bind(now.plus(LEASE))
         .bind(number)
@@ -169,7 +185,7 @@ async fn serve_batches(app: &App, lease: Lease) -> anyhow::Result<()> {
 }
 
 async fn batch(app: &App, node: NodeId, now: Time, most: i64) -> sqlx::Result<Vec<Delivery>> {
-    let rows = sql("SELECT deliveries.activity_id, deliveries.inbox_id, deliveries.attempts, inboxes.url, activities.account_id, activities.body, activities.followers_of FROM deliveries JOIN activities ON activities.id = deliveries.activity_id JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = $1 AND deliveries.dead_at IS NULL AND deliveries.parked_until <= $2 ORDER BY deliveries.activity_id LIMIT $3")
+    let rows = sql("SELECT deliveries.activity_id, deliveries.inbox_id, deliveries.attempts, deliveries.unknown_since, inboxes.url, activities.account_id, activities.body, activities.followers_of FROM deliveries JOIN activities ON activities.id = deliveries.activity_id JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = $1 AND deliveries.dead_at IS NULL AND deliveries.parked_until <= $2 AND inboxes.waits_until <= $2 ORDER BY deliveries.activity_id LIMIT $3")
         .bind(node)
         .bind(now)
         .bind(most)
@@ -183,6 +199,7 @@ async fn batch(app: &App, node: NodeId, now: Time, most: i64) -> sqlx::Result<Ve
             sender: row.get("account_id")?,
             body: row.get("body")?,
             attempts: row.get("attempts")?,
+            unknown_since: row.get("unknown_since")?,
             followers_of: row.get("followers_of")?,
         })
     };
@@ -190,10 +207,6 @@ async fn batch(app: &App, node: NodeId, now: Time, most: i64) -> sqlx::Result<Ve
 }
 
 /// Sends a batch, inboxes beside each other, each in order; whether the host may get the next one.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one transaction, one arm for each outcome"
-)]
 async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::Result<bool> {
     let mut lanes: BTreeMap<InboxId, Vec<Delivery>> = BTreeMap::new();
     for delivery in waiting {
@@ -206,72 +219,160 @@ async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::R
             .await;
     let now = app.clock.now();
     let results: Vec<(Delivery, Sent)> = results.into_iter().flatten().collect();
-    let success = results
-        .iter()
-        .any(|(_, result)| !matches!(result, Sent::Host { .. } | Sent::Ours { .. }));
-    let mut went = true;
-    let mut failure = None;
+    let success = results.iter().any(|(_, result)| result.is_an_answer());
+    let mut verdict = Verdict::Goes;
     let mut tx = app.db.begin().await?;
     for (delivery, result) in results {
-        let row = |statement: crate::kernel::db::Query| {
-            statement.bind(delivery.activity).bind(delivery.inbox)
-        };
-        match result {
-            Sent::Delivered => {
-                row(sql(
-                    "DELETE FROM deliveries WHERE activity_id = $1 AND inbox_id = $2",
-                ))
-                .run(&mut tx)
-                .await?;
-            }
-            Sent::Host { error, asked } => {
-                // A row that fails again and again while the host takes others does not hold them up.
-                let poison = success && delivery.attempts + 1 >= TRIES;
-                let parked = if poison { now.plus(PARK) } else { Time(0) };
-                row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, parked_until = $4 WHERE activity_id = $1 AND inbox_id = $2"))
-                    .bind(&error)
-                    .bind(parked)
-                    .run(&mut tx)
-                    .await?;
-                if !poison {
-                    went = false;
-                    failure = Some((error, asked));
-                }
-            }
-            Sent::Ours { error } => {
-                tracing::error!(error, "a delivery could not be prepared");
-                went = false;
-            }
-            Sent::Row { error, dead } => {
-                let dead_at = (dead || delivery.attempts + 1 >= TRIES).then_some(now);
-                row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, dead_at = $4, parked_until = $5 WHERE activity_id = $1 AND inbox_id = $2"))
-                    .bind(&error)
-                    .bind(dead_at)
-                    .bind(now.plus(Duration::from_secs(60)))
-                    .run(&mut tx)
-                    .await?;
-            }
-            Sent::Gone { error } => {
-                sql("UPDATE deliveries SET dead_at = $1, last_error = $2 WHERE inbox_id = $3")
-                    .bind(now)
-                    .bind(&error)
-                    .bind(delivery.inbox)
-                    .run(&mut tx)
-                    .await?;
-                let rows = sql("SELECT id FROM accounts WHERE kind = 'remote' AND deleted_at IS NULL AND (inbox_id = $1 OR shared_inbox_id = $1) LIMIT 50").bind(delivery.inbox).all(&mut tx).await?;
-                for account in rows {
-                    jobs::enqueue(&mut tx, now, Job::Refresh(account.get("id")?)).await?;
-                }
-            }
-        }
+        let one = note(&mut tx, &delivery, result, success, now).await?;
+        verdict = verdict.and(one);
     }
-    match failure {
-        Some((error, asked)) => health::failed(&mut tx, node, now, &error, asked).await?,
-        None if success => health::succeeded(&mut tx, node.id, now).await?,
-        None => {}
+    match &verdict {
+        Verdict::Fails { error, asked } => {
+            health::failed(&mut tx, node, now, error, *asked).await?;
+        }
+        _ if success => health::succeeded(&mut tx, node.id, now).await?,
+        _ => {}
     }
     tx.commit().await?;
-    Ok(went)
+    Ok(matches!(verdict, Verdict::Goes))
+}
+
+/// What a batch says about its host.
+#[derive(Debug)]
+enum Verdict {
+    /// It takes what it gets.
+    Goes,
+    /// Nothing more for now, without a mark against the host.
+    Waits,
+    /// It is not well.
+    Fails {
+        error: String,
+        asked: Option<Duration>,
+    },
+}
+
+impl Verdict {
+    /// Both together: the graver one.
+    fn and(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Fails { .. }, _) | (Self::Waits, Self::Goes) => self,
+            _ => other,
+        }
+    }
+}
+
+/// Notes what came of one request.
+async fn note(
+    tx: &mut Tx,
+    delivery: &Delivery,
+    result: Sent,
+    success: bool,
+    now: Time,
+) -> anyhow::Result<Verdict> {
+    let row = |statement: crate::kernel::db::Query| {
+        statement.bind(delivery.activity).bind(delivery.inbox)
+    };
+    match result {
+        Sent::Delivered => {
+            row(sql(
+                "DELETE FROM deliveries WHERE activity_id = $1 AND inbox_id = $2",
+            ))
+            .run(tx)
+            .await?;
+        }
+        Sent::Host { error, asked } => {
+            // A row that fails again and again while the host takes others does not hold them up.
+            let poison = success && delivery.attempts + 1 >= TRIES;
+            let parked = if poison { now.plus(PARK) } else { Time(0) };
+            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, parked_until = $4, unknown_since = NULL WHERE activity_id = $1 AND inbox_id = $2"))
+                .bind(&error)
+                .bind(parked)
+                .run(tx)
+                .await?;
+            if !poison {
+                return Ok(Verdict::Fails { error, asked });
+            }
+        }
+        Sent::Unknown { error } => {
+            let since = delivery.unknown_since.unwrap_or(now);
+            let dead_at = (now.since(since) >= UNKNOWN).then_some(now);
+            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, unknown_since = $4, dead_at = $5 WHERE activity_id = $1 AND inbox_id = $2"))
+                .bind(&error)
+                .bind(since)
+                .bind(dead_at)
+                .run(tx)
+                .await?;
+            return Ok(Verdict::Fails { error, asked: None });
+        }
+        Sent::Ours { error } => {
+            tracing::error!(error, "a delivery could not be prepared");
+            return Ok(Verdict::Waits);
+        }
+        Sent::Row { error, dead } => {
+            let dead_at = (dead || delivery.attempts + 1 >= TRIES).then_some(now);
+            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, dead_at = $4 WHERE activity_id = $1 AND inbox_id = $2"))
+                .bind(&error)
+                .bind(dead_at)
+                .run(&mut *tx)
+                .await?;
+            if dead_at.is_none() {
+                // What comes after it waits too, so that the order holds.
+                pause(tx, delivery.inbox, now.plus(PAUSE)).await?;
+            }
+        }
+        Sent::Gone { error } => {
+            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3 WHERE activity_id = $1 AND inbox_id = $2"))
+                .bind(&error)
+                .run(&mut *tx)
+                .await?;
+            // Whoever had this inbox may have another one by now.
+            pause(tx, delivery.inbox, now.plus(PARK)).await?;
+            jobs::enqueue(tx, now, Job::MendInbox(delivery.inbox)).await?;
+        }
+    }
+    Ok(Verdict::Goes)
+}
+
+async fn pause(tx: &mut Tx, inbox: InboxId, until: Time) -> sqlx::Result<()> {
+    sql("UPDATE inboxes SET waits_until = $1 WHERE id = $2")
+        .bind(until)
+        .bind(inbox)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Asks the owners of an inbox that is no more for their new one; what waited goes there, or is given up.
+///
+/// # Errors
+/// What the database says.
+pub async fn mend_inbox(app: &App, inbox: InboxId) -> anyhow::Result<()> {
+    let owners = sql("SELECT id, uri FROM accounts WHERE kind = 'remote' AND deleted_at IS NULL AND (inbox_id = $1 OR shared_inbox_id = $1) ORDER BY id LIMIT 50")
+        .bind(inbox)
+        .all(&app.db)
+        .await?;
+    let mut asked = Vec::new();
+    for owner in &owners {
+        let id: AccountId = owner.get("id")?;
+        actor::bring_up_to_date(app, id).await?;
+        asked.push(id);
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT deliveries.activity_id, t.inbox_id, inboxes.node_id FROM deliveries JOIN (SELECT DISTINCT COALESCE(shared_inbox_id, inbox_id) AS inbox_id FROM accounts WHERE deleted_at IS NULL AND id IN (SELECT value FROM json_each($2))) t ON t.inbox_id <> $1 JOIN inboxes ON inboxes.id = t.inbox_id WHERE deliveries.inbox_id = $1 AND deliveries.dead_at IS NULL ON CONFLICT (activity_id, inbox_id) DO NOTHING")
+        .bind(inbox)
+        .bind(ids(asked))
+        .run(&mut tx)
+        .await?;
+    sql("UPDATE deliveries SET dead_at = $2 WHERE inbox_id = $1 AND dead_at IS NULL")
+        .bind(inbox)
+        .bind(now)
+        .run(&mut tx)
+        .await?;
+    pause(&mut tx, inbox, Time(0)).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }
 
 /// Sends to one inbox, in order, until something fails. A row that failed again and again is stepped
@@ -284,8 +385,9 @@ async fn send_lane(app: &App, node: &Node, lane: Vec<Delivery>) -> Vec<(Delivery
         let poison = delivery.attempts + 1 >= TRIES && !probing;
         let stop = match result {
             Sent::Host { .. } => !poison,
-            Sent::Gone { .. } | Sent::Ours { .. } => true,
-            _ => false,
+            Sent::Unknown { .. } | Sent::Gone { .. } | Sent::Ours { .. } => true,
+            Sent::Row { dead, .. } => !dead && delivery.attempts + 1 < TRIES,
+            Sent::Delivered => false,
         };
         probing |= matches!(result, Sent::Host { .. });
         done.push((delivery, result));
@@ -324,13 +426,11 @@ async fn try_both(
 ) -> anyhow::Result<Answer> {
     let sender = accounts::get(app, delivery.sender).await?;
     let now = app.clock.now();
-    let modern = node.rfc9421_at.is_some() && node.cavage_until <= now;
-    let (first, other) = if modern {
-        (Scheme::Rfc9421, Scheme::Cavage)
-    } else {
-        (Scheme::Cavage, Scheme::Rfc9421)
-    };
+    let (first, other) = sign::schemes(Some(node), now);
     let answer = post(app, &sender, first, url, delivery, &node.host).await?;
+    if answer.headers.contains_key("accept-signature") {
+        health::announced(&app.db, &node.host, RFC9421, now).await?;
+    }
     let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED].contains(&answer.status);
     if !refused {
         return Ok(answer);
@@ -338,15 +438,21 @@ async fn try_both(
     let Ok(second) = post(app, &sender, other, url, delivery, &node.host).await else {
         return Ok(answer);
     };
-    if second.status.is_success() && modern {
+    if second.status.is_success() && other == Scheme::Cavage {
         health::prefer_cavage(&app.db, node.id, now).await?;
     } else if second.status.is_success() {
-        health::prefer_rfc9421(&app.db, node.id, now).await?;
+        health::announced(&app.db, &node.host, RFC9421, now).await?;
     }
     // A peer that reads only one form says about the other what it likes.
     let counts = second.status.is_success() || answer.status == StatusCode::UNAUTHORIZED;
     Ok(if counts { second } else { answer })
 }
+
+/// That a host reads RFC 9421.
+const RFC9421: health::Shown = health::Shown {
+    rfc9421: true,
+    ed25519: false,
+};
 
 async fn post(
     app: &App,
@@ -382,7 +488,8 @@ fn classify(answer: &Answer, now: Time) -> Sent {
     let error = format!("it answered {status}");
     match status.as_u16() {
         200..=299 => Sent::Delivered,
-        401 | 408 | 429 | 500..=599 => Sent::Host {
+        401 => Sent::Unknown { error },
+        408 | 429 | 500..=599 => Sent::Host {
             error,
             asked: retry_after(answer, now),
         },

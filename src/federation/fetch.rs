@@ -8,9 +8,9 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use url::Url;
 
+use super::ACCEPT;
 use super::doc::Doc;
 use super::sign::{self, Scheme};
-use super::{ACCEPT, sign::headers as signed_headers};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::kernel::http::{Answer, DOCUMENT, FetchError, redirect_of};
@@ -26,14 +26,35 @@ const TOTAL: Duration = Duration::from_secs(28);
 pub struct Budget(AtomicU32);
 
 impl Budget {
-    /// For one inbound activity, its thread included.
+    /// For one inbound activity: its key, its thread and every job it causes.
     pub fn inbound() -> Self {
-        Self(AtomicU32::new(5))
+        Self::of(5)
+    }
+
+    /// What is left of one.
+    pub fn of(fetches: u32) -> Self {
+        Self(AtomicU32::new(fetches))
+    }
+
+    /// How many are left.
+    pub fn left(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Takes up to `most` for later work that gets a budget of its own; how many there were.
+    pub fn set_aside(&self, most: u32) -> u32 {
+        let before = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                Some(left.saturating_sub(most))
+            })
+            .unwrap_or_default();
+        before.min(most)
     }
 
     /// For what a person asked for.
     pub fn person() -> Self {
-        Self(AtomicU32::new(60))
+        Self::of(60)
     }
 
     /// Takes one fetch; whether there was one left.
@@ -138,9 +159,11 @@ async fn get(
         if !budget.take() {
             return Err(FetchError::Unusable("it would cause too many fetches"));
         }
-        let mut answer = signed_get(app, &url, signer, Scheme::Cavage).await?;
+        let known = nodes::find(app, &host).await.ok().flatten();
+        let (first, other) = sign::schemes(known.as_ref(), app.clock.now());
+        let mut answer = signed_get(app, &url, signer, first).await?;
         if answer.status == StatusCode::UNAUTHORIZED && budget.take() {
-            answer = signed_get(app, &url, signer, Scheme::Rfc9421).await?;
+            answer = signed_get(app, &url, signer, other).await?;
         }
         if let Some(next) = redirect_of(&answer) {
             url = app.http.admit(&next)?;
@@ -159,9 +182,9 @@ async fn signed_get(
     app: &App,
     url: &Url,
     signer: &Account,
-    scheme: sign::Scheme,
+    scheme: Scheme,
 ) -> Result<Answer, FetchError> {
-    let mut headers = signed_headers(app, signer, scheme, &Method::GET, url, None)
+    let mut headers = sign::headers(app, signer, scheme, &Method::GET, url, None)
         .await
         .map_err(|error| FetchError::Unreachable(error.to_string()))?;
     headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));

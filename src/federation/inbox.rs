@@ -25,7 +25,8 @@ use crate::kernel::http::DOCUMENT;
 use crate::kernel::id::{AccountId, ReceivedId};
 use crate::kernel::json;
 use crate::kernel::origin::{host_of_uri, parse_url};
-use crate::nodes::{self, health};
+use crate::nodes::health::{self, Shown};
+use crate::nodes::{self, setup};
 
 /// What the inbox routes need: the node, and the one writer of receipts.
 #[derive(Clone)]
@@ -41,6 +42,7 @@ struct Receipt {
     actor: AccountId,
     inbox_of: Option<AccountId>,
     body: String,
+    fetches: u32,
     at: Time,
 }
 
@@ -75,13 +77,14 @@ async fn write_receipts(app: App, mut queue: mpsc::Receiver<(Receipt, oneshot::S
 async fn store(db: &Db, batch: impl Iterator<Item = &Receipt>) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;
     for receipt in batch {
-        sql("INSERT INTO received (id, uri, actor_id, inbox_of, body, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (uri) DO NOTHING")
+        sql("INSERT INTO received (id, uri, actor_id, inbox_of, body, created_at, fetches) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (uri) DO NOTHING")
             .bind(ReceivedId::mint(receipt.at))
             .bind(&receipt.uri)
             .bind(receipt.actor)
             .bind(receipt.inbox_of)
             .bind(&receipt.body)
             .bind(receipt.at)
+            .bind(i64::from(receipt.fetches))
             .run(&mut tx)
             .await?;
     }
@@ -136,16 +139,22 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
     };
     let signed = verify::check(&request, &app.origin(), app.clock.now())?;
     let host = admit_host(app, &signed.key_id).await?;
-    let Some(sender) = authenticate(app, &signed, &host, Some(&body)).await? else {
+    let budget = Budget::inbound();
+    let Some(sender) = authenticate(app, &signed, &host, Some(&body), &budget).await? else {
         return Ok(());
     };
+    let _ = setup::note_known_elsewhere(app).await;
     let activity = json::parse(&body)
         .map_err(|_| Denied(StatusCode::BAD_REQUEST, "the body is no sound JSON"))?;
     if !activity.is_object() {
         return Err(Denied(StatusCode::BAD_REQUEST, "the body is no activity"));
     }
     let uri = identify(&activity, &sender, &body)?;
-    let _ = health::heard(app, &host, signed.rfc9421).await;
+    let shown = Shown {
+        rfc9421: signed.rfc9421,
+        ed25519: signed.rfc9421 && sender.ed25519_key_id.as_ref() == Some(&signed.key_id),
+    };
+    let _ = health::heard(app, &host, shown).await;
     if let Some(value) = headers
         .get(sync::HEADER)
         .and_then(|value| value.to_str().ok())
@@ -163,6 +172,7 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
         actor: sender.id,
         inbox_of,
         body: String::from_utf8_lossy(&body).into_owned(),
+        fetches: budget.left(),
         at: app.clock.now(),
     };
     let (answer, stored) = oneshot::channel();
@@ -257,6 +267,7 @@ pub async fn authenticate(
     signed: &Signed,
     host: &str,
     body: Option<&[u8]>,
+    budget: &Budget,
 ) -> Result<Option<Account>, Denied> {
     let wrong = Denied(StatusCode::UNAUTHORIZED, "the signature does not fit");
     let silent = Denied(
@@ -273,7 +284,7 @@ pub async fn authenticate(
             .key_refetch
             .take(&account.uri, app.clock.now())
             .map_err(|_| wrong)?;
-        let fresh = actor::refresh(app, &account.uri, &Budget::inbound())
+        let fresh = actor::refresh(app, &account.uri, budget)
             .await
             .map_err(|error| if error.is_passing() { silent } else { wrong })?;
         let fits =
@@ -291,7 +302,7 @@ pub async fn authenticate(
         .unknown_key
         .take(&host.to_owned(), app.clock.now())
         .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many unknown keys"))?;
-    let account = actor::by_key(app, &signed.key_id, &Budget::inbound())
+    let account = actor::by_key(app, &signed.key_id, budget)
         .await
         .map_err(|error| {
             if error.is_passing() {
@@ -392,6 +403,7 @@ pub struct Taken {
     inbox_of: Option<AccountId>,
     body: String,
     attempts: i64,
+    fetches: i64,
 }
 
 /// Takes up to `most` stored activities, oldest first.
@@ -414,6 +426,7 @@ pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Taken>> {
             inbox_of: row.get("inbox_of")?,
             body: row.get::<Option<String>>("body")?.unwrap_or_default(),
             attempts: row.get("attempts")?,
+            fetches: row.get("fetches")?,
         })
     };
     let mut taken = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
@@ -432,8 +445,10 @@ impl Taken {
 ///
 /// # Errors
 /// What the database says.
-pub async fn process(app: &App, item: Taken) -> anyhow::Result<()> {
-    let outcome = perform(app, &item).await;
+pub async fn process(app: &App, mut item: Taken) -> anyhow::Result<()> {
+    let budget = Arc::new(Budget::of(u32::try_from(item.fetches).unwrap_or(0)));
+    let outcome = perform(app, &item, budget.clone()).await;
+    item.fetches = i64::from(budget.left());
     let now = app.clock.now();
     let (outcome, wait) = match outcome {
         Ok(()) => ("done".to_owned(), None),
@@ -462,7 +477,7 @@ async fn finish(
     let kept = outcome.starts_with("given up");
     let query = match wait {
         None => sql("UPDATE received SET processed_at = $1, outcome = $2, body = CASE WHEN $4 = 1 THEN body ELSE NULL END, leased_until = 0 WHERE id = $3").bind(now).bind(outcome).bind(item.id).bind(kept),
-        Some(wait) => sql("UPDATE received SET next_attempt_at = $1, outcome = $2, leased_until = 0 WHERE id = $3").bind(now.plus(wait)).bind(outcome).bind(item.id),
+        Some(wait) => sql("UPDATE received SET next_attempt_at = $1, outcome = $2, leased_until = 0, fetches = $4 WHERE id = $3").bind(now.plus(wait)).bind(outcome).bind(item.id).bind(item.fetches),
     };
     query.run(&app.db).await?;
     Ok(())
@@ -480,6 +495,7 @@ pub async fn broke_down(app: &App, id: ReceivedId, attempts: i64) -> sqlx::Resul
         inbox_of: None,
         body: String::new(),
         attempts,
+        fetches: 0,
     };
     let wait = (attempts < 3).then_some(Duration::from_secs(60));
     finish(app, &item, now, "processing broke down", wait).await
@@ -492,7 +508,7 @@ impl Taken {
     }
 }
 
-async fn perform(app: &App, item: &Taken) -> super::Outcome {
+async fn perform(app: &App, item: &Taken, budget: Arc<Budget>) -> super::Outcome {
     let activity: Value =
         serde_json::from_str(&item.body).map_err(|_| Refused::Drop("it cannot be read"))?;
     let sender = accounts::get(app, item.actor)
@@ -505,7 +521,7 @@ async fn perform(app: &App, item: &Taken) -> super::Outcome {
     let context = Arc::new(activities::Context {
         sender,
         inbox_of,
-        budget: Budget::inbound(),
+        budget,
         attempts: item.attempts,
     });
     activities::receive(app, &context, &activity).await

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::doc::Doc;
+use super::fetch::Budget;
 use super::objects::note;
 use super::verify;
 use super::{CONTENT_TYPE, actor, inbox, sync};
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::kernel::id::{AccountId, PostId, StampId};
 use crate::kernel::origin::host_of_uri;
 use crate::kernel::page::Window;
-use crate::nodes;
+use crate::nodes::{self, setup};
 use crate::posts::{self, keep, quotes, thread};
 use crate::relations::follows;
 use crate::timelines;
@@ -123,9 +124,11 @@ async fn asker(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
     if nodes::is_blocked(app, &host).await? {
         return Err(Error::NotFound);
     }
-    inbox::authenticate(app, &signed, &host, None)
+    let asker = inbox::authenticate(app, &signed, &host, None, &Budget::inbound())
         .await
-        .map_err(denied)
+        .map_err(denied)?;
+    setup::note_known_elsewhere(app).await?;
+    Ok(asker)
 }
 
 /// As [`asker`]; where the operator demands signatures for everything, nobody is refused.

@@ -8,8 +8,10 @@ use url::Url;
 
 use crate::accounts::{Account, keys};
 use crate::app::App;
+use crate::kernel::clock::Time;
 use crate::kernel::crypt::{self, RsaKey};
 use crate::kernel::origin::host_of;
+use crate::nodes::Node;
 
 /// How a request is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,17 @@ pub enum Scheme {
     Cavage,
     /// RFC 9421, `rsa-v1_5-sha256`.
     Rfc9421,
+    /// RFC 9421, `ed25519`.
+    Ed25519,
+}
+
+/// The signature a node is known to read, and the other one to try where that is refused.
+pub fn schemes(node: Option<&Node>, now: Time) -> (Scheme, Scheme) {
+    match node.filter(|node| node.cavage_until <= now) {
+        Some(node) if node.ed25519_at.is_some() => (Scheme::Ed25519, Scheme::Cavage),
+        Some(node) if node.rfc9421_at.is_some() => (Scheme::Rfc9421, Scheme::Cavage),
+        _ => (Scheme::Cavage, Scheme::Rfc9421),
+    }
 }
 
 /// The headers of a signed request: `Host`, `Date`, the digest where there is a body, and the signature.
@@ -32,25 +45,39 @@ pub async fn headers(
     url: &Url,
     body: Option<&[u8]>,
 ) -> anyhow::Result<HeaderMap> {
-    let (rsa, _) = keys::signer(app, signer).await?;
-    let key_id = signer.public_key_id.clone().unwrap_or_default();
+    let (rsa, ed25519) = keys::signer(app, signer).await?;
     let now = app.clock.now();
     let mut headers = HeaderMap::new();
     headers.insert(header::DATE, HeaderValue::from_str(&now.http_date())?);
     let host = host_of(url).unwrap_or_default();
     headers.insert(header::HOST, HeaderValue::from_str(&host)?);
+    let key_id = match scheme {
+        Scheme::Ed25519 => &signer.ed25519_key_id,
+        Scheme::Cavage | Scheme::Rfc9421 => &signer.public_key_id,
+    };
     let work = Work {
-        key_id,
+        key_id: key_id.clone().unwrap_or_default(),
         rsa,
         method: method.as_str().to_owned(),
         url: url.clone(),
         body: body.map(crypt::sha256_base64),
     };
-    let signed = tokio::task::spawn_blocking(move || match scheme {
-        Scheme::Cavage => work.cavage(&host, &now.http_date()),
-        Scheme::Rfc9421 => work.rfc9421(now.seconds()),
-    });
-    for (name, value) in signed.await?? {
+    let created = now.seconds();
+    let signed = match scheme {
+        Scheme::Ed25519 => work.rfc9421(created, "ed25519", |message| Ok(ed25519.sign(message)))?,
+        // An RSA signature takes most of a millisecond, away from the runtime.
+        Scheme::Cavage => {
+            tokio::task::spawn_blocking(move || work.cavage(&host, &now.http_date())).await??
+        }
+        Scheme::Rfc9421 => {
+            tokio::task::spawn_blocking(move || {
+                let rsa = work.rsa.clone();
+                work.rfc9421(created, "rsa-v1_5-sha256", |message| rsa.sign(message))
+            })
+            .await??
+        }
+    };
+    for (name, value) in signed {
         headers.insert(
             HeaderName::from_static(name),
             HeaderValue::from_str(&value)?,
@@ -59,7 +86,7 @@ pub async fn headers(
     Ok(headers)
 }
 
-/// What is signed away from the runtime: an RSA signature takes most of a millisecond.
+/// What is to be signed.
 struct Work {
     key_id: String,
     rsa: RsaKey,
@@ -98,7 +125,12 @@ impl Work {
         Ok(headers)
     }
 
-    fn rfc9421(self, created: i64) -> anyhow::Result<Vec<(&'static str, String)>> {
+    fn rfc9421(
+        self,
+        created: i64,
+        algorithm: &str,
+        sign: impl FnOnce(&[u8]) -> anyhow::Result<Vec<u8>>,
+    ) -> anyhow::Result<Vec<(&'static str, String)>> {
         let mut headers = Vec::new();
         let mut covered = vec![
             ("@method", self.method),
@@ -114,7 +146,7 @@ impl Work {
             .map(|(name, _)| format!("\"{name}\""))
             .collect();
         let params = format!(
-            "({});created={created};keyid=\"{}\";alg=\"rsa-v1_5-sha256\"",
+            "({});created={created};keyid=\"{}\";alg=\"{algorithm}\"",
             names.join(" "),
             self.key_id
         );
@@ -123,7 +155,7 @@ impl Work {
             .map(|(name, value)| format!("\"{name}\": {value}"))
             .collect();
         lines.push(format!("\"@signature-params\": {params}"));
-        let signature = self.rsa.sign(lines.join("\n").as_bytes())?;
+        let signature = sign(lines.join("\n").as_bytes())?;
         headers.push(("signature-input", format!("sig1={params}")));
         headers.push(("signature", format!("sig1=:{}:", crypt::base64(&signature))));
         Ok(headers)

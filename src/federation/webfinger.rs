@@ -150,18 +150,17 @@ async fn confirm(
 ///
 /// # Errors
 /// What the database says; a host that cannot be asked leaves the handle as it is.
-pub async fn check(app: &App, account: &Account) -> Result<()> {
-    let budget = Budget::inbound();
+pub async fn check(app: &App, account: &Account, budget: &Budget) -> Result<()> {
     if account.is_local() {
         return Ok(());
     }
-    let Ok(theirs) = ask(app, &account.name, &account.host, &budget).await else {
+    let Ok(theirs) = ask(app, &account.name, &account.host, budget).await else {
         return Ok(());
     };
     if theirs.actor != account.uri || theirs.domain == account.domain {
         return Ok(());
     }
-    let Ok(again) = ask(app, &theirs.name, &theirs.domain, &budget).await else {
+    let Ok(again) = ask(app, &theirs.name, &theirs.domain, budget).await else {
         return Ok(());
     };
     if again.actor == account.uri && again.domain == theirs.domain {

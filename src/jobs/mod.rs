@@ -6,7 +6,7 @@ mod queue;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::id::{AccountId, FollowId, MailId, NodeId, PostId, ReportId, StampId};
+use crate::kernel::id::{AccountId, FollowId, InboxId, MailId, NodeId, PostId, ReportId, StampId};
 
 pub use queue::{
     Claimed, claim, counts, enqueue, enqueue_at, enqueue_once, finish, give_back, renew,
@@ -180,20 +180,20 @@ pub enum Job {
     ClosePoll(PostId),
     /// Fetch the older public posts of a newly followed account.
     Backfill(AccountId),
-    /// Fetch what a post answers.
-    FetchParent(PostId),
+    /// Fetch what a post answers and what it quotes, with what is left of its activity's fetches.
+    FetchAround { post: PostId, fetches: u32 },
     /// Fetch what answers a post.
     FetchReplies(PostId),
-    /// Fetch a quoted post and check the consent.
-    FetchQuote(PostId),
     /// Check the domain of a remote account's handle.
-    CheckHandle(AccountId),
+    CheckHandle { account: AccountId, fetches: u32 },
     /// Let the followers of a moved account follow the new one.
     FollowMove(AccountId),
     /// Learn what software a node runs.
     FetchNodeInfo(NodeId),
     /// Bring a remote account up to date.
     Refresh(AccountId),
+    /// Ask the owners of an inbox that is no more for their new one.
+    MendInbox(InboxId),
     /// Compare the followers another node has in mind with ours (FEP-8fcf).
     SyncFollowers {
         account: AccountId,

@@ -67,18 +67,28 @@ pub async fn failed(
     Ok(())
 }
 
+/// Which signatures a node showed that it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// RFC 9421.
+    pub rfc9421: bool,
+    /// RFC 9421 with Ed25519 keys.
+    pub ed25519: bool,
+}
+
 /// Notes a signed request of the node: it is alive, so what waits for it may go at once.
 ///
 /// # Errors
 /// What the database says.
-pub async fn heard(app: &App, host: &str, rfc9421: bool) -> sqlx::Result<()> {
+pub async fn heard(app: &App, host: &str, shown: Shown) -> sqlx::Result<()> {
     let now = app.clock.now();
     // Written at most once a minute, unless there is something to mend.
-    sql("UPDATE nodes SET seen_at = $1, failures = 0, failing_since = NULL, next_attempt_at = 0, suspended_at = NULL, rfc9421_at = CASE WHEN $3 = 1 THEN $1 ELSE rfc9421_at END WHERE host = $2 AND (seen_at IS NULL OR seen_at < $4 OR failures > 0 OR suspended_at IS NOT NULL)")
+    sql("UPDATE nodes SET seen_at = $1, failures = 0, failing_since = NULL, next_attempt_at = 0, suspended_at = NULL, rfc9421_at = CASE WHEN $3 = 1 THEN $1 ELSE rfc9421_at END, ed25519_at = CASE WHEN $5 = 1 THEN $1 ELSE ed25519_at END WHERE host = $2 AND (seen_at IS NULL OR seen_at < $4 OR failures > 0 OR suspended_at IS NOT NULL)")
         .bind(now)
         .bind(host)
-        .bind(rfc9421)
+        .bind(shown.rfc9421)
         .bind(now.minus(Duration::from_secs(60)))
+        .bind(shown.ed25519)
         .run(&app.db)
         .await?;
     Ok(())
@@ -97,14 +107,17 @@ pub async fn prefer_cavage(conn: impl Conn, node: NodeId, now: Time) -> sqlx::Re
     Ok(())
 }
 
-/// Notes that the node reads RFC 9421 signatures.
+/// Notes that the node of a host says which signatures it reads; written at most once a day.
 ///
 /// # Errors
 /// What the database says.
-pub async fn prefer_rfc9421(conn: impl Conn, node: NodeId, now: Time) -> sqlx::Result<()> {
-    sql("UPDATE nodes SET rfc9421_at = $1 WHERE id = $2")
+pub async fn announced(conn: impl Conn, host: &str, shown: Shown, now: Time) -> sqlx::Result<()> {
+    sql("UPDATE nodes SET rfc9421_at = CASE WHEN $3 = 1 THEN $1 ELSE rfc9421_at END, ed25519_at = CASE WHEN $4 = 1 THEN $1 ELSE ed25519_at END WHERE host = $2 AND (($3 = 1 AND (rfc9421_at IS NULL OR rfc9421_at < $5)) OR ($4 = 1 AND (ed25519_at IS NULL OR ed25519_at < $5)))")
         .bind(now)
-        .bind(node)
+        .bind(host)
+        .bind(shown.rfc9421)
+        .bind(shown.ed25519)
+        .bind(now.minus(Duration::from_secs(86_400)))
         .run(conn)
         .await?;
     Ok(())
@@ -120,7 +133,11 @@ pub async fn retry(app: &App, node: NodeId) -> sqlx::Result<()> {
         .bind(node)
         .run(&mut tx)
         .await?;
-    sql("UPDATE deliveries SET dead_at = NULL, attempts = 0, parked_until = 0 WHERE node_id = $1")
+    sql("UPDATE inboxes SET waits_until = 0 WHERE node_id = $1")
+        .bind(node)
+        .run(&mut tx)
+        .await?;
+    sql("UPDATE deliveries SET dead_at = NULL, attempts = 0, parked_until = 0, unknown_since = NULL WHERE node_id = $1")
         .bind(node)
         .run(&mut tx)
         .await?;

@@ -30,6 +30,8 @@ pub struct Node {
     pub nodeinfo_at: Option<Time>,
     /// When it showed that it reads RFC 9421 signatures.
     pub rfc9421_at: Option<Time>,
+    /// When it showed that it reads Ed25519 signatures.
+    pub ed25519_at: Option<Time>,
     /// Until when it gets the older signatures whatever it showed.
     pub cavage_until: Time,
     /// Failures in a row.

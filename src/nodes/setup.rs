@@ -1,5 +1,7 @@
 //! The first start: a one-time address, the host, the public address.
 
+use std::sync::atomic::Ordering;
+
 use super::house::{self, House};
 use super::store;
 use crate::accounts::create::{self, New};
@@ -151,7 +153,12 @@ pub async fn is_known_elsewhere(db: &Db) -> sqlx::Result<bool> {
 /// # Errors
 /// What the database says.
 pub async fn note_known_elsewhere(app: &App) -> sqlx::Result<()> {
-    store::set_state(&app.db, "origin.known_at", &app.clock.now().0.to_string()).await
+    if app.known_elsewhere.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    let noted = store::set_state(&app.db, "origin.known_at", &app.clock.now().0.to_string()).await;
+    app.known_elsewhere.store(noted.is_ok(), Ordering::Relaxed);
+    noted
 }
 
 /// Rewrites every local id for another public address, as long as no other node knows one.

@@ -13,6 +13,7 @@ fn read(row: &Row) -> sqlx::Result<Node> {
         seen_at: row.get("seen_at")?,
         nodeinfo_at: row.get("nodeinfo_at")?,
         rfc9421_at: row.get("rfc9421_at")?,
+        ed25519_at: row.get("ed25519_at")?,
         cavage_until: row.get("cavage_until")?,
         failures: row.get("failures")?,
         failing_since: row.get("failing_since")?,

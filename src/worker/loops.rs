@@ -130,7 +130,7 @@ async fn sweep(app: &App) -> anyhow::Result<()> {
     media::sweep(app).await?;
     let day = app.clock.now().minus(Duration::from_secs(7 * 86_400));
     let rows =
-        sql("SELECT id FROM nodes WHERE suspended_at IS NULL AND (nodeinfo_at IS NULL OR nodeinfo_at < $1) AND failures = 0 LIMIT 50")
+        sql("SELECT id FROM nodes WHERE suspended_at IS NULL AND (seen_at IS NOT NULL OR delivered_at IS NOT NULL) AND (nodeinfo_at IS NULL OR nodeinfo_at < $1) AND failures = 0 LIMIT 50")
             .bind(day)
             .all(&app.db)
             .await?;

@@ -18,7 +18,6 @@ use crate::federation::{
 };
 use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
-use crate::kernel::id::AccountId;
 use crate::notifications;
 use crate::posts::{self, polls};
 
@@ -116,13 +115,14 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             None => Ok(()),
         },
         Job::Backfill(id) => Ok(backfill::account(app, id).await?),
-        Job::FetchParent(id) => match posts::find(app, id).await? {
-            Some(post) => Ok(objects::complete_thread(app, &post, None, &Budget::inbound()).await?),
-            None => Ok(()),
-        },
+        Job::FetchAround { post, fetches } => {
+            objects::fetch_around(app, post, &Budget::of(fetches)).await
+        }
         Job::FetchReplies(id) => Ok(backfill::replies(app, id).await?),
-        Job::FetchQuote(id) => quote::check(app, id).await,
-        Job::CheckHandle(id) => Ok(webfinger::check(app, &accounts::get(app, id).await?).await?),
+        Job::CheckHandle { account, fetches } => {
+            let account = accounts::get(app, account).await?;
+            Ok(webfinger::check(app, &account, &Budget::of(fetches)).await?)
+        }
         Job::FollowMove(id) => moved::follow_along(app, id).await,
         Job::FetchNodeInfo(id) => {
             let row = sql("SELECT host FROM nodes WHERE id = $1")
@@ -134,7 +134,8 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
                 None => Ok(()),
             }
         }
-        Job::Refresh(id) => refresh(app, id).await,
+        Job::Refresh(id) => actor::bring_up_to_date(app, id).await,
+        Job::MendInbox(id) => delivery::mend_inbox(app, id).await,
         Job::SyncFollowers {
             account,
             url,
@@ -147,24 +148,6 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             post,
         } => Ok(notifications::notify(app, account, kind, from, post).await?),
         Job::SendMail(id) => letters::send(app, id).await,
-    }
-}
-
-/// Asks for a remote account anew; one that its host says is gone ends here too.
-async fn refresh(app: &App, id: AccountId) -> anyhow::Result<()> {
-    let account = accounts::get(app, id).await?;
-    match actor::refresh(app, &account.uri, &Budget::inbound()).await {
-        Err(crate::kernel::http::FetchError::Status(http::StatusCode::GONE))
-            if !account.is_local() =>
-        {
-            let mut tx = app.db.begin().await?;
-            accounts::remove::mark(&mut tx, &account, app.clock.now()).await?;
-            accounts::remove::sever(&mut tx, id).await?;
-            tx.commit().await?;
-            while posts::remove::erase_some_of(app, &account).await? {}
-            Ok(())
-        }
-        _ => Ok(()),
     }
 }
 

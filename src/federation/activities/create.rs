@@ -63,12 +63,14 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
         .await?
         .ok_or(Refused::Drop("it was deleted, or is somebody else's"))?;
     if !known {
-        if post.in_reply_to_uri.is_some() && post.in_reply_to.is_none() {
+        let orphan = post.in_reply_to_uri.is_some() && post.in_reply_to.is_none();
+        if orphan || post.quote_uri.is_some() {
             // Another host may be slow; what comes after this does not wait for it.
-            jobs::enqueue(&app.db, app.clock.now(), Job::FetchParent(post.id)).await?;
-        }
-        if post.quote_uri.is_some() {
-            jobs::enqueue(&app.db, app.clock.now(), Job::FetchQuote(post.id)).await?;
+            let job = Job::FetchAround {
+                post: post.id,
+                fetches: context.budget.left(),
+            };
+            jobs::enqueue(&app.db, app.clock.now(), job).await?;
         }
     }
     Ok(())

@@ -15,6 +15,8 @@ pub mod reject;
 pub mod undo;
 pub mod update;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::doc::Doc;
@@ -33,7 +35,7 @@ pub struct Context {
     /// The owner of the inbox it came to; nobody for the shared one.
     pub inbox_of: Option<Account>,
     /// The fetches it may cause.
-    pub budget: Budget,
+    pub budget: Arc<Budget>,
     /// How often it was tried, this time included.
     pub attempts: i64,
 }

@@ -125,21 +125,22 @@ pub async fn send_revocation(
 ///
 /// # Errors
 /// When something cannot be reached right now.
-pub async fn check(app: &App, id: PostId) -> anyhow::Result<()> {
+pub async fn check(app: &App, id: PostId, budget: &Budget) -> anyhow::Result<()> {
     let Some(post) = posts::find(app, id).await? else {
         return Ok(());
     };
     let Some(quoted_uri) = post.quote_uri.clone() else {
         return Ok(());
     };
-    let budget = Budget::inbound();
-    let quoted = match objects::post(app, &quoted_uri, None, &budget).await {
+    let quoted = match objects::post(app, &quoted_uri, None, budget).await {
         Ok(quoted) => quoted,
         Err(error) if error.is_passing() => return Err(error.into()),
+        // Not looked at is not refused.
+        Err(_) if budget.left() == 0 => return Ok(()),
         Err(_) => return Ok(quotes::set_state(app, id, "rejected", None).await?),
     };
     let consented =
-        quoted.account == post.account || stamp_counts(app, &post, &quoted, &budget).await?;
+        quoted.account == post.account || stamp_counts(app, &post, &quoted, budget).await?;
     let state = if consented { "accepted" } else { "pending" };
     quotes::set_state(app, id, state, Some(quoted.id)).await?;
     let author = accounts::get(app, quoted.account).await?;

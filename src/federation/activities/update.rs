@@ -26,7 +26,7 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     if id == context.sender.uri {
         // The signature vouches for what is inside; a bare id is fetched.
         if object.kind_in(&actor::TYPES).is_some() {
-            actor::write(app, object.0).await?;
+            actor::write(app, object.0, &context.budget).await?;
         } else {
             actor::refresh(app, id, &context.budget).await?;
         }
@@ -64,7 +64,11 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         .ok_or(Refused::Drop("not a post of the sender"))?;
     arrive::update(app, &context.sender, &before, &arrived).await?;
     if arrived.quote_uri.is_some() && before.quote_state.as_deref() != Some("accepted") {
-        jobs::enqueue(&app.db, app.clock.now(), Job::FetchQuote(before.id)).await?;
+        let job = Job::FetchAround {
+            post: before.id,
+            fetches: context.budget.left(),
+        };
+        jobs::enqueue(&app.db, app.clock.now(), job).await?;
     }
     Ok(())
 }

@@ -2,14 +2,19 @@
 
 pub mod note;
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use super::activities::quote;
 use super::actor;
 use super::doc::Doc;
 use super::fetch::{self, Budget};
 use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::jobs::{self, Job};
 use crate::kernel::http::FetchError;
+use crate::kernel::id::PostId;
 use crate::kernel::origin::same_origin;
 use crate::posts::arrive::{self, Way};
 use crate::posts::{self, Post};
@@ -114,6 +119,29 @@ pub async fn complete_thread(
     Ok(())
 }
 
+/// Fetches what a post quotes and what it answers. What is silent now is asked again later, as long as
+/// the budget lasts.
+///
+/// # Errors
+/// What the database says.
+pub async fn fetch_around(app: &App, id: PostId, budget: &Budget) -> anyhow::Result<()> {
+    let Some(post) = posts::find(app, id).await? else {
+        return Ok(());
+    };
+    let silent = post.quote_uri.is_some()
+        && matches!(quote::check(app, id, budget).await, Err(error) if error.is::<FetchError>());
+    complete_thread(app, &post, None, budget).await?;
+    let fetches = budget.left();
+    if silent && fetches > 0 {
+        let (now, job) = (app.clock.now(), Job::FetchAround { post: id, fetches });
+        jobs::enqueue_at(&app.db, now, now.plus(LATER), job).await?;
+    }
+    Ok(())
+}
+
+/// After how long a silent host is asked again.
+const LATER: Duration = Duration::from_secs(600);
+
 /// Looks an address up for a person: a page or an id, of an account or a post, here or elsewhere.
 ///
 /// # Errors
@@ -127,7 +155,9 @@ pub async fn look_up(app: &App, address: &str, budget: &Budget) -> Result<Found,
     }
     let document = fetch::object(app, address, None, budget).await?;
     if Doc(&document).kind_in(&actor::TYPES).is_some() {
-        return actor::write(app, &document).await.map(Found::Account);
+        return actor::write(app, &document, budget)
+            .await
+            .map(Found::Account);
     }
     write(app, &document, budget)
         .await

@@ -21,7 +21,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: &[Step] = &[step!(1, "0001_core")];
+const STEPS: &[Step] = &[step!(1, "0001_core"), step!(2, "0002_delivery")];
 
 /// Why the schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,10 @@ both!(
     the_operator_retries_and_gives_up,
     a_repeated_activity_has_one_effect,
     a_silent_week_suspends_and_a_word_resumes,
+    an_unknown_signature_is_given_up_after_a_day,
+    what_was_forbidden_holds_back_what_comes_after_it,
+    a_new_inbox_gets_what_the_old_one_refused,
+    a_peer_that_announces_newer_signatures_gets_them_at_once,
 );
 
 /// A node, a peer with one follower of `nina`.
@@ -285,4 +289,123 @@ async fn a_silent_week_suspends_and_a_word_resumes(backend: Backend) {
         2,
         "it was heard of, so everything goes"
     );
+}
+
+async fn an_unknown_signature_is_given_up_after_a_day(backend: Backend) {
+    let (net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(401, &[]);
+    node.post(&nina, "who are you?").await;
+    let dead = "SELECT COUNT(*) AS n FROM deliveries WHERE dead_at IS NOT NULL";
+    for _ in 0..8 {
+        settle(&[&node]).await;
+        net.clock.advance(Duration::from_secs(3 * 3600));
+        assert_eq!(node.count(dead).await, 0, "not before a day is over");
+    }
+    for _ in 0..4 {
+        net.clock.advance(Duration::from_secs(12 * 3600));
+        settle(&[&node]).await;
+    }
+    assert_eq!(node.count(dead).await, 1);
+    let known = nodes::find(node.app(), "peer.test").await.unwrap().unwrap();
+    assert!(known.suspended_at.is_none());
+}
+
+async fn what_was_forbidden_holds_back_what_comes_after_it(backend: Backend) {
+    let (net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    peer.answer_inbox(403, &[]);
+    node.post(&nina, "one").await;
+    settle(&[&node]).await;
+    peer.answer_inbox(202, &[]);
+    peer.forget();
+    net.clock.advance(Duration::from_millis(5));
+    node.post(&nina, "two").await;
+    settle(&[&node]).await;
+    assert!(peer.received("Create").is_empty(), "nothing overtakes it");
+    net.clock.advance(Duration::from_secs(61));
+    settle(&[&node]).await;
+    let texts: Vec<_> = peer
+        .received("Create")
+        .iter()
+        .map(|create| create["object"]["content"].clone())
+        .collect();
+    assert_eq!(texts, ["<p>one</p>", "<p>two</p>"]);
+}
+
+async fn a_new_inbox_gets_what_the_old_one_refused(backend: Backend) {
+    let (_, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    let mut moved = peer.actor_document("friend");
+    moved["endpoints"]["sharedInbox"] = json!(peer.at("/new-inbox"));
+    moved["inbox"] = json!(peer.at("/new-inbox"));
+    peer.serve(&moved);
+    peer.answer_one_inbox("/inbox", 410);
+    node.post(&nina, "where are you?").await;
+    settle(&[&node]).await;
+    let posts: Vec<String> = peer
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.method == "POST")
+        .map(|seen| seen.path)
+        .collect();
+    assert_eq!(posts, ["/inbox", "/new-inbox"]);
+    // Where nobody has another inbox, it is given up, for the operator to see.
+    peer.answer_one_inbox("/new-inbox", 404);
+    node.post(&nina, "gone?").await;
+    settle(&[&node]).await;
+    let waiting = "SELECT COUNT(*) AS n FROM deliveries WHERE dead_at IS NULL";
+    assert_eq!(node.count(waiting).await, 0);
+    // The actor itself is gone: its follow ends, and nothing is sent any more.
+    peer.serve_at("/users/friend", 410, "text/plain", Vec::new());
+    node.post(&nina, "farewell").await;
+    settle(&[&node]).await;
+    assert!(node.followers_of("nina").await.is_empty());
+}
+
+async fn a_peer_that_announces_newer_signatures_gets_them_at_once(backend: Backend) {
+    let mut net = Net::new();
+    let listener = net.listen("here.test").await;
+    let peer = Peer::start(&mut net, "peer.test").await;
+    let node = net.node("here.test", &backend, listener, &[]).await;
+    let nina = node.host("nina").await;
+    let mut document = peer.actor_document("friend");
+    document["generator"] = json!({"type": "Application", "implements": [
+        {"href": "https://datatracker.ietf.org/doc/html/rfc9421", "name": "RFC 9421"}]});
+    peer.serve(&document);
+    let friend = peer.at("/users/friend");
+    let follow = peer.activity("Follow", &friend, 1, nina.uri.clone().into());
+    assert_eq!(peer.send(&node, &follow).await, 202);
+    settle(&[&node]).await;
+    let input = |peer: &Peer| {
+        let last = peer.seen().into_iter().rfind(|seen| seen.method == "POST");
+        let headers = last.unwrap().headers;
+        headers
+            .get("signature-input")
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert!(input(&peer).unwrap().contains("alg=\"rsa-v1_5-sha256\""));
+    // With Ed25519 it gets the key that is cheap to sign with.
+    document["generator"]["implements"] = json!([
+        {"href": "https://datatracker.ietf.org/doc/html/rfc9421#section-3.3.6", "name": "EdDSA"}]);
+    peer.serve(&document);
+    let update = peer.activity("Update", &friend, 2, document);
+    assert_eq!(peer.send(&node, &update).await, 202);
+    settle(&[&node]).await;
+    node.post(&nina, "cheaply signed").await;
+    settle(&[&node]).await;
+    let ed25519 = input(&peer).unwrap();
+    assert!(ed25519.contains("alg=\"ed25519\"") && ed25519.contains("#ed25519-key"));
+    // What it refuses once, it is spared for a week.
+    peer.forget();
+    peer.answer_inbox(401, &[]);
+    node.post(&nina, "refused").await;
+    settle(&[&node]).await;
+    let forms: Vec<bool> = peer
+        .seen()
+        .iter()
+        .filter(|seen| seen.method == "POST")
+        .map(|seen| seen.headers.contains_key("signature-input"))
+        .collect();
+    assert_eq!(forms, [true, false]);
 }

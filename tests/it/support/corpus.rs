@@ -23,11 +23,11 @@ pub struct Entry {
 
 /// Reads the index and its documents.
 pub fn entries(folder: &Path) -> Vec<Entry> {
-    let index = std::fs::read_to_string(folder.join("fixtures/INDEX.tsv")).unwrap();
+    let index = std::fs::read_to_string(folder.join("INDEX.tsv")).unwrap();
     let mut found = Vec::new();
     for line in index.lines().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
-        let bytes = std::fs::read(folder.join("fixtures").join(columns[0])).unwrap();
+        let bytes = std::fs::read(folder.join(columns[0])).unwrap();
         let document = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         found.push(Entry {
             path: columns[0].to_owned(),

@@ -1,13 +1,16 @@
 //! What the tests stand on.
 
 pub mod corpus;
+pub mod dns;
 pub mod node;
 pub mod peer;
+pub mod process;
 
 use std::path::PathBuf;
 
 pub use node::{Backend, Net, TestNode, settle};
 pub use peer::Peer;
+pub use process::Process;
 
 /// Whether everything must be there that the tests need: set by `tests/run`.
 pub fn complete() -> bool {

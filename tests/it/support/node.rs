@@ -109,6 +109,11 @@ impl Net {
             .1
     }
 
+    /// Every name and where it leads.
+    pub fn hosts(&self) -> &[(String, std::net::SocketAddr)] {
+        &self.hosts
+    }
+
     fn table(&self) -> String {
         let entries: Vec<String> = self
             .hosts

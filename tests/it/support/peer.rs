@@ -1,6 +1,6 @@
 //! A peer of our own making: serves what it is told, signs what it is told, and writes down what it is asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use afterparty::kernel::clock::Clock;
@@ -26,8 +26,10 @@ pub struct Seen {
 #[derive(Default)]
 struct State {
     answers: Answers,
+    packed: HashSet<String>,
     seen: Vec<Seen>,
     inbox_status: u16,
+    inboxes: HashMap<String, u16>,
     inbox_headers: Vec<(String, String)>,
 }
 
@@ -92,6 +94,12 @@ impl Peer {
             .insert(path.to_owned(), (status, media_type.to_owned(), body));
     }
 
+    /// Serves a body that is compressed already.
+    pub fn serve_packed(&self, path: &str, media_type: &str, body: Vec<u8>) {
+        self.serve_at(path, 200, media_type, body);
+        self.state.lock().unwrap().packed.insert(path.to_owned());
+    }
+
     /// What the inboxes answer from now on.
     pub fn answer_inbox(&self, status: u16, headers: &[(&str, &str)]) {
         let mut state = self.state.lock().unwrap();
@@ -100,6 +108,15 @@ impl Peer {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
+    }
+
+    /// What one inbox answers from now on.
+    pub fn answer_one_inbox(&self, path: &str, status: u16) {
+        self.state
+            .lock()
+            .unwrap()
+            .inboxes
+            .insert(path.to_owned(), status);
     }
 
     /// Makes an actor and serves its document.
@@ -283,9 +300,10 @@ fn answer(
         body: serde_json::from_slice(body).unwrap_or_default(),
     });
     if method == Method::POST {
-        let mut response = StatusCode::from_u16(state.inbox_status)
-            .unwrap()
-            .into_response();
+        let mut response =
+            StatusCode::from_u16(*state.inboxes.get(&path).unwrap_or(&state.inbox_status))
+                .unwrap()
+                .into_response();
         for (name, value) in &state.inbox_headers {
             response.headers_mut().insert(
                 http::HeaderName::try_from(name).unwrap(),
@@ -294,7 +312,17 @@ fn answer(
         }
         return response;
     }
+    let packed = state.packed.contains(&path);
     match state.answers.get(&path) {
+        Some((status, media_type, body)) if packed => (
+            StatusCode::from_u16(*status).unwrap(),
+            [
+                ("content-type", media_type.clone()),
+                ("content-encoding", "gzip".to_owned()),
+            ],
+            body.clone(),
+        )
+            .into_response(),
         Some((status, media_type, body)) if (300..400).contains(status) => (
             StatusCode::from_u16(*status).unwrap(),
             [("location", media_type.clone())],

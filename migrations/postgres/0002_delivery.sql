@@ -1,0 +1,8 @@
+-- When a node showed that it reads Ed25519 signatures.
+ALTER TABLE nodes ADD COLUMN ed25519_at BIGINT;
+-- Until when an inbox is left alone with everything behind what it refused.
+ALTER TABLE inboxes ADD COLUMN waits_until BIGINT NOT NULL DEFAULT 0;
+-- When an inbox first said that it does not know the signature.
+ALTER TABLE deliveries ADD COLUMN unknown_since BIGINT;
+-- How many fetches an activity may still cause.
+ALTER TABLE received ADD COLUMN fetches BIGINT NOT NULL DEFAULT 5;
