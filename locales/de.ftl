@@ -144,11 +144,13 @@ error-setup-done = Das Haus ist schon eingerichtet.
 error-sign-in = Name und Passwort passen nicht zusammen.
 error-too-long = Das ist zu lang: höchstens { $value } Zeichen.
 error-too-many = Das sind zu viele: höchstens { $value }.
+error-too-big = Das ist zu groß, um es auf einmal zu schicken. Versuch es mit kleineren oder weniger Bildern.
 error-too-often = Das war zu oft. Versuch es in { $minutes ->
     [one] einer Minute
     *[other] { $minutes } Minuten
  } noch einmal.
 error-too-often-title = Kurze Pause
+error-unreadable = Diese Adresse oder dieses Formular lässt sich nicht lesen. Geh zurück und versuch es noch einmal.
 error-url = Schreib eine Adresse wie https://nova.example, ohne Pfad.
 error-url-set = In den Einstellungen steht { $value }. Nimm das oder ändere node.url.
 error-vote = Wähle eine der Antworten.
@@ -194,6 +196,8 @@ mail-confirm-text = Willkommen bei { $house }. Öffne innerhalb eines Tages dies
 mail-done-change = Deine neue Adresse gilt ab jetzt.
 mail-done-confirm = Deine Adresse ist bestätigt. Du kannst dich jetzt anmelden.
 mail-done-reset = Dein neues Passwort gilt ab jetzt. Du bist überall abgemeldet.
+mail-known-subject = Du hast schon ein Konto
+mail-known-text = Jemand, vermutlich du, wollte sich bei { $house } mit dieser Adresse registrieren; sie hat dort schon ein Konto. Hast du das Passwort vergessen, wähle hier ein neues: {"{link}"} Warst du es nicht, tu nichts.
 mail-link-change = Neue Adresse bestätigen
 mail-link-confirm = Adresse bestätigen
 mail-link-reset = Neues Passwort wählen

@@ -144,11 +144,13 @@ error-setup-done = The house is set up already.
 error-sign-in = Name and password do not fit together.
 error-too-long = This is too long: at most { $value } characters.
 error-too-many = These are too many: at most { $value }.
+error-too-big = This is too big to be sent at once. Try smaller pictures, or fewer.
 error-too-often = That was too often. Try again in { $minutes ->
     [one] a minute
     *[other] { $minutes } minutes
  }.
 error-too-often-title = A short break
+error-unreadable = This address or form cannot be read. Go back and try once more.
 error-url = Write an address such as https://nova.example, without a path.
 error-url-set = The settings say { $value }. Use that, or change node.url.
 error-vote = Choose one of the options.
@@ -194,6 +196,8 @@ mail-confirm-text = Welcome to { $house }. Open this link within a day to confir
 mail-done-change = Your new address counts from now on.
 mail-done-confirm = Your address is confirmed. You can sign in now.
 mail-done-reset = Your new password counts from now on. You are signed out everywhere.
+mail-known-subject = You have an account already
+mail-known-text = Somebody, probably you, wanted to register at { $house } with this address, which has an account there. If you forgot the password, choose a new one here: {"{link}"} If it was not you, do nothing.
 mail-link-change = Confirm your new address
 mail-link-confirm = Confirm your address
 mail-link-reset = Choose a new password

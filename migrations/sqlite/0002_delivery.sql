@@ -6,3 +6,5 @@ ALTER TABLE inboxes ADD COLUMN waits_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN unknown_since INTEGER;
 -- How many fetches an activity may still cause.
 ALTER TABLE received ADD COLUMN fetches INTEGER NOT NULL DEFAULT 5;
+-- When the newest version of a remote post that we have was written.
+ALTER TABLE posts ADD COLUMN revised_at INTEGER;

@@ -110,12 +110,15 @@ pub async fn create(app: &App, new: New<'_>) -> Result<Account> {
     if store::name_taken(&mut tx, new.name).await? {
         return Err(Error::invalid("name", "error-name-taken"));
     }
-    if let Some(email) = &email
-        && sign_in::store::find_by_email(&mut tx, email)
+    if let Some(email) = &email {
+        // Who never confirmed an address does not keep it from whom it belongs to.
+        sign_in::store::release_email(&mut tx, email).await?;
+        if sign_in::store::find_by_email(&mut tx, email)
             .await?
             .is_some()
-    {
-        return Err(Error::invalid("email", "error-email-taken"));
+        {
+            return Err(Error::invalid("email", "error-email-taken"));
+        }
     }
     insert(app, &mut tx, &account, keys).await?;
     let confirmed_at = new.confirmed.then(|| app.clock.now());

@@ -138,7 +138,7 @@ pub async fn write_link(
     let now = app.clock.now();
     app.limits
         .mail
-        .take(&email.to_owned(), now)
+        .take(&email.to_lowercase(), now)
         .map_err(Error::TooMany)?;
     let token = crypt::token();
     let link = app
@@ -149,7 +149,7 @@ pub async fn write_link(
         .bind(crypt::token_hash(&token))
         .bind(purpose.name())
         .bind(account)
-        .bind(email)
+        .bind(sign_in::fold_email(email)?)
         .bind(now.plus(purpose.life()))
         .run(&mut tx)
         .await?;

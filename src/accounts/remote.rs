@@ -73,8 +73,10 @@ pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
         Some(url) => Some(nodes::find_or_insert_inbox(&mut tx, url, now).await?),
         None => None,
     };
+    // A confirmed domain holds for the name it was confirmed for.
     let domain = known
         .as_ref()
+        .filter(|known| known.name == profile.name)
         .map_or_else(|| profile.host.clone(), |known| known.domain.clone());
     // A handle that was given to a new actor over there belongs to the new one.
     sql("UPDATE accounts SET name_key = name_key || '#' || uri WHERE name_key = $1 AND domain = $2 AND uri <> $3")
@@ -88,7 +90,7 @@ pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
         None => insert(&mut tx, profile, now).await?,
     };
     let [followers, following, outbox, featured] = profile.collections.clone();
-    sql("UPDATE accounts SET name = $2, name_key = $3, url = $4, actor_type = $5, display_name = $6, bio = $7, fields = $8, emojis = $9, avatar_url = $10, header_url = $11, locked = $12, discoverable = $13, indexable = $14, public_key_id = $15, public_key_pem = $16, ed25519_key_id = $17, ed25519_key = $18, keys_at = $19, inbox_id = $20, shared_inbox_id = $21, followers_uri = $22, following_uri = $23, outbox_uri = $24, featured_uri = $25, aliases = $26, moved_to = $27, bot = $28, updated_at = $19, fetched_at = $19, deleted_at = NULL, version = version + 1 WHERE id = $1")
+    sql("UPDATE accounts SET name = $2, name_key = $3, url = $4, actor_type = $5, display_name = $6, bio = $7, fields = $8, emojis = $9, avatar_url = $10, header_url = $11, locked = $12, discoverable = $13, indexable = $14, public_key_id = $15, public_key_pem = $16, ed25519_key_id = $17, ed25519_key = $18, keys_at = $19, inbox_id = $20, shared_inbox_id = $21, followers_uri = $22, following_uri = $23, outbox_uri = $24, featured_uri = $25, aliases = $26, moved_to = $27, bot = $28, domain = $29, updated_at = $19, fetched_at = $19, deleted_at = NULL, version = version + 1 WHERE id = $1")
         .bind(id)
         .bind(&profile.name)
         .bind(profile.name.to_lowercase())
@@ -117,6 +119,7 @@ pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
         .bind(serde_json::to_string(&profile.aliases).unwrap_or_default())
         .bind(profile.moved_to.clone())
         .bind(matches!(profile.actor_type.as_str(), "Service" | "Application"))
+        .bind(&domain)
         .run(&mut tx)
         .await?;
     let account = store::find(&mut tx, id)

@@ -28,6 +28,40 @@ pub struct Session {
     pub seen_at: Time,
 }
 
+impl Session {
+    /// The browser and what it runs on, as a person calls them; what it says of itself where that is unknown.
+    pub fn program(&self) -> String {
+        let name = |known: &[(&str, &'static str)]| {
+            known
+                .iter()
+                .find(|(sign, _)| self.browser.contains(sign))
+                .map(|(_, name)| *name)
+        };
+        // The order matters: most browsers also name those they resemble.
+        let browser = name(&[
+            ("Firefox/", "Firefox"),
+            ("Edg/", "Edge"),
+            ("OPR/", "Opera"),
+            ("SamsungBrowser/", "Samsung Internet"),
+            ("Chrome/", "Chrome"),
+            ("Safari/", "Safari"),
+        ]);
+        let system = name(&[
+            ("iPhone", "iPhone"),
+            ("iPad", "iPad"),
+            ("Android", "Android"),
+            ("Windows", "Windows"),
+            ("Macintosh", "Mac"),
+            ("Linux", "Linux"),
+        ]);
+        match (browser, system) {
+            (Some(browser), Some(system)) => format!("{browser} · {system}"),
+            (Some(one), None) | (None, Some(one)) => one.to_owned(),
+            (None, None) => crate::kernel::html::truncate(&self.browser, 60).to_owned(),
+        }
+    }
+}
+
 /// Signs a browser in; returns the token for its cookie, of which only a digest is kept.
 ///
 /// # Errors
@@ -114,4 +148,39 @@ pub(super) async fn end_all(conn: impl Conn, account: AccountId) -> sqlx::Result
         .run(conn)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Session, SessionId, Time};
+
+    #[test]
+    fn browsers_are_called_what_people_call_them() {
+        let program = |browser: &str| {
+            let session = Session {
+                id: SessionId(1),
+                browser: browser.to_owned(),
+                created_at: Time(0),
+                seen_at: Time(0),
+            };
+            session.program()
+        };
+        for (agent, name) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "Firefox · Linux",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1",
+                "Safari · iPhone",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0",
+                "Edge · Windows",
+            ),
+            ("curl/8", "curl/8"),
+        ] {
+            assert_eq!(program(agent), name);
+        }
+    }
 }

@@ -215,18 +215,18 @@ pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Accou
     {
         return Err(FetchError::Unusable("the actor cannot be taken"));
     }
-    let fresh = accounts::find_by_uri(app, &profile.uri)
+    let known = accounts::find_by_uri(app, &profile.uri)
         .await
         .ok()
-        .flatten()
-        .is_none();
+        .flatten();
+    let named = known.is_some_and(|known| known.name == profile.name);
     let account = remote::upsert(app, &profile)
         .await
         .map_err(|error| FetchError::Unreachable(error.to_string()))?;
     health::announced(&app.db, &account.host, shown(document), app.clock.now())
         .await
         .map_err(database)?;
-    let fetches = if fresh { budget.set_aside(2) } else { 0 };
+    let fetches = if named { 0 } else { budget.set_aside(2) };
     if fetches > 0 {
         let job = Job::CheckHandle {
             account: account.id,

@@ -162,9 +162,6 @@ pub async fn insert(
 pub async fn update(app: &App, author: &Account, before: &Post, arrived: &Arrived) -> Result<()> {
     let now = app.clock.now();
     let updated = arrived.updated.unwrap_or(now).min(now);
-    if before.edited_at.is_some_and(|at| updated < at) {
-        return Ok(());
-    }
     let mut after = blank(author, arrived, None, now);
     after.id = before.id;
     after.audience = before.audience;
@@ -182,6 +179,10 @@ pub async fn update(app: &App, author: &Account, before: &Post, arrived: &Arrive
         before.edited_at
     };
     let mut tx = app.db.begin().await?;
+    if !store::revise(&mut tx, before.id, updated).await? {
+        // A newer version came first.
+        return Ok(());
+    }
     if rewritten {
         store::insert_edit(&mut tx, before, id::mint(now)).await?;
         edit::tell_boosters(&mut tx, before, now).await?;

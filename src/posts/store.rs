@@ -314,3 +314,13 @@ pub async fn adopt_replies(tx: &mut Tx, post: &Post) -> sqlx::Result<()> {
         .await?;
     Ok(())
 }
+
+/// Notes when a remote post's version was written; whether none that is newer came before.
+pub async fn revise(tx: &mut Tx, id: PostId, at: Time) -> sqlx::Result<bool> {
+    let touched = sql("UPDATE posts SET revised_at = $2 WHERE id = $1 AND (revised_at IS NULL OR revised_at <= $2)")
+        .bind(id)
+        .bind(at)
+        .run(&mut *tx)
+        .await?;
+    Ok(touched == 1)
+}

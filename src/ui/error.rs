@@ -1,5 +1,7 @@
 //! Errors on pages: one calm sentence, and what to do.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -26,7 +28,7 @@ impl<E: Into<Error>> From<E> for PageError {
 
 /// What [`render`] finds in the answer.
 #[derive(Clone)]
-struct Rendered(std::sync::Arc<Error>);
+struct Rendered(Arc<Error>);
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
@@ -47,9 +49,7 @@ impl IntoResponse for PageError {
                 HeaderValue::from(wait.as_secs().max(1)),
             );
         }
-        response
-            .extensions_mut()
-            .insert(Rendered(std::sync::Arc::new(self.0)));
+        response.extensions_mut().insert(Rendered(Arc::new(self.0)));
         response
     }
 }
@@ -62,12 +62,29 @@ struct ErrorPage {
     sentences: Vec<String>,
 }
 
+/// What the framework refused before a handler saw it: an address or a form that cannot be read.
+fn refused_form(response: &Response) -> Option<Rendered> {
+    let plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/plain"));
+    let sentence = match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => "error-too-big",
+        StatusCode::BAD_REQUEST
+        | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        | StatusCode::UNPROCESSABLE_ENTITY => "error-unreadable",
+        _ => return None,
+    };
+    plain.then(|| Rendered(Arc::new(Error::invalid("", sentence))))
+}
+
 /// Gives errors of pages their page, in the visitor's language; who must sign in is sent there.
 pub async fn render(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let kept = parts.clone();
     let response = next.run(Request::from_parts(parts, body)).await;
-    let Some(Rendered(error)) = response.extensions().get::<Rendered>().cloned() else {
+    let rendered = response.extensions().get::<Rendered>().cloned();
+    let Some(Rendered(error)) = rendered.or_else(|| refused_form(&response)) else {
         return response;
     };
     if let Error::Internal(cause) = &*error {

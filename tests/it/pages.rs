@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use crate::both;
 use crate::support::node::{PASSWORD, client};
-use crate::support::{Backend, Net, TestNode, settle};
+use crate::support::{Backend, Net, TestNode, settle, smtp};
 
 both!(
     a_newcomer_sets_the_house_up,
     a_form_keeps_what_was_typed,
     pages_and_documents_share_an_address,
     a_forgotten_password_is_replaced,
+    newcomers_confirm_their_address_by_mail,
     members_follow_and_write_with_forms
 );
 
@@ -136,6 +137,12 @@ async fn a_form_keeps_what_was_typed(backend: Backend) {
     assert!(
         text(node.get("/nothing", &[]).await).await.contains("<h1>"),
         "also what is not there has a page"
+    );
+    let odd = node.get("/@nina?before=zz", &[]).await;
+    assert_eq!(odd.status(), 400);
+    assert!(
+        text(odd).await.contains("cannot be read"),
+        "also that has a page"
     );
     assert_eq!(
         node.get("/home", &[]).await.headers()["location"],
@@ -307,6 +314,93 @@ async fn a_forgotten_password_is_replaced(backend: Backend) {
             .is_redirection(),
         "every session has ended"
     );
+}
+
+async fn newcomers_confirm_their_address_by_mail(backend: Backend) {
+    let (url, mails) = smtp::start().await;
+    let mut net = Net::new();
+    let listener = net.listen("here.test").await;
+    let settings = [("mail.url", &*url), ("registration.mode", "open")];
+    let node = net.node("here.test", &backend, listener, &settings).await;
+    node.host("nina").await;
+    let last = || {
+        let mail = mails.lock().unwrap().last().cloned().unwrap();
+        let link = mail
+            .text
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("http://here.test"));
+        (mail.to.clone(), link.unwrap().to_owned(), mail.text.clone())
+    };
+    let form = [
+        ("name", "fan"),
+        ("email", "Fan@Home.example"),
+        ("password", "a long password"),
+    ];
+    assert_eq!(node.form("/sign-up", "", &form).await.status(), 200);
+    settle(&[&node]).await;
+    let (to, path, mail) = last();
+    assert_eq!(to, "Fan@Home.example");
+    assert!(
+        mail.contains("Subject: ") && path.starts_with("/mail/confirm/"),
+        "{mail}"
+    );
+    // Before the address is confirmed, nobody signs in.
+    let door = [("login", "fan"), ("password", "a long password")];
+    let early = node.form("/sign-in", "", &door).await;
+    assert!(!early.status().is_redirection(), "{}", early.status());
+    assert_eq!(node.get(&path, &[]).await.status(), 200);
+    assert_eq!(node.form(&path, "", &[]).await.status(), 200);
+    assert_eq!(
+        node.form("/sign-in", "", &door).await.headers()["location"],
+        "/home"
+    );
+    // The same address a second time is answered alike, and makes no second account.
+    let again = [
+        ("name", "other"),
+        ("email", "fan@home.example"),
+        ("password", "a long password"),
+    ];
+    let known = text(node.form("/sign-up", "", &again).await).await;
+    settle(&[&node]).await;
+    assert!(last().2.contains("already"), "the owner learns of it");
+    let fresh = [
+        ("name", "third"),
+        ("email", "new@home.example"),
+        ("password", "a long password"),
+    ];
+    let unknown = text(node.form("/sign-up", "", &fresh).await).await;
+    assert_eq!(
+        known.replace("fan@home.example", "x"),
+        unknown.replace("new@home.example", "x"),
+        "the page does not tell who exists"
+    );
+    assert_eq!(
+        node.count("SELECT COUNT(*) AS n FROM accounts WHERE name = 'other'")
+            .await,
+        0
+    );
+    // A forgotten password and another address come by the same way.
+    node.form("/forgot", "", &[("login", "fan")]).await;
+    settle(&[&node]).await;
+    let (_, path, _) = last();
+    let new = [("password", "another long password")];
+    assert_eq!(node.form(&path, "", &new).await.status(), 200);
+    let fan = node.account("fan").await;
+    let cookie = node.cookie(&fan).await;
+    let change = [
+        ("current", "another long password"),
+        ("email", "fan@new.example"),
+    ];
+    node.form("/settings/email", &cookie, &change).await;
+    settle(&[&node]).await;
+    let (to, path, _) = last();
+    assert_eq!(
+        (to.as_str(), path.starts_with("/mail/change/")),
+        ("fan@new.example", true)
+    );
+    assert_eq!(node.form(&path, "", &[]).await.status(), 200);
+    let known = sign_in::email(node.app(), fan.id).await.unwrap();
+    assert_eq!(known.as_deref(), Some("fan@new.example"));
 }
 
 async fn members_follow_and_write_with_forms(backend: Backend) {

@@ -72,6 +72,15 @@ pub async fn set_password(conn: impl Conn, id: AccountId, password: &str) -> sql
     Ok(())
 }
 
+/// Takes an address from an account that never confirmed it.
+pub async fn release_email(conn: impl Conn, email: &str) -> sqlx::Result<()> {
+    sql("UPDATE credentials SET email = NULL WHERE email = $1 AND email_confirmed_at IS NULL")
+        .bind(email)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
 pub async fn set_email(conn: impl Conn, id: AccountId, email: &str, now: Time) -> sqlx::Result<()> {
     sql("UPDATE credentials SET email = $1, email_confirmed_at = $2 WHERE account_id = $3")
         .bind(email)

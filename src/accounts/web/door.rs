@@ -187,15 +187,14 @@ pub async fn register(
         }
         Ok(account) => {
             mail::write_confirmation(&app, &ui, account.id, &form.email).await?;
-            let sentences = vec![ui.tv("sign-up-mail", "value", form.email)];
-            Ok(Page(MessagePage {
-                title: ui.t("sign-up-mail-title"),
-                sentences,
-                codes: Vec::new(),
-                step: None,
-                ui,
-            })
-            .into_response())
+            Ok(mail_is_on_its_way(ui, form.email))
+        }
+        // Whose address it is learns it by mail; whoever typed it sees what everybody sees.
+        Err(Error::Invalid(problems))
+            if app.mailer.is_some() && problems.iter().any(is_known_address) =>
+        {
+            mail::write_known_address(&app, &ui, &form.email).await?;
+            Ok(mail_is_on_its_way(ui, form.email))
         }
         Err(Error::Invalid(problems)) => Ok(with_status(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -209,6 +208,22 @@ pub async fn register(
         )),
         Err(error) => Err(error.into()),
     }
+}
+
+fn is_known_address(problem: &Problem) -> bool {
+    problem.sentence.id == "error-email-taken"
+}
+
+fn mail_is_on_its_way(ui: Ui, email: String) -> Response {
+    let sentences = vec![ui.tv("sign-up-mail", "value", email)];
+    Page(MessagePage {
+        title: ui.t("sign-up-mail-title"),
+        sentences,
+        codes: Vec::new(),
+        step: None,
+        ui,
+    })
+    .into_response()
 }
 
 /// `GET /language/{tag}`: keeps the language on the device.

@@ -107,6 +107,11 @@ pub async fn email(
     SignedIn(member, visitor): SignedIn,
     Form(form): Form<SecurityForm>,
 ) -> PageResult {
+    // Whoever reads the mail can set a new password, so a lent browser is not enough.
+    if !sign_in::password_fits(&app, member.id, &form.current).await? {
+        let error = Error::invalid("current-email", "error-password");
+        return problem(&app, &member, visitor, error).await;
+    }
     let folded = match sign_in::fold_email(&form.email) {
         Ok(folded) => folded,
         Err(error) => return problem(&app, &member, visitor, error).await,

@@ -1,6 +1,14 @@
 // Everything here is an extra: each page works without it.
 "use strict";
 
+try {
+  // What was sent and taken needs no draft any more; a page that says what went wrong keeps it.
+  const sent = sessionStorage.getItem("sent");
+  const back = [...document.querySelectorAll("form.compose textarea[name=text]")].some((text) => text.defaultValue);
+  if (sent && !back && !document.querySelector("[data-error]")) localStorage.removeItem(sent);
+  if (sent) sessionStorage.removeItem("sent");
+} catch { /* storage may be refused */ }
+
 for (const form of document.querySelectorAll("form.compose[data-draft]")) {
   const text = form.querySelector("textarea[name=text]");
   const count = form.querySelector("[data-count]");
@@ -14,7 +22,7 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
   text.addEventListener("input", show);
   show();
   form.addEventListener("submit", (event) => {
-    try { localStorage.removeItem(key); } catch { /* as above */ }
+    try { sessionStorage.setItem("sent", key); } catch { /* as above */ }
     const files = form.querySelector("input[type=file]");
     const bar = form.querySelector("progress");
     if (!files || !files.files.length || !bar) return;

@@ -5,6 +5,7 @@ pub mod dns;
 pub mod node;
 pub mod peer;
 pub mod process;
+pub mod smtp;
 
 use std::path::PathBuf;
 
