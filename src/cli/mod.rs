@@ -273,7 +273,7 @@ pub async fn open(settings: Settings) -> anyhow::Result<App> {
 /// # Errors
 /// As [`open`].
 pub async fn open_with(settings: Settings, clock: Clock, demo: bool) -> anyhow::Result<App> {
-    std::fs::create_dir_all(&settings.data_dir)
+    create_private(&settings.data_dir)
         .map_err(|cause| anyhow::anyhow!("data.dir {}: {cause}", settings.data_dir.display()))?;
     let db = Db::open(&settings.database_url())
         .await
@@ -291,4 +291,13 @@ pub async fn open_with(settings: Settings, clock: Clock, demo: bool) -> anyhow::
     let node = crate::accounts::node_actor(&app).await?;
     crate::accounts::keys::signer(&app, &node).await?;
     Ok(app)
+}
+
+/// Makes the folder of everything that must not be read by others on the machine.
+fn create_private(folder: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }

@@ -175,6 +175,11 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
         fetches: budget.left(),
         at: app.clock.now(),
     };
+    keep(inbox, receipt).await
+}
+
+/// Waits until a receipt is stored.
+async fn keep(inbox: &Inbox, receipt: Receipt) -> Result<(), Denied> {
     let (answer, stored) = oneshot::channel();
     let unavailable = Denied(StatusCode::SERVICE_UNAVAILABLE, "it could not be stored");
     inbox

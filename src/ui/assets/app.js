@@ -15,7 +15,7 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
   const key = "draft:" + form.dataset.draft;
   try {
     // A draft is kept on this device until it is sent.
-    if (!text.value) text.value = localStorage.getItem(key) || "";
+    text.value = localStorage.getItem(key) || text.value;
     text.addEventListener("input", () => localStorage.setItem(key, text.value));
   } catch { /* storage may be refused */ }
   const show = () => { if (count) count.textContent = text.value.length || ""; };
