@@ -1,28 +1,30 @@
 # Messages of the pages, in Fluent. Every message stands in both files.
-
 about = Über dieses Haus
 about-text = Das ist ein Community-Knoten. Wer anderswo im Fediverse zu Hause ist, kann von dort folgen, lesen und antworten.
 about-version = Afterparty { $version }
 accent = Akzentfarbe
 accept = Annehmen
-ago-now = gerade eben
-ago-minutes = { $n } Min.
-ago-hours = { $n } Std.
 ago-days = { $n } T.
+ago-hours = { $n } Std.
+ago-minutes = { $n } Min.
+ago-now = gerade eben
 aliases = Meine anderen Konten, eines pro Zeile
 and-others = { $n ->
     [one] und jemand weiteres
     *[other] und { $n } weitere
  }
 answers = Antwortet
+app-end = Vor die Tür setzen
+app-last-seen = zuletzt hier
+apps-use = Jede App für Mastodon geht mit diesem Haus: Gib als Server { $value } ein.
 ask-description = Deine Bilder sind da. Beschreibe, was sie zeigen, dann sende ab.
 attachment = Anhang
 audience = Wer es sieht
+audience-followers = Nur Follower
+audience-grant = Ein geschlossener Kreis
+audience-people = Nur Erwähnte
 audience-public = Alle sehen das
 audience-unlisted = Alle, aber nicht in öffentlichen Listen
-audience-followers = Nur Follower
-audience-people = Nur Erwähnte
-audience-grant = Ein geschlossener Kreis
 avatar = Bild
 back = Zurück
 banner-alone = Dieser Knoten spricht noch mit niemandem: Seine Adresse ist nur auf diesem Rechner erreichbar.
@@ -77,6 +79,7 @@ email-change = Adresse ändern
 email-change-host = Dieses Haus verschickt keine Mails: Frag deinen Host nach dem Link, er steht auf dessen Postausgang-Seite.
 email-change-sent = Eine Mail an { $value } ist unterwegs. Die Adresse gilt, sobald du den Link darin öffnest.
 email-optional = E-Mail-Adresse (freiwillig)
+empty-apps = Keine App handelt für dich. Sobald du eine hereinlässt, steht sie hier.
 empty-blocked = Du blockierst niemanden.
 empty-bookmarks = Beiträge, die du dir merkst, stehen hier. Niemand sonst sieht sie.
 empty-followers = Noch folgt hier niemand.
@@ -93,6 +96,8 @@ empty-tag = Zu diesem Hashtag ist hier noch nichts bekannt.
 enable = Wieder hereinlassen
 error-again = Etwas wurde im selben Augenblick zweimal gesendet. Sieh nach, ob es da ist, und versuch es sonst noch einmal.
 error-alias = Schreib ein Handle wie @ich@zuhause.example oder die Adresse eines Profils.
+error-app-address = Eine App braucht 1 bis 20 Adressen, zu denen sie Leute zurückschickt, jede vollständig und ohne Fragment.
+error-app-name = Eine App braucht einen Namen.
 error-block-self = Du kannst dich nicht selbst blockieren oder stummschalten.
 error-code = Dieser Code passt nicht. Codes wechseln alle 30 Sekunden; nimm den neuesten.
 error-colour = Wähle eine Farbe wie #d6336c.
@@ -101,6 +106,10 @@ error-domain = Schreib eine Domain wie evil.example.
 error-email-form = Das ist keine E-Mail-Adresse.
 error-email-taken = Diese Adresse gehört hier zu einem anderen Konto.
 error-email-unconfirmed = Bestätige zuerst deine E-Mail-Adresse: Der Link steht in unserer Mail.
+error-filter-action = Ein Filter warnt oder blendet aus.
+error-filter-context = Ein Filter wirkt an mindestens einer Stelle: home, notifications, public, thread, account.
+error-filter-keyword = Ein gefiltertes Wort hat 1 bis 500 Zeichen.
+error-filter-title = Ein Filter braucht einen Titel von höchstens 200 Zeichen.
 error-follow-self = Du kannst dir nicht selbst folgen.
 error-forbidden = Das darfst du nicht.
 error-forbidden-title = Nicht erlaubt
@@ -110,6 +119,8 @@ error-internal = Bei uns ist etwas schiefgegangen. Es ist notiert; versuch es gl
 error-internal-title = Das hat nicht geklappt
 error-invalid-title = Etwas muss geändert werden
 error-last-host = Das Haus braucht einen Host: Mach zuerst jemand anderen zum Host.
+error-list-replies = Antworten in einer Liste sind followed, list oder none.
+error-list-title = Eine Liste braucht einen Titel von höchstens 200 Zeichen.
 error-media-gone = Ein Bild ist nicht mehr da. Wähle es noch einmal.
 error-move-alias = Das neue Konto nennt dieses noch nicht. Trage dieses Konto zuerst dort ein.
 error-move-soon = Ein Konto kann einmal pro Woche umziehen.
@@ -140,11 +151,13 @@ error-quote-narrow = Nur Beiträge, die alle sehen, lassen sich zitieren.
 error-quote-refused = Dieser Beitrag soll nicht zitiert werden.
 error-rehome = Ein anderer Knoten kennt diese Adresse schon; sie lässt sich nicht mehr ändern.
 error-remote = Es ließ sich nicht holen: { $value }
+error-scheduled-soon = Ein Beitrag lässt sich auf einen Zeitpunkt verschieben, der mindestens fünf Minuten voraus liegt.
 error-setup-done = Das Haus ist schon eingerichtet.
 error-sign-in = Name und Passwort passen nicht zusammen.
+error-tag = Das ist kein Hashtag.
+error-too-big = Das ist zu groß, um es auf einmal zu schicken. Versuch es mit kleineren oder weniger Bildern.
 error-too-long = Das ist zu lang: höchstens { $value } Zeichen.
 error-too-many = Das sind zu viele: höchstens { $value }.
-error-too-big = Das ist zu groß, um es auf einmal zu schicken. Versuch es mit kleineren oder weniger Bildern.
 error-too-often = Das war zu oft. Versuch es in { $minutes ->
     [one] einer Minute
     *[other] { $minutes } Minuten
@@ -189,6 +202,10 @@ latest-posts = Neueste Beiträge
 locked = fragt vor dem Folgen
 locked-explain = Ich entscheide, wer mir folgen darf
 login = Handle oder E-Mail-Adresse
+look-up-nobody = Dort gibt es niemanden und nichts mit diesem Namen.
+look-up-refused = Mit dieser Adresse wird von hier nicht gesprochen.
+look-up-silent = Der andere Knoten antwortet gerade nicht. Versuch es in ein paar Minuten noch einmal.
+look-up-unusable = Das führte nirgendwohin. Schreib ein Handle wie @nina@nova.example oder die Adresse eines Profils oder Beitrags.
 mail-change-subject = Deine neue Adresse
 mail-change-text = Jemand, vermutlich du, möchte diese Adresse bei { $house } verwenden. Öffne innerhalb eines Tages diesen Link, um sie zu bestätigen: {"{link}"}
 mail-confirm-subject = Willkommen
@@ -204,6 +221,8 @@ mail-link-reset = Neues Passwort wählen
 mail-reset-subject = Ein neues Passwort
 mail-reset-text = Jemand, vermutlich du, hat das Passwort bei { $house } vergessen. Öffne innerhalb einer Stunde diesen Link, um ein neues zu wählen: {"{link}"} Warst du es nicht, tu nichts.
 mail-sent = verschickt
+make-host = Zum Host machen
+make-member = Zum Mitglied machen
 member-made = { $name } ist jetzt da.
 member-password = Gib dieses Passwort weiter; es wird nur jetzt gezeigt und lässt sich unter Einstellungen ändern.
 more = Mehr
@@ -227,11 +246,39 @@ nav-profile = Mein Profil
 nav-requests = Folgeanfragen
 nav-search = Finden
 nav-settings = Einstellungen
+notice-boost = { $n ->
+    [one] hat deinen Beitrag geboostet
+    *[other] haben deinen Beitrag geboostet
+ }
 notice-edit = hat einen Beitrag bearbeitet, den du geboostet hast
+notice-favourite = { $n ->
+    [one] hat deinen Beitrag favorisiert
+    *[other] haben deinen Beitrag favorisiert
+ }
+notice-follow = { $n ->
+    [one] folgt dir
+    *[other] folgen dir
+ }
 notice-follow_request = möchte dir folgen
 notice-mention = hat dich erwähnt
 notice-poll = Eine Umfrage, an der du teilgenommen hast, ist vorbei
 notice-quote = hat deinen Beitrag zitiert
+oauth-allow = Hereinlassen
+oauth-ask = { $value } möchte für dich handeln
+oauth-ask-as = Du bist als { $value } angemeldet.
+oauth-code = Kopiere diesen Code in { $value }. Er gilt zehn Minuten, einmal.
+oauth-code-title = Dein Code
+oauth-continue = Weiter
+oauth-deny = Nein
+oauth-onward = Einen Moment
+oauth-onward-to = Du wirst zurück zu { $value } geschickt.
+oauth-refused = Die App wollte etwas, das es nicht gibt. Sag es denen, die sie machen.
+oauth-stopped = Diese App kommt nicht herein
+oauth-switch = Ein anderes Konto nehmen
+oauth-undo = Du kannst das jederzeit zurücknehmen, in den Einstellungen unter Apps.
+oauth-unknown-app = Dieses Haus kennt die App nicht. Fang noch einmal in der App an.
+oauth-will = Sie wird das können:
+oauth-wrong-address = Die App will dich zu einer Adresse schicken, die sie nicht angemeldet hat. Sicherheitshalber ist nichts geschehen.
 older = Ältere
 op-block-host = Einen Knoten und alles darunter blockieren
 op-blocks = Blockierte Knoten
@@ -301,6 +348,37 @@ role-host = Host
 role-member = Mitglied
 save = Speichern
 saved = Gespeichert.
+scope-follow = sehen und ändern, wem du folgst, wen du stummschaltest und blockierst
+scope-profile = sehen, wer du bist
+scope-push = Mitteilungen an deine Geräte schicken
+scope-read = alles lesen, was du lesen kannst
+scope-read-accounts = dein Profil und die Leute sehen, die du siehst
+scope-read-blocks = sehen, wen du blockierst
+scope-read-bookmarks = deine Lesezeichen sehen
+scope-read-collections = deine Sammlungen sehen
+scope-read-favourites = deine Favoriten sehen
+scope-read-filters = deine Filter sehen
+scope-read-follows = sehen, wem du folgst
+scope-read-lists = deine Listen sehen
+scope-read-mutes = sehen, wen du stummschaltest
+scope-read-notifications = deine Mitteilungen sehen
+scope-read-search = für dich suchen
+scope-read-statuses = die Beiträge lesen, die du lesen kannst, auch direkte
+scope-write = Beiträge schreiben und alles von dir ändern außer dem Passwort
+scope-write-accounts = dein Profil ändern
+scope-write-blocks = Leute und Knoten blockieren
+scope-write-bookmarks = deine Lesezeichen ändern
+scope-write-collections = deine Sammlungen ändern
+scope-write-conversations = Gespräche als gelesen markieren und entfernen
+scope-write-favourites = Beiträge favorisieren
+scope-write-filters = deine Filter ändern
+scope-write-follows = Leuten folgen und entfolgen
+scope-write-lists = deine Listen ändern
+scope-write-media = Bilder und andere Dateien hochladen
+scope-write-mutes = Leute und Gespräche stummschalten
+scope-write-notifications = deine Mitteilungen löschen
+scope-write-reports = Leute und Beiträge melden
+scope-write-statuses = deine Beiträge schreiben, ändern und löschen
 search-go = Suchen
 search-label = Ein Handle, eine Adresse oder ein Hashtag
 search-nothing = Hier ist nichts für dich.
@@ -311,6 +389,7 @@ sensitive-hide = Bilder zuerst verbergen
 session-end = Abmelden
 session-this = diese
 sessions = Wo du angemeldet bist
+settings-apps = Apps
 settings-leave = Umziehen oder gehen
 settings-people = Blockiert und stumm
 settings-profile = Profil
@@ -360,21 +439,3 @@ waiting = Der Host hat es noch nicht eingerichtet. Die Adresse dafür steht dort
 waiting-title = Hier entsteht ein Haus
 warning = Warnung vor dem Beitrag
 write-to = Anschreiben
-look-up-nobody = Dort gibt es niemanden und nichts mit diesem Namen.
-look-up-refused = Mit dieser Adresse wird von hier nicht gesprochen.
-look-up-silent = Der andere Knoten antwortet gerade nicht. Versuch es in ein paar Minuten noch einmal.
-look-up-unusable = Das führte nirgendwohin. Schreib ein Handle wie @nina@nova.example oder die Adresse eines Profils oder Beitrags.
-make-host = Zum Host machen
-make-member = Zum Mitglied machen
-notice-follow = { $n ->
-    [one] folgt dir
-    *[other] folgen dir
- }
-notice-boost = { $n ->
-    [one] hat deinen Beitrag geboostet
-    *[other] haben deinen Beitrag geboostet
- }
-notice-favourite = { $n ->
-    [one] hat deinen Beitrag favorisiert
-    *[other] haben deinen Beitrag favorisiert
- }

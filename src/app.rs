@@ -87,10 +87,16 @@ pub struct Limits {
     pub key_refetch: Limit<String>,
     /// Fetches of pictures by one address.
     pub pictures: Limit<IpAddr>,
+    /// Requests of one member, or one address, to the client API.
+    pub api: Limit<String>,
+    /// Apps registered from one address.
+    pub apps: Limit<IpAddr>,
+    /// Tokens asked for from one address.
+    pub tokens: Limit<IpAddr>,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    fn new(settings: &Settings) -> Self {
         let minutes = |n: u64| Duration::from_secs(n * 60);
         Self {
             sign_in_address: Limit::new(30, minutes(15)),
@@ -105,6 +111,12 @@ impl Default for Limits {
             unknown_key: Limit::new(120, minutes(1)),
             key_refetch: Limit::new(1, minutes(10)),
             pictures: Limit::new(600, minutes(5)),
+            api: Limit::new(
+                u32::try_from(settings.limits.requests).unwrap_or(300),
+                minutes(5),
+            ),
+            apps: Limit::new(25, minutes(10)),
+            tokens: Limit::new(30, minutes(5)),
         }
     }
 }
@@ -150,7 +162,7 @@ impl App {
             media: Storage::new(settings.data_dir.join("media")),
             cache: Storage::new(settings.data_dir.join("cache")),
             passwords: Passwords::default(),
-            limits: Limits::default(),
+            limits: Limits::new(&settings),
             signers: Cache::new(2_000),
             verifiers: Cache::new(20_000),
             leaving: tokio::sync::Mutex::new(()),

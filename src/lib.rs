@@ -8,6 +8,7 @@ pub mod kernel;
 pub mod app;
 pub mod error;
 pub mod jobs;
+pub mod locale;
 
 pub mod accounts;
 pub mod audiences;
@@ -15,11 +16,14 @@ pub mod media;
 pub mod moderation;
 pub mod nodes;
 pub mod notifications;
+pub mod oauth;
 pub mod posts;
 pub mod relations;
+pub mod search;
 pub mod timelines;
 
 pub mod federation;
+pub mod mastodon;
 
 pub mod ui;
 

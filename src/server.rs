@@ -17,9 +17,11 @@ use tower_http::timeout::TimeoutLayer;
 use crate::accounts::web::{door, mail, profile, security, settings};
 use crate::app::App;
 use crate::federation::{inbox, nodeinfo, serve, webfinger};
+use crate::mastodon::routes;
 use crate::media::web as media_pages;
 use crate::nodes::web as node_pages;
 use crate::notifications::web as notification_pages;
+use crate::oauth::web as oauth_pages;
 use crate::posts::web as post_pages;
 use crate::relations::web as people_pages;
 use crate::timelines::web as timeline_pages;
@@ -38,6 +40,7 @@ pub fn router(app: &App) -> Router {
                 .layer(CsrfLayer::new()),
         )
         .merge(documents())
+        .merge(routes::router(app, uploads))
         .with_state(app.clone())
         .merge(inboxes(app))
         .layer(CompressionLayer::new())
@@ -104,6 +107,13 @@ fn pages(uploads: usize) -> Router<App> {
                 .post(settings::update)
                 .layer(DefaultBodyLimit::max(uploads)),
         )
+        .route(
+            "/oauth/authorize",
+            get(oauth_pages::ask).post(oauth_pages::decide),
+        )
+        .route("/oauth/authorize/", get(oauth_pages::ask))
+        .route("/settings/apps", get(oauth_pages::index))
+        .route("/settings/apps/{id}/end", post(oauth_pages::end))
         .route("/settings/people", get(settings::people))
         .route("/settings/people/unmute-node", post(settings::unmute_node))
         .route("/settings/leave", get(settings::leave))

@@ -13,6 +13,8 @@ use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Tx, sql};
 use crate::kernel::id::{AccountId, MailId};
+use crate::locale::Locale;
+use crate::nodes::house;
 
 /// What a link in a mail is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +158,22 @@ pub async fn write_link(
     write(app, &mut tx, email, subject, &text.replace("{link}", &link)).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Writes the mail that confirms the address of a new account.
+///
+/// # Errors
+/// As [`write_link`].
+pub async fn write_confirmation(
+    app: &App,
+    locale: Locale,
+    account: AccountId,
+    email: &str,
+) -> Result<()> {
+    let house = house::get(app).await?;
+    let text = locale.text_with("mail-confirm-text", "house", house.name);
+    let subject = locale.text("mail-confirm-subject");
+    write_link(app, Purpose::Confirm, account, email, &subject, &text).await
 }
 
 /// Whom a forgotten password's mail would go to: the account of a name or an address, with its address.

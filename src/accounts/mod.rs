@@ -3,6 +3,7 @@
 pub mod create;
 pub mod keys;
 pub mod letters;
+pub mod preferences;
 pub mod profile;
 pub mod remote;
 pub mod remove;
@@ -352,4 +353,16 @@ pub async fn set_role(app: &App, account: &Account, role: Role) -> Result<()> {
     store::set_role(&mut tx, account.id, role).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// How many members were here within the last four weeks, with a browser or an app.
+///
+/// # Errors
+/// What the database says.
+pub async fn count_active(app: &App) -> Result<i64> {
+    let since = app
+        .clock
+        .now()
+        .minus(std::time::Duration::from_secs(28 * 86_400));
+    Ok(store::count_active(&app.db, since).await?)
 }

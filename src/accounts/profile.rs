@@ -54,6 +54,21 @@ pub async fn update(app: &App, account: &Account, edit: Edit) -> Result<Account>
     save(app, &changed).await
 }
 
+/// Takes the picture, or the wide one, off a profile.
+///
+/// # Errors
+/// What the database says.
+pub async fn remove_picture(app: &App, account: &Account, avatar: bool) -> Result<Account> {
+    let mut changed = account.clone();
+    let picture = if avatar {
+        &mut changed.avatar
+    } else {
+        &mut changed.header
+    };
+    *picture = None;
+    save(app, &changed).await
+}
+
 fn check(app: &App, display_name: &str, bio: &str, fields: &[Field]) -> Result<()> {
     let limits = &app.settings.limits;
     let mut problems = Vec::new();

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Conn, sql};
+use crate::kernel::db::{Tx, sql};
 use crate::kernel::id::{AccountId, SessionId};
 
 /// A browser that goes unused this long is signed out.
@@ -141,12 +141,16 @@ pub async fn end(app: &App, account: AccountId, session: SessionId) -> Result<()
     Ok(())
 }
 
-/// Ends every session of an account.
-pub(super) async fn end_all(conn: impl Conn, account: AccountId) -> sqlx::Result<()> {
-    sql("DELETE FROM sessions WHERE account_id = $1")
-        .bind(account)
-        .run(conn)
-        .await?;
+/// Ends every session of an account, and lets no app act for it any more.
+pub(super) async fn end_all(tx: &mut Tx, account: AccountId) -> sqlx::Result<()> {
+    for statement in [
+        sql("DELETE FROM sessions WHERE account_id = $1"),
+        sql("DELETE FROM push_subscriptions WHERE account_id = $1"),
+        sql("DELETE FROM codes WHERE account_id = $1"),
+        sql("DELETE FROM tokens WHERE account_id = $1"),
+    ] {
+        statement.bind(account).run(&mut *tx).await?;
+    }
     Ok(())
 }
 

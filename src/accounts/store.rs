@@ -176,7 +176,7 @@ pub async fn count_local(conn: impl Conn) -> sqlx::Result<i64> {
 }
 
 pub async fn count_active(conn: impl Conn, since: Time) -> sqlx::Result<i64> {
-    sql("SELECT COUNT(DISTINCT account_id) AS n FROM sessions WHERE seen_at > $1")
+    sql("SELECT COUNT(*) AS n FROM (SELECT account_id FROM sessions WHERE seen_at > $1 UNION SELECT account_id FROM tokens WHERE seen_at > $1 AND account_id IS NOT NULL) AS seen")
         .bind(since)
         .one(conn)
         .await?

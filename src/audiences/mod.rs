@@ -3,6 +3,8 @@
 //! Followers, tiers, ticket holders and lists write into audiences from above; every page, feed, search,
 //! stream and signed fetch asks [`may_see`], or, for lists, carries the same rule in SQL ([`visible!`](crate::visible)).
 
+use serde::{Deserialize, Serialize};
+
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
@@ -12,7 +14,8 @@ use crate::kernel::id::{AccountId, AudienceId, PostId};
 use crate::relations::{blocks, follows};
 
 /// Who may see a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Audience {
     /// Everyone, and it is shown on public pages.
     Public,

@@ -12,6 +12,7 @@ use crate::federation::webfinger;
 use crate::jobs::{self, Job};
 use crate::kernel::page::Window;
 use crate::nodes::setup;
+use crate::oauth::{Scopes, apps, scopes, tokens};
 use crate::posts::compose::{self, Draft};
 use crate::posts::view;
 use crate::timelines;
@@ -72,6 +73,7 @@ pub async fn run(app: &App, verb: Verb) -> anyhow::Result<()> {
             Ok(())
         }
         Verb::Timeline { name, json, limit } => timeline(app, &name, json, limit).await,
+        Verb::Token { name, scopes } => token(app, &name, &scopes).await,
         _ => Ok(()),
     }
 }
@@ -157,5 +159,23 @@ async fn timeline(app: &App, name: &str, json: bool, limit: i64) -> anyhow::Resu
         };
         say(&line);
     }
+    Ok(())
+}
+
+/// Prints a token on its last line.
+async fn token(app: &App, name: &str, scopes: &str) -> anyhow::Result<()> {
+    let member = local(app, name).await?;
+    let scopes = Scopes::parse(scopes)
+        .filter(|scopes| !scopes.is_empty())
+        .ok_or_else(|| {
+            let known = scopes::ALL.join(", ");
+            anyhow::anyhow!("--scopes is `{scopes}`, expected some of {known}")
+        })?;
+    let client = apps::of_the_command_line(app).await?;
+    let (_, secret) = tokens::issue(app, &client, Some(member.id), &scopes).await?;
+    say(&format!(
+        "A token for {name}, who sees it in the settings under Apps. It is shown only now."
+    ));
+    say(&secret);
     Ok(())
 }

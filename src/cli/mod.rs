@@ -73,6 +73,13 @@ enum Verb {
         #[arg(long, default_value_t = 20)]
         limit: i64,
     },
+    /// Print a token with which a script may act for somebody
+    Token {
+        name: String,
+        /// What it may do
+        #[arg(long, default_value = "read write")]
+        scopes: String,
+    },
     /// Save everything into one file, also while the node runs
     Backup { file: PathBuf },
     /// Restore a backup into an empty data folder

@@ -42,6 +42,8 @@ pub enum Notice {
     Edit,
     /// A post was quoted.
     Quote,
+    /// Somebody wrote whose every post the account wants to hear of.
+    Post,
 }
 
 impl Notice {
@@ -56,6 +58,7 @@ impl Notice {
             Self::Poll => "poll",
             Self::Edit => "edit",
             Self::Quote => "quote",
+            Self::Post => "post",
         }
     }
 
@@ -70,6 +73,7 @@ impl Notice {
             Self::Poll,
             Self::Edit,
             Self::Quote,
+            Self::Post,
         ]
         .into_iter()
         .find(|notice| notice.name() == name)
@@ -207,6 +211,13 @@ pub enum Job {
         from: AccountId,
         post: Option<PostId>,
     },
+    /// End a mute whose time is over.
+    EndMute {
+        account: AccountId,
+        target: AccountId,
+    },
+    /// Write a post that was put off until now.
+    PublishScheduled(i64),
     /// Send a mail.
     SendMail(MailId),
 }

@@ -41,6 +41,11 @@ impl Time {
         self.utc().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
+    /// `2026-11-22`.
+    pub fn date(self) -> String {
+        self.utc().format("%Y-%m-%d").to_string()
+    }
+
     /// The form of the HTTP `Date` header (RFC 9110, IMF-fixdate).
     pub fn http_date(self) -> String {
         self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()

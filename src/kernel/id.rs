@@ -44,6 +44,11 @@ pub fn time_of(id: i64) -> Time {
     Time(id >> 16)
 }
 
+/// The smallest id of a moment.
+pub fn first_of(at: Time) -> i64 {
+    at.0.max(0) << 16
+}
+
 /// Declares id types, one for each kind of row, so that they cannot be mixed up.
 #[macro_export]
 macro_rules! typed_ids {
@@ -130,6 +135,14 @@ typed_ids! {
     SessionId,
     /// A consent to be quoted.
     StampId,
+    /// A program that acts for members.
+    AppId,
+    /// What a program shows to act for a member.
+    TokenId,
+    /// A list of people.
+    ListId,
+    /// What a member does not want to see.
+    FilterId,
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod http;
 pub mod id;
 pub mod json;
 pub mod mail;
+pub mod net;
 pub mod origin;
 pub mod page;
 pub mod rate;

@@ -9,6 +9,8 @@ pub struct Window {
     pub after: i64,
     /// At most so many rows.
     pub limit: i64,
+    /// Whether the rows next to `after` are wanted, not the newest ones.
+    pub oldest_first: bool,
 }
 
 impl Window {
@@ -18,6 +20,7 @@ impl Window {
             before: i64::MAX,
             after: 0,
             limit,
+            oldest_first: false,
         }
     }
 

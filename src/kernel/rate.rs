@@ -28,6 +28,20 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         }
     }
 
+    /// How many at once.
+    pub fn burst(&self) -> u32 {
+        self.burst as u32
+    }
+
+    /// How many are left right now.
+    pub fn left(&self, key: &K, now: Time) -> u32 {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.get(key).map_or(self.burst as u32, |(left, at)| {
+            let gained = now.since(*at).as_millis() as f64 * self.burst / self.period_ms;
+            (left + gained).min(self.burst) as u32
+        })
+    }
+
     /// Takes one; on refusal tells after how long to try again.
     ///
     /// # Errors

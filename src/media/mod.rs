@@ -138,6 +138,53 @@ pub async fn get(app: &App, account: AccountId, id: MediaId) -> Result<Media> {
     Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
 
+/// An attachment of this account, whether it stands in a post or not.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_own(app: &App, account: AccountId, id: MediaId) -> Result<Option<Media>> {
+    let row = sql("SELECT * FROM media WHERE id = $1 AND account_id = $2")
+        .bind(id)
+        .bind(account)
+        .optional(&app.db)
+        .await?;
+    Ok(row.as_ref().map(read).transpose()?)
+}
+
+/// Removes an upload that stands in no post, with its files.
+///
+/// # Errors
+/// What the database says.
+pub async fn discard(app: &App, media: &Media) -> Result<()> {
+    let touched = sql("DELETE FROM media WHERE id = $1 AND post_id IS NULL")
+        .bind(media.id)
+        .run(&app.db)
+        .await?;
+    if touched == 1 {
+        for file in [&media.file, &media.preview].into_iter().flatten() {
+            app.media.remove(file).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes these the attachments of an edited post: new ones come in, others are taken out, all in this order.
+///
+/// # Errors
+/// `Invalid` when one is not the author's or stands in another post.
+pub async fn rearrange(
+    tx: &mut Tx,
+    account: AccountId,
+    post: PostId,
+    which: &[MediaId],
+) -> Result<()> {
+    sql("UPDATE media SET post_id = NULL WHERE post_id = $1")
+        .bind(post)
+        .run(&mut *tx)
+        .await?;
+    attach(tx, account, post, which).await
+}
+
 /// Changes what an upload says it shows.
 ///
 /// # Errors

@@ -51,20 +51,22 @@ pub struct New<'a> {
     pub uri: Option<&'a str>,
     /// Whether the node of the reported account is told.
     pub forward: bool,
+    /// What it is about: `spam`, `legal`, `violation` or `other`.
+    pub category: &'a str,
 }
 
 /// Notes a report; the same Flag twice is one report.
 ///
 /// # Errors
 /// `Invalid` when the comment is too long.
-pub async fn report(app: &App, from: &Account, target: &Account, new: New<'_>) -> Result<()> {
+pub async fn report(app: &App, from: &Account, target: &Account, new: New<'_>) -> Result<ReportId> {
     if new.comment.chars().count() > 5_000 {
         return Err(Error::invalid_with("comment", "error-too-long", 5_000));
     }
     let now = app.clock.now();
     let id = ReportId::mint(now);
     let mut tx = app.db.begin().await?;
-    let touched = sql("INSERT INTO reports (id, uri, from_id, target_id, comment, posts, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
+    let touched = sql("INSERT INTO reports (id, uri, from_id, target_id, comment, posts, created_at, category) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING")
         .bind(id)
         .bind(new.uri)
         .bind(from.id)
@@ -72,6 +74,7 @@ pub async fn report(app: &App, from: &Account, target: &Account, new: New<'_>) -
         .bind(new.comment.trim())
         .bind(serde_json::to_string(new.posts)?)
         .bind(now)
+        .bind(new.category)
         .run(&mut tx)
         .await?;
     if touched == 1 && new.forward && !target.is_local() {
@@ -79,7 +82,7 @@ pub async fn report(app: &App, from: &Account, target: &Account, new: New<'_>) -
     }
     tx.commit().await?;
     app.wake.notify_waiters();
-    Ok(())
+    Ok(id)
 }
 
 /// The report with this id, if any.

@@ -1,5 +1,6 @@
 //! What members are told about.
 
+pub mod single;
 pub mod web;
 
 use crate::accounts::{self, Account, store as account_store};
@@ -54,7 +55,7 @@ pub async fn notify(
         return Ok(());
     }
     if blocks::between(&app.db, account, from).await?
-        || blocks::is_muted(&app.db, account, &sender).await?
+        || blocks::mutes_notifications(&app.db, account, &sender).await?
         || blocks::is_node_muted(&app.db, account, &sender.host).await?
     {
         return Ok(());
@@ -64,14 +65,20 @@ pub async fn notify(
     {
         return Ok(());
     }
+    let filtered = match single::verdict(app, &to, &sender, kind, post).await? {
+        single::Verdict::Drop => return Ok(()),
+        single::Verdict::Filter => true,
+        single::Verdict::Accept => false,
+    };
     let now = app.clock.now();
-    sql("INSERT INTO notifications (id, account_id, kind, from_id, post_id, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING")
+    sql("INSERT INTO notifications (id, account_id, kind, from_id, post_id, created_at, filtered) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
         .bind(NotificationId::mint(now))
         .bind(account)
         .bind(kind.name())
         .bind(from)
         .bind(post)
         .bind(now)
+        .bind(filtered)
         .run(&app.db)
         .await?;
     Ok(())
@@ -86,7 +93,7 @@ type Gathering = (NotificationId, Notice, Vec<AccountId>, Option<PostId>, Time);
 /// What the database says.
 pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Vec<Group>> {
     let rows = sql(
-        "SELECT * FROM notifications WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT 120",
+        "SELECT * FROM notifications WHERE account_id = $1 AND filtered = 0 AND id < $2 ORDER BY id DESC LIMIT 120",
     )
     .bind(member.id)
     .bind(before.unwrap_or(i64::MAX))
@@ -150,19 +157,6 @@ pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Ve
 /// # Errors
 /// What the database says.
 pub async fn unread(app: &App, member: AccountId) -> Result<i64> {
-    let row = sql("SELECT COUNT(*) AS n FROM (SELECT id FROM notifications WHERE account_id = $1 AND id > COALESCE((SELECT last_read_id FROM markers WHERE account_id = $1 AND timeline = 'notifications'), 0) LIMIT 100) AS newer").bind(member).one(&app.db).await?;
+    let row = sql("SELECT COUNT(*) AS n FROM (SELECT id FROM notifications WHERE account_id = $1 AND filtered = 0 AND id > COALESCE((SELECT last_read_id FROM markers WHERE account_id = $1 AND timeline = 'notifications'), 0) LIMIT 100) AS newer").bind(member).one(&app.db).await?;
     Ok(row.get("n")?)
-}
-
-/// Notes that everything up to a notification was read.
-///
-/// # Errors
-/// What the database says.
-pub async fn mark_read(app: &App, member: AccountId, up_to: NotificationId) -> Result<()> {
-    sql("INSERT INTO markers (account_id, timeline, last_read_id) VALUES ($1, 'notifications', $2) ON CONFLICT (account_id, timeline) DO UPDATE SET last_read_id = CASE WHEN EXCLUDED.last_read_id > markers.last_read_id THEN EXCLUDED.last_read_id ELSE markers.last_read_id END")
-        .bind(member)
-        .bind(up_to)
-        .run(&app.db)
-        .await?;
-    Ok(())
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::notifications::{self, Group};
+use crate::timelines::markers;
 use crate::ui::{Page, PageResult, SignedIn, Ui};
 
 /// Where the list goes on.
@@ -31,7 +32,7 @@ pub async fn index(
 ) -> PageResult {
     let groups = notifications::list(&app, &member, paging.before).await?;
     if let Some(newest) = groups.first().filter(|_| paging.before.is_none()) {
-        notifications::mark_read(&app, member.id, newest.id).await?;
+        markers::set(&app, member.id, "notifications", newest.id.0).await?;
     }
     let older = groups
         .last()

@@ -149,6 +149,7 @@ pub async fn insert(
             .map(|(account, _)| account.clone())
             .collect();
         compose::tell_mentioned(&mut tx, &post, &mentioned, now).await?;
+        compose::tell_listeners(&mut tx, &post, now).await?;
     }
     tx.commit().await?;
     app.wake.notify_waiters();

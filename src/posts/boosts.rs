@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::Tx;
+use crate::kernel::db::sql;
 use crate::kernel::id::{self, PostId};
+use crate::kernel::page::Window;
 
 /// A member boosts a post; a second boost is the same as the first.
 ///
@@ -85,7 +87,6 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
     let Some(boost) = store::find_boost(&mut tx, who.id, post.id).await? else {
         return Ok(());
     };
-    use crate::kernel::db::sql;
     sql("DELETE FROM notifications WHERE kind = 'boost' AND from_id = $1 AND post_id = $2")
         .bind(who.id)
         .bind(post.id)
@@ -141,4 +142,23 @@ fn blank(who: &Account, post: &Post, id: PostId, at: Time, uri: impl Fn(PostId) 
         language: None,
         quote_policy: "nobody".to_owned(),
     }
+}
+
+/// Who boosted a post, with the id to page by; the last first.
+///
+/// # Errors
+/// What the database says.
+pub async fn people(app: &App, post: PostId, window: Window) -> Result<Vec<(i64, Account)>> {
+    let rows = sql("SELECT accounts.*, posts.id AS row_id FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.boost_of_id = $1 AND accounts.deleted_at IS NULL AND posts.id < $2 AND posts.id > $3 ORDER BY posts.id DESC LIMIT $4")
+        .oldest_first(window.oldest_first)
+        .bind(post)
+        .bind(window.before)
+        .bind(window.after)
+        .bind(window.limit)
+        .all(&app.db)
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| Ok((row.get("row_id")?, crate::accounts::store::read(row)?)))
+        .collect::<sqlx::Result<_>>()?)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::render::{self, Rendered};
 use super::{Post, polls, quotes, store};
 use crate::accounts::{Account, store as account_store};
@@ -11,12 +13,13 @@ use crate::error::{Error, Problem, Result, Sentence};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::Tx;
-use crate::kernel::id::{AccountId, MediaId, PostId};
+use crate::kernel::id::{AccountId, AppId, MediaId, PostId};
 use crate::kernel::text;
 use crate::media;
+use crate::relations::between;
 
 /// A poll as it is asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct NewPoll {
     /// What can be chosen.
     pub options: Vec<String>,
@@ -27,7 +30,7 @@ pub struct NewPoll {
 }
 
 /// A post before it exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Draft {
     /// What was typed.
     pub text: String,
@@ -51,6 +54,8 @@ pub struct Draft {
     pub poll: Option<NewPoll>,
     /// The same key twice makes one post.
     pub idempotency_key: Option<String>,
+    /// The app it is written with.
+    pub app: Option<AppId>,
 }
 
 impl Default for Draft {
@@ -67,6 +72,7 @@ impl Default for Draft {
             media: Vec::new(),
             poll: None,
             idempotency_key: None,
+            app: None,
         }
     }
 }
@@ -174,6 +180,7 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
         .collect();
     store::set_people(&mut tx, post.id, &people).await?;
     store::set_tags(&mut tx, post.id, &rendered.tags).await?;
+    store::set_app(&mut tx, post.id, draft.app).await?;
     media::attach(&mut tx, author.id, post.id, &draft.media).await?;
     if let Some(poll) = &draft.poll {
         polls::insert(
@@ -192,6 +199,7 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
         store::count_replies(&mut tx, parent.id, 1).await?;
     }
     tell_mentioned(&mut tx, &post, &rendered.mentions, now).await?;
+    tell_listeners(&mut tx, &post, now).await?;
     jobs::enqueue(&mut tx, now, Job::SendPost(post.id)).await?;
     quotes::settle(&mut tx, app, &post).await?;
     tx.commit().await?;
@@ -214,6 +222,23 @@ pub(super) async fn tell_mentioned(
         let job = Job::Notify {
             account: account.id,
             kind: Notice::Mention,
+            from: post.account,
+            post: Some(post.id),
+        };
+        jobs::enqueue(&mut *tx, now, job).await?;
+    }
+    Ok(())
+}
+
+/// Tells the members who want to hear of every post of this author; answers are not told of.
+pub(super) async fn tell_listeners(tx: &mut Tx, post: &Post, now: Time) -> sqlx::Result<()> {
+    if post.in_reply_to_uri.is_some() || post.audience == Audience::People {
+        return Ok(());
+    }
+    for listener in between::who_wants_all(&mut *tx, post.account).await? {
+        let job = Job::Notify {
+            account: listener,
+            kind: Notice::Post,
             from: post.account,
             post: Some(post.id),
         };

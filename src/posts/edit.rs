@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Tx, sql};
-use crate::kernel::id::{AccountId, PostId};
+use crate::kernel::id::{AccountId, MediaId, PostId};
 
 /// An earlier version of a post.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Edit {
     pub sensitive: bool,
     /// The language.
     pub language: Option<String>,
+    /// The attachments it is to have, where those change.
+    pub media: Option<Vec<MediaId>>,
 }
 
 /// Changes a post of the author and tells everyone who has it.
@@ -75,6 +77,9 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Edit) -> Result
         .collect();
     store::set_people(&mut tx, id, &people).await?;
     store::set_tags(&mut tx, id, &rendered.tags).await?;
+    if let Some(media) = &edit.media {
+        crate::media::rearrange(&mut tx, author.id, id, media).await?;
+    }
     compose::tell_mentioned(&mut tx, &after, &rendered.mentions, now).await?;
     tell_boosters(&mut tx, &after, now).await?;
     jobs::enqueue(

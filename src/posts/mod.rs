@@ -3,6 +3,7 @@
 pub mod arrive;
 pub mod boosts;
 pub mod compose;
+pub mod conversations;
 pub mod edit;
 pub mod favourites;
 pub mod keep;
@@ -10,6 +11,7 @@ pub mod polls;
 pub mod quotes;
 pub mod remove;
 pub mod render;
+pub mod scheduled;
 pub(crate) mod store;
 pub mod thread;
 pub mod view;

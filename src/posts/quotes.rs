@@ -8,6 +8,7 @@ use crate::jobs::{self, Job, Notice};
 use crate::kernel::db::{Conn, Tx, sql};
 use crate::kernel::html::escape;
 use crate::kernel::id::{PostId, StampId};
+use crate::kernel::page::Window;
 use crate::relations::follows;
 
 /// A consent to be quoted.
@@ -285,4 +286,48 @@ pub async fn find_stamp(conn: impl Conn, id: StampId) -> sqlx::Result<Option<Sta
         })
     })
     .transpose()
+}
+
+/// The posts that quote one, with consent, as far as the viewer may see them; the newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_post(
+    app: &App,
+    viewer: Option<&Account>,
+    quoted: PostId,
+    window: Window,
+) -> Result<Vec<Post>> {
+    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.quote_of_id = $5 AND posts.quote_state = 'accepted' AND ", crate::visible!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $6"))
+        .oldest_first(window.oldest_first)
+        .bind(viewer.map_or(0, |viewer| viewer.id.0))
+        .bind(app.clock.now())
+        .bind(window.before)
+        .bind(window.after)
+        .bind(quoted)
+        .bind(window.limit)
+        .all(&app.db)
+        .await?;
+    Ok(store::read_all(&rows)?)
+}
+
+/// Changes who may quote a post of the author from now on.
+///
+/// # Errors
+/// `NotFound` when it is not theirs.
+pub async fn set_policy(app: &App, author: &Account, id: PostId, policy: &str) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let row = sql("UPDATE posts SET quote_policy = $1, version = version + 1 WHERE id = $2 AND account_id = $3 AND boost_of_id IS NULL AND audience IN ('public', 'unlisted') RETURNING version")
+        .bind(policy)
+        .bind(id)
+        .bind(author.id)
+        .optional(&mut tx)
+        .await?
+        .ok_or(Error::NotFound)?;
+    let version: i64 = row.get("version")?;
+    let job = Job::SendEdit { post: id, version };
+    jobs::enqueue(&mut tx, app.clock.now(), job).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }

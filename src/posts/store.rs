@@ -5,7 +5,7 @@ use crate::accounts::{Account, store as account_store};
 use crate::audiences::Audience;
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, ids, sql};
-use crate::kernel::id::{AccountId, PostId};
+use crate::kernel::id::{AccountId, AppId, PostId};
 
 /// Reads a post from a row of `posts`.
 pub fn read(row: &Row) -> sqlx::Result<Post> {
@@ -323,4 +323,52 @@ pub async fn revise(tx: &mut Tx, id: PostId, at: Time) -> sqlx::Result<bool> {
         .run(&mut *tx)
         .await?;
     Ok(touched == 1)
+}
+
+/// Notes the app a post was written with.
+pub async fn set_app(tx: &mut Tx, id: PostId, app: Option<AppId>) -> sqlx::Result<()> {
+    if app.is_some() {
+        sql("UPDATE posts SET app_id = $1 WHERE id = $2")
+            .bind(app)
+            .bind(id)
+            .run(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The mentioned of several posts.
+pub async fn mentioned(conn: impl Conn, which: &str) -> sqlx::Result<Vec<(PostId, Account)>> {
+    let rows = sql("SELECT post_people.post_id, accounts.* FROM post_people JOIN accounts ON accounts.id = post_people.account_id WHERE post_people.mentioned = 1 AND post_people.post_id IN (SELECT value FROM json_each($1)) ORDER BY post_people.post_id, accounts.id")
+        .bind(which)
+        .all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.get("post_id")?, account_store::read(row)?)))
+        .collect()
+}
+
+/// The hashtags of several posts.
+pub async fn tags_of(conn: impl Conn, which: &str) -> sqlx::Result<Vec<(PostId, String)>> {
+    let rows = sql("SELECT post_id, tag FROM post_tags WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, tag")
+        .bind(which)
+        .all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.get("post_id")?, row.get("tag")?)))
+        .collect()
+}
+
+/// The apps several posts were written with: name and page.
+pub async fn apps_of(
+    conn: impl Conn,
+    which: &str,
+) -> sqlx::Result<Vec<(PostId, (String, Option<String>))>> {
+    let rows = sql("SELECT posts.id, apps.name, apps.website FROM posts JOIN apps ON apps.id = posts.app_id WHERE posts.id IN (SELECT value FROM json_each($1))")
+        .bind(which)
+        .all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.get("id")?, (row.get("name")?, row.get("website")?))))
+        .collect()
 }

@@ -34,6 +34,14 @@ pub struct View {
     pub quote: Option<Box<View>>,
     /// Whose post it answers.
     pub answers: Option<Account>,
+    /// Whom it mentions.
+    pub mentions: Vec<Account>,
+    /// Its hashtags, folded.
+    pub tags: Vec<String>,
+    /// Whether the viewer muted its thread.
+    pub muted: bool,
+    /// The app it was written with: name and page.
+    pub app: Option<(String, Option<String>)>,
     /// Whether the viewer favourited, boosted, bookmarked it.
     pub favourited: bool,
     /// Whether the viewer boosted it.
@@ -164,6 +172,15 @@ pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result
     Ok(views)
 }
 
+/// Puts what belongs to one post together.
+fn grouped<T>(rows: Vec<(PostId, T)>) -> HashMap<PostId, Vec<T>> {
+    let mut found: HashMap<PostId, Vec<T>> = HashMap::new();
+    for (post, item) in rows {
+        found.entry(post).or_default().push(item);
+    }
+    found
+}
+
 /// What belongs to many posts, read in a few statements.
 struct Gathered {
     accounts: HashMap<AccountId, Account>,
@@ -173,6 +190,10 @@ struct Gathered {
     favourited: HashSet<PostId>,
     boosted: HashSet<PostId>,
     bookmarked: HashSet<PostId>,
+    muted: HashSet<PostId>,
+    mentions: HashMap<PostId, Vec<Account>>,
+    tags: HashMap<PostId, Vec<String>>,
+    apps: HashMap<PostId, (String, Option<String>)>,
 }
 
 impl Gathered {
@@ -219,6 +240,13 @@ impl Gathered {
                 "SELECT post_id FROM bookmarks WHERE account_id = $1 AND post_id IN (SELECT value FROM json_each($2))",
             ))
             .await?,
+            muted: marked(sql(
+                "SELECT posts.id AS post_id FROM posts JOIN muted_threads ON muted_threads.thread_id = posts.thread_id WHERE muted_threads.account_id = $1 AND posts.id IN (SELECT value FROM json_each($2))",
+            ))
+            .await?,
+            mentions: grouped(store::mentioned(&app.db, &list).await?),
+            tags: grouped(store::tags_of(&app.db, &list).await?),
+            apps: store::apps_of(&app.db, &list).await?.into_iter().collect(),
         };
         let with_poll = sql(
             "SELECT post_id FROM polls WHERE $1 = $1 AND post_id IN (SELECT value FROM json_each($2))",
@@ -256,6 +284,10 @@ impl Gathered {
             votes: self.votes.get(&post.id).cloned().unwrap_or_default(),
             quote: None,
             answers: None,
+            mentions: self.mentions.get(&post.id).cloned().unwrap_or_default(),
+            tags: self.tags.get(&post.id).cloned().unwrap_or_default(),
+            muted: self.muted.contains(&post.id),
+            app: self.apps.get(&post.id).cloned(),
             favourited: self.favourited.contains(&post.id),
             boosted: self.boosted.contains(&post.id),
             bookmarked: self.bookmarked.contains(&post.id),

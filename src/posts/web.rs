@@ -406,6 +406,7 @@ async fn publish(
         return Err(Error::Invalid(Vec::new()));
     }
     let draft = Draft {
+        app: None,
         text: form.text.clone(),
         warning: form.warning.clone(),
         sensitive: form.sensitive,
@@ -475,6 +476,7 @@ pub async fn update(
 ) -> PageResult {
     webfinger::learn_mentions(&app, &form.text).await;
     let changed = Edit {
+        media: None,
         text: form.text.clone(),
         warning: form.warning.clone(),
         sensitive: form.sensitive.is_some(),

@@ -5,53 +5,10 @@ use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
+use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Conn, Tx, sql};
 use crate::kernel::id::AccountId;
-
-/// What stands between a viewer and somebody else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Relation {
-    /// The viewer follows, and was accepted.
-    pub following: bool,
-    /// The viewer asked to follow.
-    pub requested: bool,
-    /// The other follows the viewer.
-    pub followed_by: bool,
-    /// The other asks to follow the viewer.
-    pub requested_by: bool,
-    /// The viewer blocks.
-    pub blocking: bool,
-    /// The other blocks the viewer.
-    pub blocked_by: bool,
-    /// The viewer mutes.
-    pub muting: bool,
-    /// The viewer mutes the other's node.
-    pub node_muted: bool,
-}
-
-/// What stands between a viewer and somebody else.
-///
-/// # Errors
-/// What the database says.
-pub async fn relation(app: &App, viewer: AccountId, other: &Account) -> Result<Relation> {
-    let ours = follows::find(&app.db, viewer, other.id).await?;
-    let theirs = follows::find(&app.db, other.id, viewer).await?;
-    Ok(Relation {
-        following: ours
-            .as_ref()
-            .is_some_and(|follow| follow.accepted_at.is_some()),
-        requested: ours.is_some_and(|follow| follow.accepted_at.is_none()),
-        followed_by: theirs
-            .as_ref()
-            .is_some_and(|follow| follow.accepted_at.is_some()),
-        requested_by: theirs.is_some_and(|follow| follow.accepted_at.is_none()),
-        blocking: blocks(&app.db, viewer, other.id).await?,
-        blocked_by: blocks(&app.db, other.id, viewer).await?,
-        muting: is_muted(&app.db, viewer, other).await?,
-        node_muted: is_node_muted(&app.db, viewer, &other.host).await?,
-    })
-}
 
 /// Whether one account blocks another.
 ///
@@ -82,13 +39,17 @@ pub async fn between(conn: impl Conn, a: AccountId, b: AccountId) -> sqlx::Resul
     Ok(row.is_some())
 }
 
-/// Whether a viewer mutes an account.
+/// Whether a viewer mutes an account, its notifications included.
 ///
 /// # Errors
 /// What the database says.
-pub async fn is_muted(conn: impl Conn, viewer: AccountId, other: &Account) -> sqlx::Result<bool> {
+pub async fn mutes_notifications(
+    conn: impl Conn,
+    viewer: AccountId,
+    other: &Account,
+) -> sqlx::Result<bool> {
     Ok(
-        sql("SELECT target_id FROM mutes WHERE account_id = $1 AND target_id = $2")
+        sql("SELECT target_id FROM mutes WHERE account_id = $1 AND target_id = $2 AND notifications = 1")
             .bind(viewer)
             .bind(other.id)
             .optional(conn)
@@ -199,21 +160,50 @@ pub async fn unblock(app: &App, who: &Account, whom: &Account) -> Result<()> {
     Ok(())
 }
 
+/// How somebody is muted.
+#[derive(Clone, Copy, Debug)]
+pub struct Mute {
+    /// Whether their notifications are muted too.
+    pub notifications: bool,
+    /// Until when; for good where it is not told.
+    pub until: Option<Time>,
+}
+
+impl Mute {
+    /// Everything of theirs, for good.
+    pub const WHOLE: Self = Self {
+        notifications: true,
+        until: None,
+    };
+}
+
 /// A member mutes somebody, or hears them again; nobody is told.
 ///
 /// # Errors
 /// `Invalid` for oneself.
-pub async fn set_muted(app: &App, who: &Account, whom: &Account, muted: bool) -> Result<()> {
+pub async fn set_muted(app: &App, who: &Account, whom: &Account, mute: Option<Mute>) -> Result<()> {
     if who.id == whom.id {
         return Err(Error::invalid("account", "error-block-self"));
     }
-    if muted {
-        sql("INSERT INTO mutes (account_id, target_id, created_at) VALUES ($1, $2, $3) ON CONFLICT (account_id, target_id) DO NOTHING")
+    if let Some(mute) = mute {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        sql("INSERT INTO mutes (account_id, target_id, created_at, notifications, until) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, target_id) DO UPDATE SET notifications = EXCLUDED.notifications, until = EXCLUDED.until")
             .bind(who.id)
             .bind(whom.id)
-            .bind(app.clock.now())
-            .run(&app.db)
+            .bind(now)
+            .bind(mute.notifications)
+            .bind(mute.until)
+            .run(&mut tx)
             .await?;
+        if let Some(until) = mute.until {
+            let job = Job::EndMute {
+                account: who.id,
+                target: whom.id,
+            };
+            jobs::enqueue_at(&mut tx, now, until, job).await?;
+        }
+        tx.commit().await?;
     } else {
         sql("DELETE FROM mutes WHERE account_id = $1 AND target_id = $2")
             .bind(who.id)

@@ -411,6 +411,7 @@ async fn people(
     window: Window,
 ) -> Result<Vec<(FollowId, Account)>> {
     let rows = query
+        .oldest_first(window.oldest_first)
         .bind(of)
         .bind(window.before)
         .bind(window.after)

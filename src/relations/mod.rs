@@ -1,5 +1,6 @@
 //! What stands between accounts: follows, blocks, mutes.
 
+pub mod between;
 pub mod blocks;
 pub mod follows;
 pub mod web;

@@ -125,7 +125,15 @@ pub async fn act(
         }
         "block" => blocks::block(&app, &member, &other).await?,
         "unblock" => blocks::unblock(&app, &member, &other).await?,
-        "mute" | "unmute" => blocks::set_muted(&app, &member, &other, verb == "mute").await?,
+        "mute" | "unmute" => {
+            blocks::set_muted(
+                &app,
+                &member,
+                &other,
+                (verb == "mute").then_some(blocks::Mute::WHOLE),
+            )
+            .await?;
+        }
         "mute-node" | "unmute-node" if !other.host.is_empty() => {
             blocks::set_node_muted(&app, member.id, &other.host, verb == "mute-node").await?;
         }
@@ -175,6 +183,7 @@ pub async fn send_report(
     let other = accounts::get(&app, id).await?;
     let posts: Vec<String> = form.post.into_iter().collect();
     let new = moderation::New {
+        category: "other",
         comment: &form.comment,
         posts: &posts,
         uri: None,

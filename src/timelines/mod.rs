@@ -1,5 +1,9 @@
 //! Lists of posts: home, the house, a profile, a hashtag.
 
+pub mod filters;
+pub mod lists;
+pub mod markers;
+pub mod tags;
 pub mod web;
 
 use crate::accounts::Account;
@@ -16,15 +20,19 @@ async fn list(
     viewer: Option<&Account>,
     window: Window,
 ) -> Result<Vec<Post>> {
-    let rows = query
+    let rows = bound(query, app, viewer, window).all(&app.db).await?;
+    Ok(store::read_all(&rows)?)
+}
+
+/// Binds what every list has: `$1` the viewer, `$2` now, `$3` and `$4` the bounds, `$5` how many.
+fn bound(query: Query, app: &App, viewer: Option<&Account>, window: Window) -> Query {
+    query
+        .oldest_first(window.oldest_first)
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
         .bind(window.before)
         .bind(window.after)
         .bind(window.limit)
-        .all(&app.db)
-        .await?;
-    Ok(store::read_all(&rows)?)
 }
 
 /// What a member and those they follow wrote and boosted, without muted people and nodes.
@@ -33,9 +41,9 @@ async fn list(
 /// What the database says.
 pub async fn home(app: &App, member: &Account, window: Window) -> Result<Vec<Post>> {
     let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE (posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'people' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1))) AND ",
+        "SELECT posts.* FROM posts WHERE (posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'people' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'public' AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM post_tags JOIN followed_tags ON followed_tags.tag = post_tags.tag WHERE post_tags.post_id = posts.id AND followed_tags.account_id = $1))) AND ",
         crate::visible!(),
-        " AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM posts boosted WHERE boosted.id = posts.boost_of_id AND (EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = boosted.account_id) OR EXISTS (SELECT 1 FROM blocks WHERE (blocks.account_id = $1 AND blocks.target_id = boosted.account_id) OR (blocks.account_id = boosted.account_id AND blocks.target_id = $1)))) AND NOT EXISTS (SELECT 1 FROM muted_nodes JOIN accounts author ON author.host = muted_nodes.host WHERE muted_nodes.account_id = $1 AND author.id = posts.account_id) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+        " AND (posts.boost_of_id IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.boosts = 0)) AND NOT EXISTS (SELECT 1 FROM list_members JOIN lists ON lists.id = list_members.list_id WHERE lists.account_id = $1 AND lists.exclusive = 1 AND list_members.account_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM posts boosted WHERE boosted.id = posts.boost_of_id AND (EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = boosted.account_id) OR EXISTS (SELECT 1 FROM blocks WHERE (blocks.account_id = $1 AND blocks.target_id = boosted.account_id) OR (blocks.account_id = boosted.account_id AND blocks.target_id = $1)))) AND NOT EXISTS (SELECT 1 FROM muted_nodes JOIN accounts author ON author.host = muted_nodes.host WHERE muted_nodes.account_id = $1 AND author.id = posts.account_id) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     list(app, query, Some(member), window).await
 }
@@ -53,6 +61,94 @@ pub async fn local(app: &App, viewer: Option<&Account>, window: Window) -> Resul
     list(app, query, viewer, window).await
 }
 
+/// Which public posts are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wished {
+    /// Those of the house only.
+    pub local: bool,
+    /// Those of elsewhere only.
+    pub remote: bool,
+    /// Those with pictures or other files only.
+    pub media: bool,
+}
+
+/// What is known here and was written for everyone; answers left out.
+///
+/// # Errors
+/// What the database says.
+pub async fn public(
+    app: &App,
+    viewer: Option<&Account>,
+    wished: Wished,
+    window: Window,
+) -> Result<Vec<Post>> {
+    let query = sql(concat!(
+        "SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND accounts.deleted_at IS NULL AND ($6 = 0 OR accounts.kind = 'local') AND ($7 = 0 OR accounts.kind = 'remote') AND ($8 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND ",
+        crate::visible!(),
+        " AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = $1 AND blocks.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM muted_nodes WHERE muted_nodes.account_id = $1 AND muted_nodes.host = accounts.host) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+    ));
+    let rows = bound(query, app, viewer, window)
+        .bind(wished.local)
+        .bind(wished.remote)
+        .bind(wished.media)
+        .all(&app.db)
+        .await?;
+    Ok(store::read_all(&rows)?)
+}
+
+/// Direct posts to and by a member.
+///
+/// # Errors
+/// What the database says.
+pub async fn direct(app: &App, member: &Account, window: Window) -> Result<Vec<Post>> {
+    let query = sql(concat!(
+        "SELECT posts.* FROM posts WHERE posts.audience = 'people' AND (posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) AND ",
+        crate::visible!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+    ));
+    list(app, query, Some(member), window).await
+}
+
+/// Which posts of an account are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// Those with pictures or other files only.
+    pub media: bool,
+    /// Without answers to others.
+    pub no_replies: bool,
+    /// Without boosts.
+    pub no_boosts: bool,
+    /// Those with this hashtag only; with any where it is empty.
+    pub tag: String,
+}
+
+/// Some of what an account wrote and boosted, as far as the viewer may see it.
+///
+/// # Errors
+/// What the database says.
+pub async fn part_of_account(
+    app: &App,
+    viewer: Option<&Account>,
+    account: AccountId,
+    part: &Part,
+    window: Window,
+) -> Result<Vec<Post>> {
+    let query = sql(concat!(
+        "SELECT posts.* FROM posts WHERE posts.account_id = $6 AND ($7 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND ($8 = 0 OR posts.in_reply_to_uri IS NULL OR EXISTS (SELECT 1 FROM posts parent WHERE parent.id = posts.in_reply_to_id AND parent.account_id = posts.account_id)) AND ($9 = 0 OR posts.boost_of_id IS NULL) AND ($10 = '' OR EXISTS (SELECT 1 FROM post_tags WHERE post_tags.post_id = posts.id AND post_tags.tag = $10)) AND ",
+        crate::visible!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+    ));
+    let rows = bound(query, app, viewer, window)
+        .bind(account)
+        .bind(part.media)
+        .bind(part.no_replies)
+        .bind(part.no_boosts)
+        .bind(&part.tag)
+        .all(&app.db)
+        .await?;
+    Ok(store::read_all(&rows)?)
+}
+
 /// What an account wrote and boosted, as far as the viewer may see it.
 ///
 /// # Errors
@@ -68,6 +164,7 @@ pub async fn of_account(
         crate::visible!(),
         " AND posts.id < $3 AND posts.id > $4 AND posts.account_id = $5 ORDER BY posts.id DESC LIMIT $6"
     ))
+    .oldest_first(window.oldest_first)
     .bind(viewer.map_or(0, |viewer| viewer.id.0))
     .bind(app.clock.now())
     .bind(window.before)
@@ -90,6 +187,7 @@ pub async fn tagged(
     window: Window,
 ) -> Result<Vec<Post>> {
     let rows = sql(concat!("SELECT posts.* FROM posts JOIN post_tags ON post_tags.post_id = posts.id WHERE post_tags.tag = $5 AND posts.audience = 'public' AND ", crate::visible!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $6"))
+        .oldest_first(window.oldest_first)
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
         .bind(window.before)
@@ -113,4 +211,28 @@ pub async fn count_open(app: &App, account: AccountId) -> Result<i64> {
             .await?
             .get("n")?,
     )
+}
+
+/// The public posts of the last three days that were favourited and boosted most.
+///
+/// # Errors
+/// What the database says.
+pub async fn trending(
+    app: &App,
+    viewer: Option<&Account>,
+    (limit, offset): (i64, i64),
+) -> Result<Vec<Post>> {
+    let since = app
+        .clock
+        .now()
+        .minus(std::time::Duration::from_secs(3 * 86_400));
+    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.id > $3 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.favourites_count + posts.boosts_count > 0 AND ", crate::visible!(), " ORDER BY posts.favourites_count + 2 * posts.boosts_count DESC, posts.id DESC LIMIT $4 OFFSET $5"))
+        .bind(viewer.map_or(0, |viewer| viewer.id.0))
+        .bind(app.clock.now())
+        .bind(crate::kernel::id::first_of(since))
+        .bind(limit)
+        .bind(offset)
+        .all(&app.db)
+        .await?;
+    Ok(store::read_all(&rows)?)
 }

@@ -3,12 +3,12 @@
 pub mod assets;
 pub mod colour;
 pub mod error;
-pub mod locale;
+
 pub mod page;
 pub mod source;
 pub mod visitor;
 
+pub use crate::locale::Locale;
 pub use error::{PageError, PageResult};
-pub use locale::Locale;
 pub use page::{Page, see_other};
 pub use visitor::{SignedIn, Ui, Visitor};

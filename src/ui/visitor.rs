@@ -12,8 +12,8 @@ use crate::accounts::{Account, sessions};
 use crate::app::App;
 use crate::error::{Error, Problem};
 use crate::kernel::clock::Time;
-use crate::kernel::config::Network;
 use crate::kernel::id::SessionId;
+use crate::kernel::net;
 use crate::media::proxy;
 use crate::nodes::house::{self, House};
 use crate::notifications;
@@ -99,6 +99,25 @@ impl Ui {
     /// Whether the viewer runs the house.
     pub fn is_host(&self) -> bool {
         self.viewer.as_ref().is_some_and(Account::is_host)
+    }
+
+    /// The viewer's full handle; empty for a visitor.
+    pub fn viewer_handle(&self) -> String {
+        self.viewer
+            .as_ref()
+            .map(|viewer| self.handle(viewer))
+            .unwrap_or_default()
+    }
+
+    /// The pages of the settings: path and the message that names each.
+    pub fn settings_tabs(&self) -> [(&'static str, &'static str); 5] {
+        [
+            ("/settings", "settings-profile"),
+            ("/settings/security", "settings-security"),
+            ("/settings/apps", "settings-apps"),
+            ("/settings/people", "settings-people"),
+            ("/settings/leave", "settings-leave"),
+        ]
     }
 
     /// Whether this account is the viewer's own.
@@ -219,49 +238,6 @@ pub fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     })
 }
 
-/// The browser's address: of the connection, or as a trusted proxy tells it.
-pub fn address(app: &App, headers: &HeaderMap, peer: Option<SocketAddr>) -> IpAddr {
-    let peer = peer.map_or(IpAddr::from([127, 0, 0, 1]), |peer| {
-        peer.ip().to_canonical()
-    });
-    let trusted = |ip: IpAddr| {
-        app.settings
-            .server
-            .trusted_proxies
-            .iter()
-            .any(|network: &Network| network.contains(ip))
-    };
-    if !trusted(peer) {
-        return prefix(peer);
-    }
-    let told = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|entry| entry.trim().parse::<IpAddr>().ok());
-    // The last entry that no proxy of ours wrote about itself.
-    prefix(
-        told.collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .find(|ip| !trusted(*ip))
-            .unwrap_or(peer),
-    )
-}
-
-/// What limits are keyed by: an IPv4 address, the /64 of an IPv6 one.
-fn prefix(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(v6) => {
-            let mut segments = v6.segments();
-            segments[4..].fill(0);
-            IpAddr::from(segments)
-        }
-    }
-}
-
 impl Visitor {
     /// Reads the visitor of a request.
     ///
@@ -308,7 +284,7 @@ impl Visitor {
             account,
             session,
             ui,
-            address: address(app, &parts.headers, peer),
+            address: net::address(&app.settings.server.trusted_proxies, &parts.headers, peer),
             browser: text(header::USER_AGENT).to_owned(),
         })
     }

@@ -19,7 +19,8 @@ use crate::federation::{
 use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
 use crate::notifications;
-use crate::posts::{self, polls};
+use crate::posts::{self, polls, scheduled};
+use crate::relations::between;
 
 /// How often the lease of a job under way is renewed.
 const RENEW: std::time::Duration = std::time::Duration::from_secs(40);
@@ -147,6 +148,8 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             from,
             post,
         } => Ok(notifications::notify(app, account, kind, from, post).await?),
+        Job::EndMute { account, target } => Ok(between::end_mute(app, account, target).await?),
+        Job::PublishScheduled(id) => Ok(scheduled::publish(app, id).await?),
         Job::SendMail(id) => letters::send(app, id).await,
     }
 }

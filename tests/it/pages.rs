@@ -369,6 +369,7 @@ async fn newcomers_confirm_their_address_by_mail(backend: Backend) {
         ("password", "a long password"),
     ];
     let unknown = text(node.form("/sign-up", "", &fresh).await).await;
+    settle(&[&node]).await;
     assert_eq!(
         known.replace("fan@home.example", "x"),
         unknown.replace("new@home.example", "x"),

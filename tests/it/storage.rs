@@ -131,10 +131,16 @@ async fn every_statement_is_understood(backend: Backend) {
 #[test]
 fn both_schemas_have_the_same_tables_and_columns() {
     let read = |kind: &str| {
-        let text = std::fs::read_to_string(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("migrations/{kind}/0001_core.sql")),
-        )
-        .unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("migrations/{kind}"));
+        let mut steps: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        steps.sort();
+        let text: String = steps
+            .iter()
+            .map(|step| std::fs::read_to_string(step).unwrap())
+            .collect();
         let lines: Vec<String> = text
             .replace(" COLLATE \"C\"", "")
             .replace("BIGINT", "INTEGER")

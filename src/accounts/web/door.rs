@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{ConfirmPage, MessagePage, mail};
 use crate::accounts::create::{self, New};
 use crate::accounts::sign_in::{self, Attempt, SignIn};
-use crate::accounts::{Role, sessions};
+use crate::accounts::{Role, letters, sessions};
 use crate::app::App;
 use crate::audiences;
 use crate::error::{Error, Problem};
@@ -186,7 +186,7 @@ pub async fn register(
             Ok(signed_in(&app, &token, "/settings"))
         }
         Ok(account) => {
-            mail::write_confirmation(&app, &ui, account.id, &form.email).await?;
+            letters::write_confirmation(&app, ui.locale, account.id, &form.email).await?;
             Ok(mail_is_on_its_way(ui, form.email))
         }
         // Whose address it is learns it by mail; whoever typed it sees what everybody sees.

@@ -70,25 +70,6 @@ pub async fn send_reset(
     .into_response())
 }
 
-/// Writes the mail that confirms the address of a new account.
-pub(super) async fn write_confirmation(
-    app: &App,
-    ui: &Ui,
-    account: AccountId,
-    email: &str,
-) -> Result<()> {
-    let text = ui.tv("mail-confirm-text", "house", ui.house.name.clone());
-    letters::write_link(
-        app,
-        Purpose::Confirm,
-        account,
-        email,
-        &ui.t("mail-confirm-subject"),
-        &text,
-    )
-    .await
-}
-
 /// Tells whose address it is that somebody wanted to register with it.
 pub(super) async fn write_known_address(app: &App, ui: &Ui, email: &str) -> Result<()> {
     let allowed = app.limits.mail.take(&email.to_lowercase(), app.clock.now());

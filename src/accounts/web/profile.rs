@@ -13,7 +13,7 @@ use crate::federation::serve::{self, Asking, wants_document};
 use crate::kernel::page::Window;
 use crate::posts::view::{self, View};
 use crate::posts::{keep, web as post_pages};
-use crate::relations::blocks::{self, Relation};
+use crate::relations::between::{self, Relationship};
 use crate::relations::web as people_pages;
 use crate::timelines;
 use crate::ui::{Page, PageResult, Ui, Visitor};
@@ -30,7 +30,7 @@ struct ProfilePage {
     ui: Ui,
     account: Account,
     front: bool,
-    relation: Option<Relation>,
+    relation: Option<Relationship>,
     pinned: Vec<View>,
     views: Vec<View>,
     older: Option<String>,
@@ -46,11 +46,14 @@ async fn page(
     let viewer = visitor.account.as_ref();
     let relation = match viewer {
         Some(viewer) if viewer.id != account.id => {
-            Some(blocks::relation(app, viewer.id, &account).await?)
+            Some(between::one(app, viewer.id, &account).await?)
         }
         _ => None,
     };
-    if relation.is_some_and(|relation| relation.blocked_by) {
+    if relation
+        .as_ref()
+        .is_some_and(|relation| relation.blocked_by)
+    {
         return Err(Error::NotFound.into());
     }
     let posts = timelines::of_account(app, viewer, account.id, Window::before(before, 20)).await?;

@@ -39,12 +39,14 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         .unwrap_or_default();
     let comment: String = to_text(&comment).chars().take(5_000).collect();
     let new = moderation::New {
+        category: "other",
         comment: &comment,
         posts: &reported,
         uri: activity.id(),
         forward: false,
     };
-    Ok(moderation::report(app, &context.sender, &target, new).await?)
+    moderation::report(app, &context.sender, &target, new).await?;
+    Ok(())
 }
 
 /// Forwards a report to the node of the reported account, in the name of this node.

@@ -321,6 +321,13 @@ pub const KEYS: &[Key] = &[
         1_000_000..=1_099_511_627_776,
         cache_bytes
     ),
+    limit!(
+        "limits.requests",
+        "Requests of one member, or one address, to the client API in five minutes.",
+        "300",
+        10..=1_000_000,
+        requests
+    ),
 ];
 
 impl Settings {
@@ -365,6 +372,7 @@ impl Settings {
                 name_chars: 0,
                 picture_bytes: 0,
                 cache_bytes: 0,
+                requests: 0,
             },
         }
     }

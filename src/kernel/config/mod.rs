@@ -135,6 +135,8 @@ pub struct Limits {
     pub picture_bytes: i64,
     /// Bytes the cache of remote pictures may take.
     pub cache_bytes: i64,
+    /// Requests of one member, or one address, to the client API in five minutes.
+    pub requests: i64,
 }
 
 /// Everything that can be set.

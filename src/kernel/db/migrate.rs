@@ -21,7 +21,11 @@ macro_rules! step {
     };
 }
 
-const STEPS: &[Step] = &[step!(1, "0001_core"), step!(2, "0002_delivery")];
+const STEPS: &[Step] = &[
+    step!(1, "0001_core"),
+    step!(2, "0002_delivery"),
+    step!(3, "0003_apps"),
+];
 
 /// Why the schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]

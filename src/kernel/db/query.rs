@@ -1,11 +1,12 @@
 //! Statements and what is bound to them.
 
+use std::borrow::Cow;
 use std::future::Future;
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query as SqlxQuery;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, Postgres, Sqlite};
 
 use super::{Db, Row, Tx, TxInner};
 use crate::kernel::clock::Time;
@@ -66,6 +67,7 @@ pub struct Query {
     sqlite: Option<&'static str>,
     postgres: Option<&'static str>,
     args: Vec<Arg>,
+    oldest_first: bool,
 }
 
 /// A statement that both databases understand.
@@ -75,6 +77,7 @@ pub fn sql(text: &'static str) -> Query {
         sqlite: None,
         postgres: None,
         args: Vec::new(),
+        oldest_first: false,
     }
 }
 
@@ -90,6 +93,14 @@ impl Query {
     #[must_use]
     pub fn on_sqlite(mut self, text: &'static str) -> Self {
         self.sqlite = Some(text);
+        self
+    }
+
+    /// Turns the order of the list around where the rows next to its lower end are wanted: its last
+    /// `DESC` becomes `ASC`.
+    #[must_use]
+    pub fn oldest_first(mut self, wanted: bool) -> Self {
+        self.oldest_first = wanted;
         self
     }
 
@@ -147,8 +158,20 @@ impl Query {
                     .any(|verb| text.contains(verb)))
     }
 
+    /// The text in the order that was asked for.
+    fn ordered(&self, postgres: bool) -> Cow<'static, str> {
+        let text = self.text(postgres);
+        match text.rsplit_once(" DESC") {
+            Some((before, after)) if self.oldest_first => format!("{before} ASC{after}").into(),
+            _ => text.into(),
+        }
+    }
+
     fn sqlite(self) -> SqlxQuery<'static, Sqlite, SqliteArguments> {
-        let mut query = sqlx::query(self.text(false));
+        let mut query = match self.ordered(false) {
+            Cow::Borrowed(text) => sqlx::query(text),
+            Cow::Owned(text) => sqlx::query(AssertSqlSafe(text)),
+        };
         for arg in self.args {
             query = match arg {
                 Arg::Int(v) => query.bind(v),
@@ -160,7 +183,10 @@ impl Query {
     }
 
     fn postgres(self) -> SqlxQuery<'static, Postgres, PgArguments> {
-        let mut query = sqlx::query(self.text(true));
+        let mut query = match self.ordered(true) {
+            Cow::Borrowed(text) => sqlx::query(text),
+            Cow::Owned(text) => sqlx::query(AssertSqlSafe(text)),
+        };
         for arg in self.args {
             query = match arg {
                 Arg::Int(v) => query.bind(v),

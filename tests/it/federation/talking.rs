@@ -242,6 +242,7 @@ async fn a_report_reaches_the_other_host(backend: Backend) {
     settle(&[&here, &there]).await;
     let target = here.look_up("nina@there.test").await;
     let new = moderation::New {
+        category: "other",
         comment: "not nice",
         posts: &[post.uri.clone()],
         uri: None,

@@ -20,9 +20,9 @@ pub enum Locale {
 type Bundle = FluentBundle<FluentResource>;
 
 /// The English messages.
-pub const ENGLISH: &str = include_str!("../../locales/en.ftl");
+pub const ENGLISH: &str = include_str!("../locales/en.ftl");
 /// The German messages.
-pub const GERMAN: &str = include_str!("../../locales/de.ftl");
+pub const GERMAN: &str = include_str!("../locales/de.ftl");
 
 fn bundle(tag: &str, text: &str) -> Bundle {
     let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(resource, errors)| {

@@ -1,0 +1,162 @@
+//! Answers: JSON, lists with their links, errors with their sentence.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::Caller;
+use crate::error::Error;
+use crate::kernel::page::Window;
+use crate::locale::Locale;
+
+/// What an endpoint answers.
+pub type Answer = Result<Response, Refused>;
+
+/// An error as clients read it: a status, and `error` with a sentence.
+#[derive(Debug)]
+pub struct Refused {
+    status: StatusCode,
+    body: Value,
+    retry_after: Option<u64>,
+}
+
+impl Refused {
+    /// A status with a sentence.
+    pub fn with(status: StatusCode, sentence: &str) -> Self {
+        Self {
+            status,
+            body: json!({"error": sentence}),
+            retry_after: None,
+        }
+    }
+
+    /// What was sent cannot be used: 422 with a sentence.
+    pub fn invalid(sentence: &str) -> Self {
+        Self::with(StatusCode::UNPROCESSABLE_ENTITY, sentence)
+    }
+
+    /// An error of OAuth (RFC 6749 §5.2).
+    pub fn oauth(status: StatusCode, error: &str, description: &str) -> Self {
+        Self {
+            status,
+            body: json!({"error": error, "error_description": description}),
+            retry_after: None,
+        }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        let error: Error = error.into();
+        let (status, sentence) = match &error {
+            Error::NotFound => (StatusCode::NOT_FOUND, "Record not found".to_owned()),
+            Error::SignInRequired => (
+                StatusCode::UNAUTHORIZED,
+                "The access token is invalid".to_owned(),
+            ),
+            Error::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "This action is not allowed".to_owned(),
+            ),
+            Error::Invalid(problems) => {
+                let sentences: Vec<String> = problems
+                    .iter()
+                    .map(|problem| Locale::En.sentence(&problem.sentence))
+                    .collect();
+                let text = format!("Validation failed: {}", sentences.join(" "));
+                (StatusCode::UNPROCESSABLE_ENTITY, text)
+            }
+            Error::Conflict(sentence) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Locale::En.sentence(sentence),
+            ),
+            Error::TooMany(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests".to_owned(),
+            ),
+            Error::Unavailable(sentence) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Locale::En.sentence(sentence),
+            ),
+            Error::Internal(cause) => {
+                tracing::error!(error = format!("{cause:#}"), "an endpoint failed");
+                let text = "Something went wrong here; it was written down".to_owned();
+                (StatusCode::INTERNAL_SERVER_ERROR, text)
+            }
+        };
+        let mut refused = Self::with(status, &sentence);
+        if let Error::TooMany(wait) = error {
+            refused.retry_after = Some(wait.as_secs().max(1));
+        }
+        refused
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, axum::Json(self.body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// A JSON body.
+pub fn json_of(body: Value) -> Response {
+    axum::Json(body).into_response()
+}
+
+/// An empty object: done.
+pub fn done() -> Answer {
+    Ok(json_of(json!({})))
+}
+
+/// The part of a list that is asked for, by ids: older than `max_id`, newer than `since_id`, or next to `min_id`.
+pub fn window(caller: &Caller, usual: i64, most: i64) -> Window {
+    let id = |name: &str| caller.params.number::<i64>(name);
+    let after = id("min_id").or_else(|| id("since_id")).unwrap_or(0);
+    Window {
+        before: id("max_id").unwrap_or(i64::MAX),
+        after,
+        limit: caller
+            .params
+            .number("limit")
+            .unwrap_or(usual)
+            .clamp(1, most),
+        oldest_first: id("min_id").is_some(),
+    }
+}
+
+/// A list with links to what stands before and after it (RFC 8288); `ends` are the ids of its first and last row.
+pub fn list(caller: &Caller, ends: Option<(i64, i64)>, items: Vec<Value>) -> Response {
+    let mut response = json_of(Value::Array(items));
+    if let Some((first, last)) = ends {
+        let link = |name: &str, id: i64, rel: &str| {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(caller.params.unpaged());
+            query.append_pair(name, &id.to_string());
+            let address = caller.app.origin().at(&caller.path);
+            format!("<{address}?{}>; rel=\"{rel}\"", query.finish())
+        };
+        let value = format!(
+            "{}, {}",
+            link("max_id", last, "next"),
+            link("min_id", first, "prev")
+        );
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(header::LINK, value);
+        }
+    }
+    response
+}
+
+/// Puts a list that was read oldest first into the order in which it is shown.
+pub fn newest_first<T>(mut rows: Vec<T>, window: Window) -> Vec<T> {
+    if window.oldest_first {
+        rows.reverse();
+    }
+    rows
+}

@@ -1,0 +1,289 @@
+//! Status, MediaAttachment, Poll.
+
+use serde_json::{Value, json};
+
+use super::account::{self, mention, visibility};
+use super::{emojis, various};
+use crate::accounts::Account;
+use crate::app::App;
+use crate::error::Result;
+use crate::kernel::clock::Time;
+use crate::kernel::html::to_text;
+use crate::media::{Media, proxy};
+use crate::posts::Post;
+use crate::posts::polls::Poll;
+use crate::posts::view::{self, View};
+use crate::timelines::filters::{self, Filter};
+
+/// Statuses as a viewer sees them, in their order; `context` is where they will be shown, for filters.
+///
+/// # Errors
+/// What the database says.
+pub async fn several(
+    app: &App,
+    viewer: Option<&Account>,
+    posts: &[Post],
+    context: &str,
+) -> Result<Vec<Value>> {
+    let filters = match viewer {
+        Some(viewer) => filters::active(app, viewer.id).await?,
+        None => Vec::new(),
+    };
+    let views = view::load(app, viewer, posts).await?;
+    Ok(views
+        .iter()
+        .map(|view| status(app, viewer, view, &filters, context))
+        .collect())
+}
+
+/// One status, if it can be shown.
+///
+/// # Errors
+/// `NotFound` when it is gone.
+pub async fn one(app: &App, viewer: Option<&Account>, post: &Post) -> Result<Value> {
+    let mut found = several(app, viewer, std::slice::from_ref(post), "thread").await?;
+    found.pop().ok_or(crate::error::Error::NotFound)
+}
+
+/// A view as a status; a boost holds what it boosts.
+fn status(
+    app: &App,
+    viewer: Option<&Account>,
+    view: &View,
+    filters: &[Filter],
+    context: &str,
+) -> Value {
+    let inner = plain(app, viewer, view, filters, context);
+    let Some((by, id)) = &view.brought_by else {
+        return inner;
+    };
+    let at = crate::kernel::id::time_of(id.0).rfc3339();
+    let mut outer = inner.clone();
+    let uri = app.origin().at(&format!("{}/{id}", by.path()));
+    outer["id"] = json!(id.to_string());
+    outer["uri"] = json!(uri);
+    outer["url"] = json!(uri);
+    outer["account"] = account::account(app, by);
+    outer["created_at"] = json!(at);
+    outer["edited_at"] = Value::Null;
+    outer["reblog"] = inner;
+    for list in ["media_attachments", "mentions", "tags", "emojis"] {
+        outer[list] = json!([]);
+    }
+    for empty in ["poll", "card", "in_reply_to_id", "in_reply_to_account_id"] {
+        outer[empty] = Value::Null;
+    }
+    if let Some(members) = outer.as_object_mut() {
+        members.remove("quote");
+    }
+    outer
+}
+
+fn plain(
+    app: &App,
+    viewer: Option<&Account>,
+    view: &View,
+    filters: &[Filter],
+    context: &str,
+) -> Value {
+    let post = &view.post;
+    let mut entity = json!({
+        "id": post.id.to_string(),
+        "uri": post.uri,
+        "url": post.url.as_ref().unwrap_or(&post.uri),
+        "account": account::account(app, &view.author),
+        "content": content(post),
+        "created_at": post.created_at.rfc3339(),
+        "edited_at": post.edited_at.map(Time::rfc3339),
+        "visibility": visibility(post.audience.name()),
+        "sensitive": post.sensitive,
+        "spoiler_text": post.warning,
+        "language": post.language,
+        "in_reply_to_id": post.in_reply_to.map(|id| id.to_string()),
+        "in_reply_to_account_id": view.answers.as_ref().map(|account| account.id.to_string()),
+        "reblog": null,
+        "media_attachments": view.media.iter().filter(|media| media.kind != "link").map(|media| attachment(app, media)).collect::<Vec<_>>(),
+        "mentions": view.mentions.iter().map(mention).collect::<Vec<_>>(),
+        "tags": view.tags.iter().map(|tag| various::tag_link(app, tag)).collect::<Vec<_>>(),
+        "emojis": emojis(app, &post.emojis),
+        "replies_count": post.replies_count,
+        "reblogs_count": post.boosts_count,
+        "favourites_count": post.favourites_count,
+        "quotes_count": 0,
+        "card": null,
+        "poll": view.poll.as_ref().map(|poll| self::poll(app, viewer, poll, &view.votes)),
+        "quote_approval": quote_approval(post, viewer),
+    });
+    if let Some((name, website)) = &view.app {
+        entity["application"] = json!({"name": name, "website": website});
+    }
+    if let Some(state) = &post.quote_state {
+        let quoted = view
+            .quote
+            .as_ref()
+            .map(|quote| plain(app, viewer, quote, &[], context));
+        let state = match (state.as_str(), &quoted) {
+            ("accepted", None) => "deleted",
+            (state, _) => state,
+        };
+        entity["quote"] = json!({"state": state, "quoted_status": quoted});
+    }
+    if let Some(viewer) = viewer {
+        entity["favourited"] = json!(view.favourited);
+        entity["reblogged"] = json!(view.boosted);
+        entity["bookmarked"] = json!(view.bookmarked);
+        entity["muted"] = json!(view.muted);
+        entity["filtered"] = json!(filtered(view, filters, context));
+        if viewer.id == post.account {
+            entity["pinned"] = json!(post.pinned_at.is_some());
+        }
+    }
+    entity
+}
+
+/// The content, with the title of an article or event above it.
+fn content(post: &Post) -> String {
+    if post.title.is_empty() {
+        return post.html.clone();
+    }
+    let title = crate::kernel::html::escape(&post.title);
+    format!("<p><strong>{title}</strong></p>{}", post.html)
+}
+
+/// Who may quote it, as clients show it.
+fn quote_approval(post: &Post, viewer: Option<&Account>) -> Value {
+    let automatic: Vec<&str> = match post.quote_policy.as_str() {
+        "everyone" => vec!["public"],
+        "followers" => vec!["followers"],
+        _ => Vec::new(),
+    };
+    let own = viewer.is_some_and(|viewer| viewer.id == post.account);
+    let may = match post.quote_policy.as_str() {
+        "everyone" => "automatic",
+        _ if own => "automatic",
+        "followers" => "unknown",
+        _ => "denied",
+    };
+    json!({"automatic": automatic, "manual": [], "current_user": may})
+}
+
+/// The filters a post falls under (FilterResult).
+fn filtered(view: &View, filters: &[Filter], context: &str) -> Vec<Value> {
+    let post = &view.post;
+    let mut text = format!("{}\n{}\n{}", post.title, post.warning, to_text(&post.html));
+    for media in &view.media {
+        text.push('\n');
+        text.push_str(&media.description);
+    }
+    for (option, _) in view.poll.iter().flat_map(|poll| &poll.options) {
+        text.push('\n');
+        text.push_str(option);
+    }
+    filters
+        .iter()
+        .filter(|filter| filter.contexts.iter().any(|one| one == context))
+        .filter_map(|filter| {
+            let words = filter.matches(&text);
+            let posts: Vec<String> = filter
+                .posts
+                .iter()
+                .filter(|(_, id)| *id == post.id)
+                .map(|(_, id)| id.to_string())
+                .collect();
+            (!words.is_empty() || !posts.is_empty()).then(|| {
+                json!({
+                    "filter": various::filter(filter, false),
+                    "keyword_matches": words,
+                    "status_matches": posts,
+                })
+            })
+        })
+        .collect()
+}
+
+/// A MediaAttachment.
+pub fn attachment(app: &App, media: &Media) -> Value {
+    let origin = app.origin();
+    let own = |file: &String| origin.at(&format!("/media/{file}"));
+    let proxied = |url: &String| origin.at(&proxy::address(app, url));
+    let picture = media.kind == "image";
+    let url = match (&media.file, &media.remote_url) {
+        (Some(file), _) => Some(own(file)),
+        (None, Some(url)) if picture => Some(proxied(url)),
+        (None, url) => url.clone(),
+    };
+    let preview = match (&media.preview, &media.icon_url) {
+        (Some(file), _) => Some(own(file)),
+        (None, Some(url)) => Some(proxied(url)),
+        (None, None) if picture => url.clone(),
+        (None, None) => None,
+    };
+    let mut meta = json!({});
+    if let Some((width, height)) = media.size {
+        meta["original"] = json!({
+            "width": width, "height": height, "size": format!("{width}x{height}"),
+            "aspect": if height > 0 { width as f64 / height as f64 } else { 1.0 },
+        });
+        let (small_width, small_height) = various::fit((width, height), 480);
+        meta["small"] = json!({
+            "width": small_width, "height": small_height, "size": format!("{small_width}x{small_height}"),
+            "aspect": if small_height > 0 { small_width as f64 / small_height as f64 } else { 1.0 },
+        });
+    }
+    if picture {
+        let (x, y) = media.focus;
+        meta["focus"] = json!({"x": x as f64 / 1000.0, "y": y as f64 / 1000.0});
+    }
+    if let Some(ms) = media.duration_ms {
+        let seconds = ms as f64 / 1000.0;
+        meta["length"] = json!(format!(
+            "{}:{:02}:{:05.2}",
+            ms / 3_600_000,
+            ms / 60_000 % 60,
+            seconds % 60.0
+        ));
+        meta["original"]["duration"] = json!(seconds);
+    }
+    let kind = match media.kind.as_str() {
+        "image" => "image",
+        "video" => "video",
+        "audio" => "audio",
+        _ => "unknown",
+    };
+    json!({
+        "id": media.id.to_string(),
+        "type": kind,
+        "url": url,
+        "preview_url": preview,
+        "remote_url": media.remote_url,
+        "preview_remote_url": null,
+        "text_url": null,
+        "meta": meta,
+        "description": Some(&media.description).filter(|text| !text.is_empty()),
+        "blurhash": media.blurhash,
+    })
+}
+
+/// A Poll.
+pub fn poll(app: &App, viewer: Option<&Account>, poll: &Poll, votes: &[i64]) -> Value {
+    let options: Vec<Value> = poll
+        .options
+        .iter()
+        .map(|(title, count)| json!({"title": title, "votes_count": count}))
+        .collect();
+    let mut entity = json!({
+        "id": poll.post.to_string(),
+        "expires_at": poll.expires_at.map(Time::rfc3339),
+        "expired": poll.is_over(app.clock.now()),
+        "multiple": poll.multiple,
+        "votes_count": poll.options.iter().map(|(_, count)| count).sum::<i64>(),
+        "voters_count": poll.voters,
+        "options": options,
+        "emojis": [],
+    });
+    if viewer.is_some() {
+        entity["voted"] = json!(!votes.is_empty());
+        entity["own_votes"] = json!(votes);
+    }
+    entity
+}

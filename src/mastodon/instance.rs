@@ -1,0 +1,218 @@
+//! What this node is: `/api/v1/instance`, `/api/v2/instance` and what belongs to them.
+
+use serde_json::{Value, json};
+
+use super::answer::{done, json_of};
+use super::entities::{account, various};
+use super::{Answer, Caller, Refused};
+use crate::accounts;
+use crate::app::App;
+use crate::error::Result;
+use crate::kernel::config::RegistrationMode;
+use crate::kernel::html::escape;
+use crate::nodes::{self, house};
+use crate::posts;
+
+/// The Mastodon version whose API this is, with our own.
+fn version() -> String {
+    format!(
+        "4.4.0 (compatible; afterparty {})",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+fn configuration(app: &App) -> Value {
+    let limits = &app.settings.limits;
+    json!({
+        "urls": {
+            "streaming": app.origin().url.replacen("http", "ws", 1),
+            "about": app.origin().at("/about"),
+            "privacy_policy": null,
+            "terms_of_service": null,
+            "status": null,
+        },
+        "vapid": {"public_key": ""},
+        "accounts": {"max_featured_tags": 10, "max_pinned_statuses": 20},
+        "statuses": {
+            "max_characters": limits.post_chars,
+            "max_media_attachments": limits.attachments,
+            "characters_reserved_per_url": 23,
+        },
+        "media_attachments": {
+            "description_limit": limits.description_chars,
+            "supported_mime_types": ["image/jpeg", "image/png", "image/gif", "image/webp"],
+            "image_size_limit": limits.picture_bytes,
+            "image_matrix_limit": 50_000_000,
+            "video_size_limit": 0,
+            "video_frame_rate_limit": 0,
+            "video_matrix_limit": 0,
+        },
+        "polls": {
+            "max_options": limits.poll_options,
+            "max_characters_per_option": limits.poll_option_chars,
+            "min_expiration": limits.poll_shortest,
+            "max_expiration": limits.poll_longest,
+        },
+        "translation": {"enabled": false},
+        "limited_federation": false,
+    })
+}
+
+async fn contact(app: &App) -> Result<Value> {
+    Ok(match accounts::first_host(app).await? {
+        Some(host) => account::account(app, &host),
+        None => account::account(app, &accounts::node_actor(app).await?),
+    })
+}
+
+/// `GET /api/v1/instance` (deprecated, still called)
+pub async fn old(call: Caller) -> Answer {
+    let app = &call.app;
+    let house = house::get(app).await?;
+    let open = app.settings.registration == RegistrationMode::Open;
+    Ok(json_of(json!({
+        "uri": app.origin().domain,
+        "title": house.name,
+        "short_description": escape(&house.line),
+        "description": escape(&house.line),
+        "email": "",
+        "version": version(),
+        "urls": {"streaming_api": app.origin().url.replacen("http", "ws", 1)},
+        "stats": {
+            "user_count": accounts::list_local(app).await?.len(),
+            "status_count": posts::count_local(app).await?,
+            "domain_count": nodes::list(app).await?.len(),
+        },
+        "thumbnail": app.origin().at("/assets/header.png"),
+        "languages": ["en", "de"],
+        "registrations": open,
+        "approval_required": false,
+        "invites_enabled": false,
+        "configuration": configuration(app),
+        "contact_account": contact(app).await?,
+        "rules": [],
+    })))
+}
+
+/// `GET /api/v2/instance`
+pub async fn show(call: Caller) -> Answer {
+    let app = &call.app;
+    let house = house::get(app).await?;
+    let active = accounts::count_active(app).await?;
+    Ok(json_of(json!({
+        "domain": app.origin().domain,
+        "title": house.name,
+        "version": version(),
+        "source_url": app.origin().at("/source"),
+        "description": escape(&house.line),
+        "usage": {"users": {"active_month": active}},
+        "thumbnail": {"url": app.origin().at("/assets/header.png"), "blurhash": null, "versions": {}},
+        "icon": [],
+        "languages": ["en", "de"],
+        "configuration": configuration(app),
+        "registrations": {
+            "enabled": app.settings.registration == RegistrationMode::Open,
+            "approval_required": false,
+            "reason_required": false,
+            "message": null,
+            "min_age": null,
+            "url": app.origin().at("/sign-up"),
+        },
+        "api_versions": {"mastodon": 4},
+        "contact": {"email": "", "account": contact(app).await?},
+        "rules": [],
+    })))
+}
+
+/// `GET /api/v1/instance/rules`, and other lists in which nothing stands yet.
+pub async fn nothing(call: Caller) -> Answer {
+    let _ = call;
+    Ok(json_of(json!([])))
+}
+
+/// `GET /api/v1/instance/peers`: the nodes this one has heard of.
+pub async fn peers(call: Caller) -> Answer {
+    let known = nodes::list(&call.app).await?;
+    let hosts: Vec<String> = known.into_iter().map(|(node, _, _)| node.host).collect();
+    Ok(json_of(json!(hosts)))
+}
+
+/// `GET /api/v1/instance/extended_description`
+pub async fn description(call: Caller) -> Answer {
+    let house = house::get(&call.app).await?;
+    Ok(json_of(json!({
+        "updated_at": call.app.clock.now().rfc3339(),
+        "content": format!("<p>{}</p>", escape(&house.line)),
+    })))
+}
+
+/// `GET /api/v1/instance/translation_languages`: nothing is translated here.
+pub async fn translations(call: Caller) -> Answer {
+    let _ = call;
+    done()
+}
+
+/// `POST /api/v1/statuses/{id}/translate`: nothing is translated here, and it says so.
+pub async fn translate(call: Caller) -> Answer {
+    let _ = call;
+    let sentence = "This server does not translate";
+    Err(Refused::with(http::StatusCode::NOT_FOUND, sentence))
+}
+
+/// `GET /health`
+pub async fn health() -> axum::response::Response {
+    json_of(json!({"status": "OK"}))
+}
+
+/// `GET /api/v1/custom_emojis`: the house has none of its own.
+pub async fn emojis(call: Caller) -> Answer {
+    nothing(call).await
+}
+
+/// `GET /api/oembed`: a public post of this house, to be shown elsewhere (oEmbed 1.0).
+pub async fn oembed(call: Caller) -> Answer {
+    let app = &call.app;
+    let address = call.params.text("url");
+    let id = app
+        .origin()
+        .path_of(address)
+        .and_then(|path| path.rsplit('/').next()?.parse().ok())
+        .ok_or(crate::error::Error::NotFound)?;
+    let post = posts::get_for(app, None, id).await?;
+    let author = accounts::get(app, post.account).await?;
+    let house = house::get(app).await?;
+    let url = post.url.clone().unwrap_or_else(|| post.uri.clone());
+    Ok(json_of(json!({
+        "type": "rich",
+        "version": "1.0",
+        "author_name": author.shown_name(),
+        "author_url": author.url,
+        "provider_name": house.name,
+        "provider_url": app.origin().url,
+        "cache_age": 86_400,
+        "html": format!("<blockquote>{}<p><a href=\"{}\">{}</a></p></blockquote>", post.html, escape(&url), escape(author.shown_name())),
+        "width": call.params.number::<i64>("maxwidth").unwrap_or(400),
+        "height": null,
+    })))
+}
+
+/// `GET /api/v1/preferences`
+pub async fn preferences(call: Caller) -> Answer {
+    let member = call.member()?;
+    let wishes = accounts::preferences::get(&call.app, member.id).await?;
+    Ok(json_of(json!({
+        "posting:default:visibility": account::visibility(&wishes.audience),
+        "posting:default:sensitive": wishes.sensitive,
+        "posting:default:language": wishes.language,
+        "posting:default:quote_policy": "public",
+        "reading:expand:media": "default",
+        "reading:expand:spoilers": false,
+        "reading:autoplay:gifs": false,
+    })))
+}
+
+/// The use of a hashtag, as an entity.
+pub async fn tag(app: &App, name: &str, following: Option<bool>) -> Result<Value> {
+    let days = crate::timelines::tags::history(app, name).await?;
+    Ok(various::tag(app, name, &days, following))
+}

@@ -1,0 +1,55 @@
+//! Signing up from inside an app.
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::answer::json_of;
+use super::{Answer, Caller, Refused};
+use crate::accounts::create::{self, New};
+use crate::accounts::{Role, letters};
+use crate::error::Error;
+use crate::kernel::config::RegistrationMode;
+use crate::locale::Locale;
+use crate::oauth::{apps, tokens};
+
+/// `POST /api/v1/accounts`: signing up from inside an app.
+pub async fn create(call: Caller) -> Answer {
+    let (app, params) = (&call.app, &call.params);
+    let token = call.token()?.clone();
+    if app.settings.registration != RegistrationMode::Open {
+        return Err(Refused::with(
+            StatusCode::FORBIDDEN,
+            "This action is not allowed",
+        ));
+    }
+    app.limits
+        .sign_up
+        .take(&call.address, app.clock.now())
+        .map_err(Error::TooMany)?;
+    if params.flag("agreement") != Some(true) {
+        return Err(Refused::invalid(
+            "Validation failed: Agreement must be accepted",
+        ));
+    }
+    let new = New {
+        name: params.text("username"),
+        display_name: "",
+        email: Some(params.text("email")),
+        password: params.text("password"),
+        role: Role::Member,
+        confirmed: app.mailer.is_none(),
+    };
+    let member = create::create(app, new).await?;
+    if app.mailer.is_some() {
+        let locale = Locale::of_header(params.text("locale"));
+        letters::write_confirmation(app, locale, member.id, params.text("email")).await?;
+    }
+    let client = apps::get(app, token.app).await?;
+    let (token, secret) = tokens::issue(app, &client, Some(member.id), &token.scopes).await?;
+    Ok(json_of(json!({
+        "access_token": secret,
+        "token_type": "Bearer",
+        "scope": token.scopes.to_string(),
+        "created_at": token.created_at.seconds(),
+    })))
+}

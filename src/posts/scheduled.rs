@@ -1,0 +1,169 @@
+//! Posts that are put off until a moment.
+
+use std::time::Duration;
+
+use super::compose::{self, Draft};
+use super::store;
+use crate::accounts::{self, Account};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Row, sql};
+use crate::kernel::id::{self, AccountId};
+use crate::kernel::page::Window;
+
+/// How far ahead a post must be put off.
+const SOONEST: Duration = Duration::from_secs(300);
+/// Most posts a member may have put off.
+const MOST: i64 = 300;
+
+/// A post that waits for its moment.
+#[derive(Clone, Debug)]
+pub struct Scheduled {
+    /// Its id, not yet the post's.
+    pub id: i64,
+    /// When it will be written.
+    pub run_at: Time,
+    /// What will be written.
+    pub draft: Draft,
+}
+
+fn read(row: &Row) -> sqlx::Result<Scheduled> {
+    let draft: String = row.get("draft")?;
+    Ok(Scheduled {
+        id: row.get("id")?,
+        run_at: row.get("run_at")?,
+        draft: serde_json::from_str(&draft).map_err(|error| sqlx::Error::Decode(error.into()))?,
+    })
+}
+
+fn check_time(app: &App, run_at: Time) -> Result<()> {
+    let soonest = app.clock.now().plus(SOONEST);
+    if run_at < soonest {
+        return Err(Error::invalid("scheduled_at", "error-scheduled-soon"));
+    }
+    Ok(())
+}
+
+/// Puts a post off; it is checked now, so that nothing is wrong with it then.
+///
+/// # Errors
+/// `Invalid` when the moment is too soon or the post could not be written.
+pub async fn create(app: &App, author: &Account, draft: Draft, run_at: Time) -> Result<Scheduled> {
+    check_time(app, run_at)?;
+    compose::check(app, &draft)?;
+    let now = app.clock.now();
+    let id = id::mint(now);
+    let mut tx = app.db.begin().await?;
+    let touched = sql("INSERT INTO scheduled_posts (id, account_id, app_id, run_at, draft) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS TEXT) WHERE (SELECT COUNT(*) FROM scheduled_posts WHERE account_id = $2) < $6")
+        .bind(id)
+        .bind(author.id)
+        .bind(draft.app)
+        .bind(run_at)
+        .bind(serde_json::to_string(&draft)?)
+        .bind(MOST)
+        .run(&mut tx)
+        .await?;
+    if touched == 0 {
+        return Err(Error::invalid_with("scheduled_at", "error-too-many", MOST));
+    }
+    jobs::enqueue_at(&mut tx, now, run_at, Job::PublishScheduled(id)).await?;
+    tx.commit().await?;
+    Ok(Scheduled { id, run_at, draft })
+}
+
+/// What a member has put off, the next one first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(app: &App, member: AccountId, window: Window) -> Result<Vec<Scheduled>> {
+    let rows = sql("SELECT * FROM scheduled_posts WHERE account_id = $1 AND id < $2 AND id > $3 ORDER BY id DESC LIMIT $4")
+        .oldest_first(window.oldest_first)
+        .bind(member)
+        .bind(window.before)
+        .bind(window.after)
+        .bind(window.limit)
+        .all(&app.db)
+        .await?;
+    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
+/// One that this member has put off.
+///
+/// # Errors
+/// `NotFound` when it is not theirs or was written already.
+pub async fn get(app: &App, member: AccountId, id: i64) -> Result<Scheduled> {
+    let row = sql("SELECT * FROM scheduled_posts WHERE id = $1 AND account_id = $2")
+        .bind(id)
+        .bind(member)
+        .optional(&app.db)
+        .await?;
+    Ok(read(&row.ok_or(Error::NotFound)?)?)
+}
+
+/// Puts it off to another moment.
+///
+/// # Errors
+/// `NotFound` when it is not theirs, `Invalid` when the moment is too soon.
+pub async fn put_off(app: &App, member: AccountId, id: i64, run_at: Time) -> Result<Scheduled> {
+    check_time(app, run_at)?;
+    let mut scheduled = get(app, member, id).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    sql("UPDATE scheduled_posts SET run_at = $1 WHERE id = $2")
+        .bind(run_at)
+        .bind(id)
+        .run(&mut tx)
+        .await?;
+    jobs::enqueue_at(&mut tx, now, run_at, Job::PublishScheduled(id)).await?;
+    tx.commit().await?;
+    scheduled.run_at = run_at;
+    Ok(scheduled)
+}
+
+/// Writes it never.
+///
+/// # Errors
+/// `NotFound` when it is not theirs.
+pub async fn cancel(app: &App, member: AccountId, id: i64) -> Result<()> {
+    let touched = sql("DELETE FROM scheduled_posts WHERE id = $1 AND account_id = $2")
+        .bind(id)
+        .bind(member)
+        .run(&app.db)
+        .await?;
+    if touched == 1 {
+        Ok(())
+    } else {
+        Err(Error::NotFound)
+    }
+}
+
+/// Writes the post when its moment has come; twice writes it once.
+///
+/// # Errors
+/// What the database says.
+pub async fn publish(app: &App, id: i64) -> Result<()> {
+    let row = sql("SELECT * FROM scheduled_posts WHERE id = $1 AND run_at <= $2")
+        .bind(id)
+        .bind(app.clock.now())
+        .optional(&app.db)
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let author = accounts::get(app, row.get("account_id")?).await?;
+    let mut draft = read(&row)?.draft;
+    draft.idempotency_key = Some(format!("scheduled-{id}"));
+    let key = format!("scheduled-{id}");
+    if author.is_active()
+        && store::find_idempotent(&app.db, author.id, &key)
+            .await?
+            .is_none()
+    {
+        compose::create(app, &author, draft).await?;
+    }
+    sql("DELETE FROM scheduled_posts WHERE id = $1")
+        .bind(id)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
