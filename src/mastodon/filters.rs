@@ -10,7 +10,7 @@ use super::entities::various;
 use super::{Answer, Caller};
 use crate::error::Error;
 use crate::kernel::id::FilterId;
-use crate::timelines::filters::{self, Edit, KeywordEdit, Until};
+use crate::timelines::filters::{self, Edit, KeywordEdit, Until, keywords};
 
 /// `expires_in`: absent says nothing, empty means for good.
 fn expires_at(call: &Caller) -> Until {
@@ -83,7 +83,7 @@ pub async fn delete(Path(id): Path<FilterId>, call: Caller) -> Answer {
 }
 
 /// `GET /api/v2/filters/{filter_id}/keywords`
-pub async fn keywords(Path(id): Path<FilterId>, call: Caller) -> Answer {
+pub async fn words(Path(id): Path<FilterId>, call: Caller) -> Answer {
     let found = filters::get(&call.app, call.member()?.id, id).await?;
     let entities: Vec<Value> = found.keywords.iter().map(various::keyword).collect();
     Ok(json_of(json!(entities)))
@@ -101,28 +101,28 @@ fn keyword_edit(call: &Caller, id: Option<i64>) -> KeywordEdit {
 /// `POST /api/v2/filters/{filter_id}/keywords`
 pub async fn add_keyword(Path(id): Path<FilterId>, call: Caller) -> Answer {
     let edit = keyword_edit(&call, None);
-    let made = filters::write_keyword(&call.app, call.member()?.id, id, edit).await?;
+    let made = keywords::write(&call.app, call.member()?.id, id, edit).await?;
     Ok(json_of(various::keyword(&made)))
 }
 
 /// `GET /api/v2/filters/keywords/{id}`
 pub async fn keyword(Path(id): Path<i64>, call: Caller) -> Answer {
-    let found = filters::keyword(&call.app, call.member()?.id, id).await?;
+    let found = keywords::find(&call.app, call.member()?.id, id).await?;
     Ok(json_of(various::keyword(&found)))
 }
 
 /// `PUT /api/v2/filters/keywords/{id}`
 pub async fn update_keyword(Path(id): Path<i64>, call: Caller) -> Answer {
     let member = call.member()?.id;
-    let filter = filters::keyword(&call.app, member, id).await?.filter;
+    let filter = keywords::find(&call.app, member, id).await?.filter;
     let edit = keyword_edit(&call, Some(id));
-    let changed = filters::write_keyword(&call.app, member, filter, edit).await?;
+    let changed = keywords::write(&call.app, member, filter, edit).await?;
     Ok(json_of(various::keyword(&changed)))
 }
 
 /// `DELETE /api/v2/filters/keywords/{id}`
 pub async fn delete_keyword(Path(id): Path<i64>, call: Caller) -> Answer {
-    filters::remove_keyword(&call.app, call.member()?.id, id).await?;
+    keywords::remove(&call.app, call.member()?.id, id).await?;
     done()
 }
 
@@ -181,7 +181,7 @@ pub async fn old_index(call: Caller) -> Answer {
 
 async fn old_answer(call: &Caller, id: i64) -> Answer {
     let member = call.member()?.id;
-    let keyword = filters::keyword(&call.app, member, id).await?;
+    let keyword = keywords::find(&call.app, member, id).await?;
     let filter = filters::get(&call.app, member, keyword.filter).await?;
     Ok(json_of(various::old_filter(&filter, &keyword)))
 }
@@ -218,7 +218,7 @@ pub async fn old_create(call: Caller) -> Answer {
 /// `PUT /api/v1/filters/{id}`
 pub async fn old_update(Path(id): Path<i64>, call: Caller) -> Answer {
     let member = call.member()?.id;
-    let filter = filters::keyword(&call.app, member, id).await?.filter;
+    let filter = keywords::find(&call.app, member, id).await?.filter;
     filters::update(&call.app, member, filter, old_edit(&call, Some(id))).await?;
     old_answer(&call, id).await
 }
@@ -226,8 +226,8 @@ pub async fn old_update(Path(id): Path<i64>, call: Caller) -> Answer {
 /// `DELETE /api/v1/filters/{id}`: the filter goes with its last keyword.
 pub async fn old_delete(Path(id): Path<i64>, call: Caller) -> Answer {
     let member = call.member()?.id;
-    let filter = filters::keyword(&call.app, member, id).await?.filter;
-    filters::remove_keyword(&call.app, member, id).await?;
+    let filter = keywords::find(&call.app, member, id).await?.filter;
+    keywords::remove(&call.app, member, id).await?;
     if filters::get(&call.app, member, filter)
         .await?
         .keywords

@@ -217,7 +217,7 @@ fn of_timelines() -> Vec<Endpoint> {
         get "/api/v2/filters/{id}" R_FILTERS => filters::show;
         put "/api/v2/filters/{id}" W_FILTERS => filters::update;
         delete "/api/v2/filters/{id}" W_FILTERS => filters::delete;
-        get "/api/v2/filters/{id}/keywords" R_FILTERS => filters::keywords;
+        get "/api/v2/filters/{id}/keywords" R_FILTERS => filters::words;
         post "/api/v2/filters/{id}/keywords" W_FILTERS => filters::add_keyword;
         get "/api/v2/filters/keywords/{id}" R_FILTERS => filters::keyword;
         put "/api/v2/filters/keywords/{id}" W_FILTERS => filters::update_keyword;
