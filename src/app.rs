@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
 use crate::kernel::cache::Cache;
 use crate::kernel::clock::Clock;
@@ -52,6 +52,8 @@ pub struct Inner {
     pub verifiers: Cache<String, PublicKey>,
     /// Held while activities are written, so that they leave in the order of what they tell.
     pub leaving: tokio::sync::Mutex<()>,
+    /// What open streams hear of, as it is read from the table of news.
+    pub news: broadcast::Sender<Arc<str>>,
     /// Rung when there may be new work.
     pub wake: Notify,
     /// Whether it was noted that another node knows ids of this one.
@@ -166,6 +168,7 @@ impl App {
             signers: Cache::new(2_000),
             verifiers: Cache::new(20_000),
             leaving: tokio::sync::Mutex::new(()),
+            news: broadcast::channel(1024).0,
             wake: Notify::new(),
             known_elsewhere: AtomicBool::new(false),
             origin: RwLock::new(Arc::new(origin)),

@@ -151,8 +151,14 @@ fn pages(uploads: usize) -> Router<App> {
         .route("/operator/jobs/retry", post(node_pages::retry_jobs))
         .route("/about", get(node_pages::about))
         .route("/source", get(ui::source::show))
-        .route("/media/{shard}/{file}", get(media_pages::show))
-        .route("/proxy/{signature}/{address}", get(media_pages::proxied))
+        .route(
+            "/media/{shard}/{file}",
+            get(media_pages::show).layer(routes::cors()),
+        )
+        .route(
+            "/proxy/{signature}/{address}",
+            get(media_pages::proxied).layer(routes::cors()),
+        )
         .fallback(nothing)
         .method_not_allowed_fallback(nothing)
 }
@@ -181,6 +187,7 @@ fn documents() -> Router<App> {
         .route("/robots.txt", get(robots))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
+        .layer(routes::cors())
 }
 
 fn inboxes(app: &App) -> Router {
@@ -283,7 +290,14 @@ async fn secure_headers(State(app): State<App>, request: Request, next: Next) ->
         "camera=(), geolocation=(), microphone=()",
     );
     set("x-robots-tag", "noai, noimageai");
-    set("cross-origin-resource-policy", "same-origin");
+    // Pictures are shown by apps that run in a browser, on pages of their own.
+    let shown_elsewhere = ["/media/", "/proxy/", "/assets/", "/api/"];
+    let policy = if shown_elsewhere.iter().any(|open| path.starts_with(open)) {
+        "cross-origin"
+    } else {
+        "same-origin"
+    };
+    set("cross-origin-resource-policy", policy);
     if !["/oauth", "/sign-in", "/intents", "/authorize_interaction"]
         .iter()
         .any(|open| path.starts_with(open))

@@ -153,3 +153,10 @@ CREATE TABLE push_subscriptions (
     created_at INTEGER NOT NULL
 );
 CREATE INDEX push_subscriptions_account ON push_subscriptions (account_id);
+
+-- What open streams are told; kept for a minute.
+CREATE TABLE news (
+    id INTEGER PRIMARY KEY,
+    body TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+);

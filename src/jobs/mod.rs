@@ -2,6 +2,7 @@
 //!
 //! A job carries ids and is safe to run twice; its performer reloads and stops quietly where nothing is left to do.
 
+pub mod news;
 mod queue;
 
 use serde::{Deserialize, Serialize};

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use axum::extract::Path;
 use serde_json::{Value, json};
 
 use super::answer::{done, json_of, list, newest_first, window};
 use super::entities::{account, various};
 use super::timelines::statuses;
-use super::{Answer, Caller, Refused};
+use super::{Answer, Caller, Path, Refused};
 use crate::accounts::{self, Account, Kind};
 use crate::app::App;
 use crate::error::{Error, Result};

@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequest, Request, State};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::de::DeserializeOwned;
 
 use super::answer::Refused;
 use super::params::Params;
@@ -67,6 +69,19 @@ impl Caller {
 struct Known {
     token: Option<Token>,
     viewer: Option<Account>,
+}
+
+/// What stands in an endpoint's path; what cannot be read leads nowhere.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        let found = axum::extract::Path::from_request_parts(parts, app).await;
+        let axum::extract::Path(value) = found.map_err(|_| Error::NotFound)?;
+        Ok(Self(value))
+    }
 }
 
 /// The address limits are keyed by.

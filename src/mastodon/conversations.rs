@@ -1,21 +1,26 @@
 //! Conversations.
 
-use axum::extract::Path;
 use serde_json::{Value, json};
 
 use super::answer::{done, json_of, list, newest_first, window};
 use super::entities::{account, status};
-use super::{Answer, Caller, Refused};
+use super::{Answer, Caller, Path};
+use crate::accounts::Account;
+use crate::app::App;
+use crate::error::Result;
 use crate::kernel::id::PostId;
 use crate::posts::conversations::{self, Conversation};
 
-async fn entity(call: &Caller, one: &Conversation) -> Result<Value, Refused> {
-    let member = call.member()?;
+/// A Conversation.
+///
+/// # Errors
+/// What the database says.
+pub async fn entity(app: &App, member: &Account, one: &Conversation) -> Result<Value> {
     Ok(json!({
         "id": one.thread.to_string(),
         "unread": one.unread,
-        "accounts": account::several(&call.app, &one.people).await?,
-        "last_status": status::one(&call.app, Some(member), &one.last).await?,
+        "accounts": account::several(app, &one.people).await?,
+        "last_status": status::one(app, Some(member), &one.last).await?,
     }))
 }
 
@@ -30,7 +35,7 @@ pub async fn index(call: Caller) -> Answer {
         .map(|(a, b)| (a.last.id.0, b.last.id.0));
     let mut items = Vec::new();
     for one in &rows {
-        items.push(entity(&call, one).await?);
+        items.push(entity(&call.app, call.member()?, one).await?);
     }
     Ok(list(&call, ends, items))
 }
@@ -38,7 +43,7 @@ pub async fn index(call: Caller) -> Answer {
 /// `POST /api/v1/conversations/{id}/read`
 pub async fn read(Path(id): Path<PostId>, call: Caller) -> Answer {
     let marked = conversations::mark(&call.app, call.member()?, id, false).await?;
-    Ok(json_of(entity(&call, &marked).await?))
+    Ok(json_of(entity(&call.app, call.member()?, &marked).await?))
 }
 
 /// `DELETE /api/v1/conversations/{id}`

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use axum::extract::Path;
 use serde_json::{Value, json};
 
 use super::answer::{done, json_of};
 use super::entities::various;
-use super::{Answer, Caller};
+use super::{Answer, Caller, Path};
 use crate::error::Error;
 use crate::kernel::id::FilterId;
 use crate::timelines::filters::{self, Edit, KeywordEdit, Until, keywords};

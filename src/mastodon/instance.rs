@@ -184,6 +184,7 @@ pub async fn oembed(call: Caller) -> Answer {
     let url = post.url.clone().unwrap_or_else(|| post.uri.clone());
     Ok(json_of(json!({
         "type": "rich",
+        "title": crate::kernel::html::shorten(&crate::kernel::html::to_text(&post.html), 80),
         "version": "1.0",
         "author_name": author.shown_name(),
         "author_url": author.url,

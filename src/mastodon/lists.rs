@@ -1,12 +1,11 @@
 //! Lists.
 
-use axum::extract::Path;
 use serde_json::json;
 
 use super::accounts::people;
 use super::answer::{done, json_of, window};
 use super::entities::various;
-use super::{Answer, Caller};
+use super::{Answer, Caller, Path};
 use crate::kernel::id::{AccountId, ListId};
 use crate::timelines::lists::{self, Edit};
 

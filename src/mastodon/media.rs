@@ -1,12 +1,11 @@
 //! Uploads.
 
-use axum::extract::Path;
 use http::StatusCode;
 use serde_json::Value;
 
 use super::answer::{done, json_of};
 use super::entities::status::attachment;
-use super::{Answer, Caller, Params, Refused};
+use super::{Answer, Caller, Params, Path, Refused};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};

@@ -21,10 +21,11 @@ pub mod scheduled;
 pub mod search;
 pub mod sign_up;
 pub mod statuses;
+pub mod streaming;
 pub mod tags;
 pub mod timelines;
 pub mod trends;
 
 pub use answer::{Answer, Refused};
-pub use caller::Caller;
+pub use caller::{Caller, Path};
 pub use params::Params;

@@ -1,11 +1,10 @@
 //! Notifications: one by one (v1), in groups (v2), and those from strangers.
 
-use axum::extract::Path;
 use serde_json::{Value, json};
 
 use super::answer::{done, json_of, list, newest_first, window};
 use super::entities::{account, notification, status};
-use super::{Answer, Caller, Refused};
+use super::{Answer, Caller, Path, Refused};
 use crate::accounts::preferences;
 use crate::error::{Error, Result};
 use crate::jobs::Notice;

@@ -296,6 +296,7 @@ pub fn router(app: &App, uploads: usize) -> Router<App> {
             "/.well-known/oauth-authorization-server",
             get(apps::metadata),
         )
+        .merge(super::streaming::router())
         .route("/health", get(instance::health))
         .route("/api/{*rest}", any(nothing))
         .method_not_allowed_fallback(wrong_method)

@@ -1,11 +1,9 @@
 //! Scheduled statuses.
 
-use axum::extract::Path;
-
 use super::answer::{done, json_of, list, newest_first, window};
 use super::entities::various;
 use super::media::entities;
-use super::{Answer, Caller};
+use super::{Answer, Caller, Path};
 use crate::error::Error;
 use crate::kernel::clock::Time;
 use crate::posts::scheduled::{self, Scheduled};

@@ -1,11 +1,10 @@
 //! Statuses: written, read, changed, and what one does with them.
 
-use axum::extract::Path;
 use serde_json::{Value, json};
 
 use super::answer::{json_of, list, newest_first, window};
 use super::entities::{account, status, various};
-use super::{Answer, Caller, Params, Refused, accounts as people};
+use super::{Answer, Caller, Params, Path, Refused, accounts as people};
 use crate::accounts::preferences;
 use crate::audiences::Audience;
 use crate::error::{Error, Result};

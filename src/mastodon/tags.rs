@@ -1,12 +1,11 @@
 //! Hashtags: looked at, followed, featured.
 
-use axum::extract::Path;
 use serde_json::json;
 
 use super::answer::{done, json_of, list, newest_first, window};
 use super::entities::various;
 use super::instance::tag;
-use super::{Answer, Caller};
+use super::{Answer, Caller, Path};
 use crate::kernel::text::fold_tag;
 use crate::timelines::tags;
 

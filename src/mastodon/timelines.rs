@@ -1,11 +1,10 @@
 //! Timelines and markers.
 
-use axum::extract::Path;
 use serde_json::{Value, json};
 
 use super::answer::{json_of, list, newest_first, window};
 use super::entities::status;
-use super::{Answer, Caller};
+use super::{Answer, Caller, Path};
 use crate::error::Error;
 use crate::kernel::id::{ListId, NotificationId};
 use crate::kernel::page::Window;

@@ -7,6 +7,7 @@ use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::error::Result;
 use crate::jobs::Notice;
+use crate::jobs::news::{self, News};
 use crate::kernel::clock::Time;
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, NotificationId, PostId};
@@ -71,16 +72,27 @@ pub async fn notify(
         single::Verdict::Accept => false,
     };
     let now = app.clock.now();
-    sql("INSERT INTO notifications (id, account_id, kind, from_id, post_id, created_at, filtered) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
-        .bind(NotificationId::mint(now))
+    let id = NotificationId::mint(now);
+    let mut tx = app.db.begin().await?;
+    let touched = sql("INSERT INTO notifications (id, account_id, kind, from_id, post_id, created_at, filtered) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
+        .bind(id)
         .bind(account)
         .bind(kind.name())
         .bind(from)
         .bind(post)
         .bind(now)
         .bind(filtered)
-        .run(&app.db)
+        .run(&mut tx)
         .await?;
+    if touched == 1 && !filtered {
+        let notified = News::Notified {
+            account,
+            notification: id,
+        };
+        news::tell(&mut tx, now, &notified).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
     Ok(())
 }
 

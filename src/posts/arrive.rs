@@ -5,6 +5,7 @@ use crate::accounts::{Account, Emoji, remove as tombs, store as account_store};
 use crate::app::App;
 use crate::audiences::Audience;
 use crate::error::Result;
+use crate::jobs::news::{self, News};
 use crate::kernel::clock::Time;
 use crate::kernel::db::Tx;
 use crate::kernel::id::{self, AccountId, PostId};
@@ -150,6 +151,7 @@ pub async fn insert(
             .collect();
         compose::tell_mentioned(&mut tx, &post, &mentioned, now).await?;
         compose::tell_listeners(&mut tx, &post, now).await?;
+        news::tell(&mut tx, now, &News::Post(post.id)).await?;
     }
     tx.commit().await?;
     app.wake.notify_waiters();
@@ -190,6 +192,7 @@ pub async fn update(app: &App, author: &Account, before: &Post, arrived: &Arrive
     }
     after.version = store::update(&mut tx, &after).await?;
     write_parts(&mut tx, author, &after, arrived, now).await?;
+    news::tell(&mut tx, now, &News::Edited(after.id)).await?;
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())

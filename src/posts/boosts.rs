@@ -4,6 +4,7 @@ use super::{Post, remove, store};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::Tx;
@@ -30,6 +31,7 @@ pub async fn boost(app: &App, who: &Account, post: &Post) -> Result<Post> {
     }
     write(&mut tx, &boost, post, now).await?;
     jobs::enqueue(&mut tx, now, Job::SendBoost(boost.id)).await?;
+    news::tell(&mut tx, now, &News::Post(boost.id)).await?;
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(boost)
@@ -54,6 +56,7 @@ pub async fn receive(
     let mut tx = app.db.begin().await?;
     if store::find_boost(&mut tx, who.id, post.id).await?.is_none() {
         write(&mut tx, &boost, post, now).await?;
+        news::tell(&mut tx, now, &News::Post(boost.id)).await?;
         tx.commit().await?;
         app.wake.notify_waiters();
     }
@@ -93,6 +96,11 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
         .run(&mut tx)
         .await?;
     remove::erase_rows(&mut tx, boost.id).await?;
+    let gone = News::Gone {
+        post: boost.id,
+        author: who.id,
+    };
+    news::tell(&mut tx, now, &gone).await?;
     store::recount(&mut tx, post.id).await?;
     account_store::count_posts(&mut tx, who.id, -1, None).await?;
     if who.is_local() {

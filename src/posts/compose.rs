@@ -10,6 +10,7 @@ use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Audience};
 use crate::error::{Error, Problem, Result, Sentence};
+use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::Tx;
@@ -201,6 +202,7 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     tell_mentioned(&mut tx, &post, &rendered.mentions, now).await?;
     tell_listeners(&mut tx, &post, now).await?;
     jobs::enqueue(&mut tx, now, Job::SendPost(post.id)).await?;
+    news::tell(&mut tx, now, &News::Post(post.id)).await?;
     quotes::settle(&mut tx, app, &post).await?;
     tx.commit().await?;
     app.wake.notify_waiters();

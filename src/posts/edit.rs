@@ -5,6 +5,7 @@ use super::{Post, render, store};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Tx, sql};
@@ -91,6 +92,7 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Edit) -> Result
         },
     )
     .await?;
+    news::tell(&mut tx, now, &News::Edited(id)).await?;
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(after)

@@ -4,6 +4,7 @@ use super::{Post, store};
 use crate::accounts::{Account, remove as tombs, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Reach};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Tx, sql};
@@ -88,6 +89,11 @@ async fn who_has(tx: &mut Tx, post: &Post) -> sqlx::Result<Vec<AccountId>> {
 async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<String>> {
     let host = crate::kernel::origin::host_of_uri(&post.uri).unwrap_or_default();
     tombs::remember(&mut *tx, &post.uri, &host, local, now).await?;
+    let gone = News::Gone {
+        post: post.id,
+        author: post.account,
+    };
+    news::tell(&mut *tx, now, &gone).await?;
     // Boosts of it go with it.
     let boosters = sql("SELECT id, account_id FROM posts WHERE boost_of_id = $1")
         .bind(post.id)

@@ -5,25 +5,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sqlx::postgres::PgListener;
 use tokio::task::JoinSet;
 
 use super::{run_host, run_received, start_jobs};
 use crate::app::App;
 use crate::federation::{delivery, inbox};
-use crate::jobs::{self, Job};
-use crate::kernel::db::sql;
+use crate::jobs::{self, Job, news};
+use crate::kernel::db::{Db, sql};
 use crate::kernel::id::AccountId;
 use crate::media;
+use crate::oauth::tokens;
 
 /// How long work under way may take once the node is to stop; its leases run out after that.
 const GRACE: Duration = Duration::from_secs(12);
 
-/// The three loops of a serving node: what arrived, what is to be done, what is to be sent.
+/// The loops of a serving node: what arrived, what is to be done, what is to be sent, what streams hear of.
 pub async fn run(app: App, stop: Arc<AtomicBool>) {
     let mut loops = JoinSet::new();
     loops.spawn(received_loop(app.clone(), stop.clone()));
     loops.spawn(job_loop(app.clone(), stop.clone()));
     loops.spawn(delivery_loop(app.clone(), stop.clone()));
+    loops.spawn(news_loop(app.clone(), stop.clone()));
     loops.spawn(sweep_loop(app, stop));
     while loops.join_next().await.is_some() {}
 }
@@ -111,10 +114,51 @@ async fn delivery_loop(app: App, stop: Arc<AtomicBool>) {
     let _ = tokio::time::timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
 }
 
+/// Reads what happened, in this process or another, and tells the open streams.
+async fn news_loop(app: App, stop: Arc<AtomicBool>) {
+    let mut reader = news::Reader::new(app.clock.now());
+    let mut listener = match &app.db {
+        Db::Postgres(pool) => PgListener::connect_with(pool).await.ok(),
+        Db::Sqlite { .. } => None,
+    };
+    if let Some(listening) = &mut listener
+        && listening.listen("news").await.is_err()
+    {
+        listener = None;
+    }
+    while !stop.load(Ordering::SeqCst) {
+        match &mut listener {
+            Some(listening) => {
+                tokio::select! {
+                    heard = listening.recv() => if heard.is_err() { listener = None; },
+                    going = rest(&app, &stop) => if !going { break },
+                }
+            }
+            None if !rest(&app, &stop).await => break,
+            None => {}
+        }
+        if app.news.receiver_count() == 0 {
+            // Who comes now hears of what comes from now on.
+            reader = news::Reader::new(app.clock.now());
+            continue;
+        }
+        for one in reader.read(&app).await.unwrap_or_default() {
+            let _ = app.news.send(one);
+        }
+    }
+}
+
 /// Housekeeping, once an hour.
 async fn sweep_loop(app: App, stop: Arc<AtomicBool>) {
     let mut next = app.clock.now();
+    let mut old_news = next;
     while !stop.load(Ordering::SeqCst) {
+        if app.clock.now() >= old_news {
+            old_news = app.clock.now().plus(Duration::from_secs(60));
+            if let Err(error) = news::sweep(&app).await {
+                tracing::debug!(%error, "old news were kept");
+            }
+        }
         if app.clock.now() >= next {
             next = app.clock.now().plus(Duration::from_secs(3600));
             if let Err(error) = sweep(&app).await {
@@ -128,6 +172,7 @@ async fn sweep_loop(app: App, stop: Arc<AtomicBool>) {
 async fn sweep(app: &App) -> anyhow::Result<()> {
     delivery::sweep(app).await?;
     media::sweep(app).await?;
+    tokens::sweep(&app.db, app.clock.now()).await?;
     let day = app.clock.now().minus(Duration::from_secs(7 * 86_400));
     let rows =
         sql("SELECT id FROM nodes WHERE suspended_at IS NULL AND (seen_at IS NOT NULL OR delivered_at IS NOT NULL) AND (nodeinfo_at IS NULL OR nodeinfo_at < $1) AND failures = 0 LIMIT 50")

@@ -10,6 +10,7 @@
     reason = "a test that panics has failed, which is its purpose"
 )]
 
+mod api;
 mod attacks;
 mod browser;
 mod federation;

@@ -6,6 +6,7 @@ pub use keywords::{Keyword, KeywordEdit};
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::jobs::news::{self, News};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, sql};
 use crate::kernel::id::{self, AccountId, FilterId, PostId};
@@ -187,6 +188,7 @@ pub async fn create(app: &App, member: AccountId, edit: Edit) -> Result<Filter> 
         .run(&mut tx)
         .await?;
     keywords::write_all(&mut tx, app.clock.now(), id, edit.keywords).await?;
+    news::tell(&mut tx, app.clock.now(), &News::Filters(member)).await?;
     tx.commit().await?;
     get(app, member, id).await
 }
@@ -211,6 +213,7 @@ pub async fn update(app: &App, member: AccountId, id: FilterId, edit: Edit) -> R
         .run(&mut tx)
         .await?;
     keywords::write_all(&mut tx, app.clock.now(), id, edit.keywords).await?;
+    news::tell(&mut tx, app.clock.now(), &News::Filters(member)).await?;
     tx.commit().await?;
     get(app, member, id).await
 }
@@ -261,6 +264,7 @@ pub async fn remove(app: &App, member: AccountId, id: FilterId) -> Result<()> {
     ] {
         statement.bind(id).run(&mut tx).await?;
     }
+    news::tell(&mut tx, app.clock.now(), &News::Filters(member)).await?;
     tx.commit().await?;
     Ok(())
 }
