@@ -147,6 +147,7 @@ error-poll-over = Diese Umfrage ist vorbei.
 error-poll-time = Eine Umfrage dauert von 5 Minuten bis 30 Tage.
 error-poll-twice = Zwei Antworten sind gleich.
 error-post-empty = Schreib etwas oder füge ein Bild hinzu.
+error-push = Die Adresse oder die Schlüssel dieses Geräts sind nicht zu gebrauchen.
 error-quote-narrow = Nur Beiträge, die alle sehen, lassen sich zitieren.
 error-quote-refused = Dieser Beitrag soll nicht zitiert werden.
 error-rehome = Ein anderer Knoten kennt diese Adresse schon; sie lässt sich nicht mehr ändern.

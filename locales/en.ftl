@@ -147,6 +147,7 @@ error-poll-over = This poll is over.
 error-poll-time = A poll lasts from 5 minutes to 30 days.
 error-poll-twice = Two options are the same.
 error-post-empty = Write something, or add a picture.
+error-push = The address or the keys of this device cannot be used.
 error-quote-narrow = Only posts that everyone can see can be quoted.
 error-quote-refused = The author does not want this post to be quoted.
 error-rehome = Another node knows this address already; it cannot be changed any more.

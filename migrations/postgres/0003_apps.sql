@@ -147,6 +147,7 @@ CREATE TABLE push_subscriptions (
     endpoint TEXT COLLATE "C" NOT NULL,
     key TEXT COLLATE "C" NOT NULL,
     auth TEXT COLLATE "C" NOT NULL,
+    secret BYTEA NOT NULL,
     standard BIGINT NOT NULL DEFAULT 0,
     alerts TEXT COLLATE "C" NOT NULL,
     policy TEXT COLLATE "C" NOT NULL DEFAULT 'all',

@@ -147,6 +147,7 @@ CREATE TABLE push_subscriptions (
     endpoint TEXT NOT NULL,
     key TEXT NOT NULL,
     auth TEXT NOT NULL,
+    secret BLOB NOT NULL,
     standard INTEGER NOT NULL DEFAULT 0,
     alerts TEXT NOT NULL,
     policy TEXT NOT NULL DEFAULT 'all',

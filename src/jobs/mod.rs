@@ -7,7 +7,9 @@ mod queue;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::id::{AccountId, FollowId, InboxId, MailId, NodeId, PostId, ReportId, StampId};
+use crate::kernel::id::{
+    AccountId, FollowId, InboxId, MailId, NodeId, NotificationId, PostId, ReportId, StampId,
+};
 
 pub use queue::{
     Claimed, claim, counts, enqueue, enqueue_at, enqueue_once, finish, give_back, renew,
@@ -219,6 +221,11 @@ pub enum Job {
     },
     /// Write a post that was put off until now.
     PublishScheduled(i64),
+    /// Tell a device about a notification.
+    Push {
+        device: i64,
+        notification: NotificationId,
+    },
     /// Send a mail.
     SendMail(MailId),
 }

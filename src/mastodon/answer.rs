@@ -32,7 +32,9 @@ impl Refused {
 
     /// What was sent cannot be used: 422 with a sentence.
     pub fn invalid(sentence: &str) -> Self {
-        Self::with(StatusCode::UNPROCESSABLE_ENTITY, sentence)
+        let mut refused = Self::with(StatusCode::UNPROCESSABLE_ENTITY, sentence);
+        refused.body["details"] = json!({});
+        refused
     }
 
     /// An error of OAuth (RFC 6749 §5.2).
@@ -85,6 +87,20 @@ impl<E: Into<Error>> From<E> for Refused {
             }
         };
         let mut refused = Self::with(status, &sentence);
+        if let Error::Invalid(problems) = &error {
+            let mut details = json!({});
+            for problem in problems {
+                let one = json!({
+                    "error": "ERR_INVALID",
+                    "description": Locale::En.sentence(&problem.sentence),
+                });
+                match details[problem.field].as_array_mut() {
+                    Some(known) => known.push(one),
+                    None => details[problem.field] = json!([one]),
+                }
+            }
+            refused.body["details"] = details;
+        }
         if let Error::TooMany(wait) = error {
             refused.retry_after = Some(wait.as_secs().max(1));
         }

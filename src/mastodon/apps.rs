@@ -38,13 +38,17 @@ pub async fn create(call: Caller) -> Answer {
         scopes,
     };
     let (client, secret) = apps::register(app, &new).await?;
-    Ok(json_of(various::application(&client, Some(&secret))))
+    Ok(json_of(
+        various::application(app, &client, Some(&secret)).await?,
+    ))
 }
 
 /// `GET /api/v1/apps/verify_credentials`
 pub async fn verify(call: Caller) -> Answer {
     let client = apps::get(&call.app, call.token()?.app).await?;
-    Ok(json_of(various::application(&client, None)))
+    Ok(json_of(
+        various::application(&call.app, &client, None).await?,
+    ))
 }
 
 fn wrong_client() -> Refused {

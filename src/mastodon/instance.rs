@@ -21,9 +21,10 @@ fn version() -> String {
     )
 }
 
-fn configuration(app: &App) -> Value {
+async fn configuration(app: &App) -> Result<Value> {
     let limits = &app.settings.limits;
-    json!({
+    let push = crate::notifications::push::key(app).await?.public();
+    Ok(json!({
         "urls": {
             "streaming": app.origin().url.replacen("http", "ws", 1),
             "about": app.origin().at("/about"),
@@ -31,7 +32,7 @@ fn configuration(app: &App) -> Value {
             "terms_of_service": null,
             "status": null,
         },
-        "vapid": {"public_key": ""},
+        "vapid": {"public_key": push},
         "accounts": {"max_featured_tags": 10, "max_pinned_statuses": 20},
         "statuses": {
             "max_characters": limits.post_chars,
@@ -55,7 +56,7 @@ fn configuration(app: &App) -> Value {
         },
         "translation": {"enabled": false},
         "limited_federation": false,
-    })
+    }))
 }
 
 async fn contact(app: &App) -> Result<Value> {
@@ -88,7 +89,7 @@ pub async fn old(call: Caller) -> Answer {
         "registrations": open,
         "approval_required": false,
         "invites_enabled": false,
-        "configuration": configuration(app),
+        "configuration": configuration(app).await?,
         "contact_account": contact(app).await?,
         "rules": [],
     })))
@@ -109,7 +110,7 @@ pub async fn show(call: Caller) -> Answer {
         "thumbnail": {"url": app.origin().at("/assets/header.png"), "blurhash": null, "versions": {}},
         "icon": [],
         "languages": ["en", "de"],
-        "configuration": configuration(app),
+        "configuration": configuration(app).await?,
         "registrations": {
             "enabled": app.settings.registration == RegistrationMode::Open,
             "approval_required": false,

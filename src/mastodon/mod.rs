@@ -15,6 +15,7 @@ pub mod media;
 pub mod notifications;
 pub mod params;
 pub mod profile;
+pub mod push;
 pub mod reports;
 pub mod routes;
 pub mod scheduled;

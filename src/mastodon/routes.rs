@@ -10,7 +10,7 @@ use tower_http::cors::{Any, CorsLayer};
 use super::caller::{Needs, require};
 use super::{
     Refused, accounts, apps, conversations, filters, instance, lists, media, notifications,
-    profile, reports, scheduled, search, sign_up, statuses, tags, timelines, trends,
+    profile, push, reports, scheduled, search, sign_up, statuses, tags, timelines, trends,
 };
 use crate::app::App;
 
@@ -48,6 +48,7 @@ const fn with(scopes: &'static [&'static str]) -> Needs {
     Needs::Member(scopes)
 }
 
+const PUSH: Needs = with(&["push"]);
 const R_ACCOUNTS: Needs = with(&["read:accounts"]);
 const R_BOOKMARKS: Needs = with(&["read:bookmarks"]);
 const R_FAVOURITES: Needs = with(&["read:favourites"]);
@@ -261,6 +262,10 @@ fn of_notifications() -> Vec<Endpoint> {
         get "/api/v2/notifications/{group_key}" R_NOTIFICATIONS => notifications::group;
         get "/api/v2/notifications/{group_key}/accounts" R_NOTIFICATIONS => notifications::group_accounts;
         post "/api/v2/notifications/{group_key}/dismiss" W_NOTIFICATIONS => notifications::dismiss_group;
+        get "/api/v1/push/subscription" PUSH => push::show;
+        post "/api/v1/push/subscription" PUSH => push::create;
+        put "/api/v1/push/subscription" PUSH => push::update;
+        delete "/api/v1/push/subscription" PUSH => push::delete;
         get "/api/v1/announcements" APP => instance::nothing;
     }
 }

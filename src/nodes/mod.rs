@@ -157,3 +157,30 @@ pub async fn block(app: &App, domain: &str) -> Result<()> {
 pub async fn unblock(app: &App, host: &str) -> Result<()> {
     Ok(store::delete_block(&app.db, host).await?)
 }
+
+/// Something of the node's own that is kept sealed.
+///
+/// # Errors
+/// What the database says, or that the key file is another one.
+pub async fn secret_state(app: &App, key: &str) -> Result<Option<Vec<u8>>> {
+    let Some(kept) = store::state(&app.db, key).await? else {
+        return Ok(None);
+    };
+    let sealed = crate::kernel::crypt::from_base64(&kept).unwrap_or_default();
+    let opened = app.secret.open(&sealed).map_err(anyhow::Error::from)?;
+    Ok(Some(opened))
+}
+
+/// Keeps something of the node's own sealed, unless it is kept already.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_secret_state(app: &App, key: &str, value: &[u8]) -> Result<()> {
+    let sealed = crate::kernel::crypt::base64(&app.secret.seal(value));
+    sql("INSERT INTO node_state (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
+        .bind(key)
+        .bind(sealed)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}

@@ -1,5 +1,6 @@
 //! What members are told about.
 
+pub mod push;
 pub mod single;
 pub mod web;
 
@@ -90,6 +91,7 @@ pub async fn notify(
             notification: id,
         };
         news::tell(&mut tx, now, &notified).await?;
+        push::tell_devices(&mut tx, (account, from), kind, id, now).await?;
     }
     tx.commit().await?;
     app.wake.notify_waiters();

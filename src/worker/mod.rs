@@ -18,6 +18,7 @@ use crate::federation::{
 };
 use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
+use crate::mastodon::push;
 use crate::notifications;
 use crate::posts::{self, polls, scheduled};
 use crate::relations::between;
@@ -150,6 +151,10 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         } => Ok(notifications::notify(app, account, kind, from, post).await?),
         Job::EndMute { account, target } => Ok(between::end_mute(app, account, target).await?),
         Job::PublishScheduled(id) => Ok(scheduled::publish(app, id).await?),
+        Job::Push {
+            device,
+            notification,
+        } => push::send(app, device, notification).await,
         Job::SendMail(id) => letters::send(app, id).await,
     }
 }

@@ -255,6 +255,7 @@ async fn pages_fit_the_phone_and_nothing_foreign_runs() {
             "/requests",
             "/search?q=nina",
             "/settings",
+            "/settings/apps",
             "/settings/security",
             "/settings/people",
             "/settings/leave",

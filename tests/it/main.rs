@@ -13,6 +13,7 @@
 mod api;
 mod attacks;
 mod browser;
+mod clients;
 mod federation;
 mod fixtures;
 mod pages;

@@ -2,6 +2,7 @@
 
 mod keys;
 mod password;
+pub mod push;
 mod seal;
 
 use aws_lc_rs::{constant_time, digest, hmac, rand};
@@ -10,6 +11,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 pub use keys::{Ed25519Key, PublicKey, RsaKey, from_multibase, multibase};
 pub use password::{Passwords, hash_password};
+pub use push::VapidKey;
 pub use seal::{SealError, Secret};
 
 /// `N` random bytes.

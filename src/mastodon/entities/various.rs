@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::error::Result;
 use crate::kernel::clock::Time;
 use crate::oauth::Client;
 use crate::posts::scheduled::Scheduled;
@@ -108,7 +109,11 @@ pub fn list(list: &List) -> Value {
 }
 
 /// An Application; a secret makes it a CredentialApplication.
-pub fn application(client: &Client, secret: Option<&str>) -> Value {
+///
+/// # Errors
+/// What the database says.
+pub async fn application(app: &App, client: &Client, secret: Option<&str>) -> Result<Value> {
+    let push = crate::notifications::push::key(app).await?.public();
     let mut entity = json!({
         "id": client.id.to_string(),
         "name": client.name,
@@ -116,14 +121,14 @@ pub fn application(client: &Client, secret: Option<&str>) -> Value {
         "scopes": client.scopes.names(),
         "redirect_uri": client.redirect_uris.join("\n"),
         "redirect_uris": client.redirect_uris,
-        "vapid_key": "",
+        "vapid_key": push,
     });
     if let Some(secret) = secret {
         entity["client_id"] = json!(client.client_id);
         entity["client_secret"] = json!(secret);
         entity["client_secret_expires_at"] = json!(0);
     }
-    entity
+    Ok(entity)
 }
 
 /// A ScheduledStatus.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod doors;
+mod push;
 mod schema;
 mod streams;
 mod traps;

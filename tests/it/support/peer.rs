@@ -21,6 +21,7 @@ pub struct Seen {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Value,
+    pub raw: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -298,6 +299,7 @@ fn answer(
         path: path.clone(),
         headers,
         body: serde_json::from_slice(body).unwrap_or_default(),
+        raw: body.to_vec(),
     });
     if method == Method::POST {
         let mut response =

@@ -13,7 +13,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the program on a fresh folder, with names that lead to these addresses.
+    /// Starts the program on a fresh folder, with names that lead to these addresses; without a name it
+    /// is called by its address.
     pub async fn start(
         folder: &Path,
         name: &str,
@@ -29,12 +30,17 @@ impl Process {
             .iter()
             .map(|(name, address)| format!("\"{name}\" = \"{address}\""))
             .collect();
+        let url = if name.is_empty() {
+            format!("http://{address}")
+        } else {
+            format!("http://{name}")
+        };
         let mut command = Command::new(env!("CARGO_BIN_EXE_afterparty"));
         command
             .arg("serve")
             .current_dir(folder)
             .env("AFTERPARTY_DATA__DIR", folder.join("data"))
-            .env("AFTERPARTY_NODE__URL", format!("http://{name}"))
+            .env("AFTERPARTY_NODE__URL", &url)
             .env("AFTERPARTY_SERVER__LISTEN", address.to_string())
             .env(
                 "AFTERPARTY_FEDERATION__ALLOW_NETWORKS",
