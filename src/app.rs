@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::kernel::cache::Cache;
 use crate::kernel::clock::Clock;
@@ -54,6 +54,8 @@ pub struct Inner {
     pub leaving: tokio::sync::Mutex<()>,
     /// What open streams hear of, as it is read from the table of news.
     pub news: broadcast::Sender<Arc<str>>,
+    /// Turns true when the node closes, so that open streams end.
+    pub closing: watch::Sender<bool>,
     /// Rung when there may be new work.
     pub wake: Notify,
     /// Whether it was noted that another node knows ids of this one.
@@ -169,6 +171,7 @@ impl App {
             verifiers: Cache::new(20_000),
             leaving: tokio::sync::Mutex::new(()),
             news: broadcast::channel(1024).0,
+            closing: watch::Sender::new(false),
             wake: Notify::new(),
             known_elsewhere: AtomicBool::new(false),
             origin: RwLock::new(Arc::new(origin)),

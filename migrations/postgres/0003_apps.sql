@@ -57,6 +57,7 @@ ALTER TABLE mutes ADD COLUMN until BIGINT;
 ALTER TABLE markers ADD COLUMN version BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE markers ADD COLUMN updated_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE posts ADD COLUMN app_id BIGINT;
+ALTER TABLE media ADD COLUMN held_until BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE notifications ADD COLUMN filtered BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE reports ADD COLUMN category TEXT COLLATE "C" NOT NULL DEFAULT 'other';
 
@@ -79,9 +80,11 @@ CREATE TABLE scheduled_posts (
     account_id BIGINT NOT NULL REFERENCES accounts (id),
     app_id BIGINT,
     run_at BIGINT NOT NULL,
-    draft TEXT COLLATE "C" NOT NULL
+    draft TEXT COLLATE "C" NOT NULL,
+    idempotency_key TEXT COLLATE "C"
 );
 CREATE INDEX scheduled_posts_account ON scheduled_posts (account_id, run_at);
+CREATE UNIQUE INDEX scheduled_posts_key ON scheduled_posts (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 -- Lists, filters and hashtags.
 CREATE TABLE lists (

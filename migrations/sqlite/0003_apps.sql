@@ -57,6 +57,7 @@ ALTER TABLE mutes ADD COLUMN until INTEGER;
 ALTER TABLE markers ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE markers ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE posts ADD COLUMN app_id INTEGER;
+ALTER TABLE media ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE notifications ADD COLUMN filtered INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE reports ADD COLUMN category TEXT NOT NULL DEFAULT 'other';
 
@@ -79,9 +80,11 @@ CREATE TABLE scheduled_posts (
     account_id INTEGER NOT NULL REFERENCES accounts (id),
     app_id INTEGER,
     run_at INTEGER NOT NULL,
-    draft TEXT NOT NULL
+    draft TEXT NOT NULL,
+    idempotency_key TEXT
 );
 CREATE INDEX scheduled_posts_account ON scheduled_posts (account_id, run_at);
+CREATE UNIQUE INDEX scheduled_posts_key ON scheduled_posts (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 -- Lists, filters and hashtags.
 CREATE TABLE lists (

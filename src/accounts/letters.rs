@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::sign_in::{self, store};
 use super::{Account, sessions};
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
@@ -174,6 +174,32 @@ pub async fn write_confirmation(
     let text = locale.text_with("mail-confirm-text", "house", house.name);
     let subject = locale.text("mail-confirm-subject");
     write_link(app, Purpose::Confirm, account, email, &subject, &text).await
+}
+
+/// Tells whose address it is that somebody wanted to register with it.
+///
+/// # Errors
+/// What the database says.
+pub async fn write_known_address(app: &App, locale: Locale, email: &str) -> Result<()> {
+    let key = email.to_lowercase();
+    if app.limits.mail.take(&key, app.clock.now()).is_err() {
+        return Ok(());
+    }
+    let house = house::get(app).await?;
+    let text = locale.text_with("mail-known-text", "house", house.name);
+    let text = text.replace("{link}", &app.origin().at("/forgot"));
+    let subject = locale.text("mail-known-subject");
+    let mut tx = app.db.begin().await?;
+    write(app, &mut tx, email, &subject, &text).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whether an address could not be registered because it has an account.
+pub fn is_known_address(problems: &[Problem]) -> bool {
+    problems
+        .iter()
+        .any(|problem| problem.sentence.id == "error-email-taken")
 }
 
 /// Whom a forgotten password's mail would go to: the account of a name or an address, with its address.

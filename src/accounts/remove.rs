@@ -50,7 +50,7 @@ pub async fn mark(tx: &mut Tx, account: &Account, now: Time) -> sqlx::Result<()>
     .await
 }
 
-/// Removes what stands between an account and others: follows, blocks, favourites are counted down elsewhere.
+/// Removes what stands between an account and others, and what it kept to itself; favourites are counted down elsewhere.
 ///
 /// # Errors
 /// What the database says.
@@ -61,14 +61,33 @@ pub async fn sever(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
         .bind(id)
         .run(&mut *tx)
         .await?;
-    sql("DELETE FROM blocks WHERE account_id = $1")
-        .bind(id)
-        .run(&mut *tx)
-        .await?;
-    sql("DELETE FROM mutes WHERE account_id = $1")
-        .bind(id)
-        .run(&mut *tx)
-        .await?;
+    for statement in [
+        sql("DELETE FROM blocks WHERE account_id = $1"),
+        sql("DELETE FROM mutes WHERE account_id = $1 OR target_id = $1"),
+        sql("DELETE FROM muted_nodes WHERE account_id = $1"),
+        sql("DELETE FROM muted_threads WHERE account_id = $1"),
+        sql("DELETE FROM conversation_marks WHERE account_id = $1"),
+        sql("DELETE FROM personal_notes WHERE account_id = $1 OR target_id = $1"),
+        sql(
+            "DELETE FROM list_members WHERE account_id = $1 OR list_id IN (SELECT id FROM lists WHERE lists.account_id = $1)",
+        ),
+        sql("DELETE FROM lists WHERE account_id = $1"),
+        sql(
+            "DELETE FROM filter_keywords WHERE filter_id IN (SELECT id FROM filters WHERE account_id = $1)",
+        ),
+        sql(
+            "DELETE FROM filter_posts WHERE filter_id IN (SELECT id FROM filters WHERE account_id = $1)",
+        ),
+        sql("DELETE FROM filters WHERE account_id = $1"),
+        sql("DELETE FROM followed_tags WHERE account_id = $1"),
+        sql("DELETE FROM featured_tags WHERE account_id = $1"),
+        sql("DELETE FROM scheduled_posts WHERE account_id = $1"),
+        sql("DELETE FROM preferences WHERE account_id = $1"),
+        sql("DELETE FROM markers WHERE account_id = $1"),
+        sql("DELETE FROM bookmarks WHERE account_id = $1"),
+    ] {
+        statement.bind(id).run(&mut *tx).await?;
+    }
     sql("DELETE FROM notifications WHERE account_id = $1 OR from_id = $1")
         .bind(id)
         .run(&mut *tx)

@@ -122,6 +122,15 @@ macro_rules! visible {
     };
 }
 
+/// What a viewer does not turn away from: nobody they muted or blocked, no node they muted, and no boost of
+/// such people; a condition on `posts` with `$1` as in [`visible!`](crate::visible).
+#[macro_export]
+macro_rules! wanted {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = $1 AND blocks.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM muted_nodes JOIN accounts author ON author.host = muted_nodes.host WHERE muted_nodes.account_id = $1 AND author.id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM posts boosted WHERE boosted.id = posts.boost_of_id AND (EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = boosted.account_id) OR EXISTS (SELECT 1 FROM blocks WHERE (blocks.account_id = $1 AND blocks.target_id = boosted.account_id) OR (blocks.account_id = boosted.account_id AND blocks.target_id = $1))))"
+    };
+}
+
 /// Whether an account is named by a post.
 async fn is_named(conn: impl Conn, post: PostId, account: AccountId) -> sqlx::Result<bool> {
     Ok(

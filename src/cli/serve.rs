@@ -35,6 +35,7 @@ impl Running {
     pub async fn stop(self) {
         self.stopping.store(true, Ordering::SeqCst);
         let _ = self.stop.send(true);
+        self.app.closing.send_replace(true);
         self.app.wake.notify_waiters();
         let ended = async {
             let _ = self.server.await;

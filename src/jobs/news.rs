@@ -32,6 +32,8 @@ pub enum News {
         post: PostId,
         /// Whose it was.
         author: AccountId,
+        /// Whether everyone could see it.
+        open: bool,
     },
     /// A member was told about something.
     Notified {

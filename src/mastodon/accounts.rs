@@ -51,7 +51,7 @@ pub async fn show(Path(id): Path<AccountId>, call: Caller) -> Answer {
 pub async fn several(call: Caller) -> Answer {
     let ids: Vec<AccountId> = call.params.numbers("id");
     let mut found = accounts::list(&call.app, &ids).await?;
-    found.retain(|account| account.deleted_at.is_none());
+    found.retain(|account| account.deleted_at.is_none() && account.kind != Kind::Guest);
     Ok(json_of(json!(account::several(&call.app, &found).await?)))
 }
 
@@ -64,7 +64,7 @@ pub async fn verify(call: Caller) -> Answer {
 pub async fn lookup(call: Caller) -> Answer {
     let found = accounts::find_by_handle(&call.app, call.params.text("acct")).await?;
     let found = found
-        .filter(|account| account.deleted_at.is_none())
+        .filter(|account| account.deleted_at.is_none() && account.kind != Kind::Guest)
         .ok_or(Error::NotFound)?;
     let mut entities = account::several(&call.app, &[found]).await?;
     Ok(json_of(entities.pop().unwrap_or_default()))

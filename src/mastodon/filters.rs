@@ -13,10 +13,15 @@ use crate::timelines::filters::{self, Edit, KeywordEdit, Until, keywords};
 
 /// `expires_in`: absent says nothing, empty means for good.
 fn expires_at(call: &Caller) -> Until {
-    match call.params.get("expires_in").map(str::parse) {
+    if call.params.is_nothing("expires_in") {
+        return Until::Forever;
+    }
+    match call.params.number::<u32>("expires_in") {
+        Some(seconds) => {
+            let span = Duration::from_secs(u64::from(seconds));
+            Until::At(call.app.clock.now().plus(span))
+        }
         None => Until::Unsaid,
-        Some(Ok(seconds)) => Until::At(call.app.clock.now().plus(Duration::from_secs(seconds))),
-        Some(Err(_)) => Until::Forever,
     }
 }
 

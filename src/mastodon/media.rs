@@ -1,6 +1,5 @@
 //! Uploads.
 
-use http::StatusCode;
 use serde_json::Value;
 
 use super::answer::{done, json_of};
@@ -77,22 +76,24 @@ pub async fn delete(Path(id): Path<MediaId>, call: Caller) -> Answer {
     let known = media::find_own(&call.app, member, id)
         .await?
         .ok_or(Error::NotFound)?;
-    if known.post.is_some() {
+    let held = media::is_held(&call.app, known.id).await?;
+    if known.post.is_some() || held {
         let sentence = "Media attachment is currently used by a status";
-        return Err(Refused::with(StatusCode::UNPROCESSABLE_ENTITY, sentence));
+        return Err(Refused::invalid(sentence));
     }
     media::discard(&call.app, &known).await?;
     done()
 }
 
-/// Uploads of a member, as entities.
+/// Uploads of a member, as entities; those that are gone are left out.
 ///
 /// # Errors
-/// `NotFound` when one is not theirs.
+/// What the database says.
 pub async fn entities(app: &App, member: &Account, ids: &[MediaId]) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     for id in ids {
-        found.push(attachment(app, &media::get(app, member.id, *id).await?));
+        let known = media::find_own(app, member.id, *id).await?;
+        found.extend(known.map(|media| attachment(app, &media)));
     }
     Ok(found)
 }

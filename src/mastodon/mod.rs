@@ -14,6 +14,7 @@ pub mod lists;
 pub mod media;
 pub mod notifications;
 pub mod params;
+pub mod polls;
 pub mod profile;
 pub mod push;
 pub mod reports;

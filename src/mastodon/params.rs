@@ -12,6 +12,8 @@ use crate::kernel::json;
 
 /// Most values one request may carry.
 const MOST: usize = 2_000;
+/// Longest name of a value.
+const LONGEST_NAME: usize = 200;
 
 /// A file of a multipart form.
 #[derive(Clone, Debug)]
@@ -27,6 +29,10 @@ pub struct File {
 pub struct Params {
     pairs: Vec<(String, String)>,
     files: Vec<File>,
+    /// Lists that were sent without anything in them.
+    empty: Vec<String>,
+    /// What was sent as nothing.
+    nothing: Vec<String>,
 }
 
 fn refused(status: StatusCode, sentence: &str) -> Refused {
@@ -40,7 +46,7 @@ impl Params {
     /// 400 for what cannot be read, 413 for what is too large.
     pub async fn read(request: Request) -> Result<Self, Refused> {
         let mut params = Self::default();
-        params.form(request.uri().query().unwrap_or_default().as_bytes());
+        params.form(request.uri().query().unwrap_or_default().as_bytes())?;
         let kind = media_type(request.headers());
         match kind.as_str() {
             "multipart/form-data" => params.multipart(request).await?,
@@ -50,33 +56,39 @@ impl Params {
                     let value = json::parse(&body).map_err(|_| {
                         refused(StatusCode::BAD_REQUEST, "The body is no sound JSON")
                     })?;
-                    params.flatten("", &value);
+                    params.flatten("", &value)?;
                 }
             }
             _ => {
                 let body = body(request).await?;
-                params.form(&body);
+                params.form(&body)?;
             }
-        }
-        if params.pairs.len() > MOST {
-            return Err(refused(
-                StatusCode::BAD_REQUEST,
-                "There are too many values",
-            ));
         }
         Ok(params)
     }
 
-    fn form(&mut self, bytes: &[u8]) {
+    fn form(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         for (name, value) in url::form_urlencoded::parse(bytes) {
-            self.push(&name, value.into_owned());
+            self.push(&name, value.into_owned())?;
         }
+        Ok(())
     }
 
-    fn push(&mut self, name: &str, value: String) {
+    /// Keeps a value; a name that is too long or one value too many ends the reading at once.
+    fn push(&mut self, name: &str, value: String) -> Result<(), Refused> {
+        self.check(name)?;
         let name = name.strip_suffix("[]").unwrap_or(name).to_owned();
-        // A zero byte is text to nobody, and the databases refuse it.
-        self.pairs.push((name, value.replace('\0', "")));
+        self.pairs.push((name, value));
+        Ok(())
+    }
+
+    fn check(&self, name: &str) -> Result<(), Refused> {
+        let count = self.pairs.len() + self.empty.len() + self.nothing.len();
+        if name.len() > LONGEST_NAME || count >= MOST {
+            let sentence = "There are too many values, or one has too long a name";
+            return Err(refused(StatusCode::BAD_REQUEST, sentence));
+        }
+        Ok(())
     }
 
     async fn multipart(&mut self, request: Request) -> Result<(), Refused> {
@@ -96,7 +108,7 @@ impl Params {
             if is_file {
                 self.files.push(File { name, bytes });
             } else {
-                self.push(&name, String::from_utf8_lossy(&bytes).into_owned());
+                self.push(&name, String::from_utf8_lossy(&bytes).into_owned())?;
             }
             if self.pairs.len() + self.files.len() > MOST {
                 return Err(unreadable());
@@ -105,7 +117,8 @@ impl Params {
         Ok(())
     }
 
-    fn flatten(&mut self, name: &str, value: &Value) {
+    fn flatten(&mut self, name: &str, value: &Value) -> Result<(), Refused> {
+        self.check(name)?;
         let inside = |key: &str| {
             if name.is_empty() {
                 key.to_owned()
@@ -114,26 +127,30 @@ impl Params {
             }
         };
         match value {
-            // Nothing said and nothing meant are the same here.
-            Value::Null => {}
-            Value::Bool(flag) => self.push(name, flag.to_string()),
-            Value::Number(number) => self.push(name, number.to_string()),
-            Value::String(text) => self.push(name, text.clone()),
+            Value::Null => self.nothing.push(name.to_owned()),
+            Value::Bool(flag) => self.push(name, flag.to_string())?,
+            Value::Number(number) => self.push(name, number.to_string())?,
+            Value::String(text) => self.push(name, text.clone())?,
+            Value::Array(items) if items.is_empty() => self.empty.push(name.to_owned()),
             Value::Array(items) => {
                 for (at, item) in items.iter().enumerate() {
                     if item.is_object() {
-                        self.flatten(&inside(&at.to_string()), item);
+                        self.flatten(&inside(&at.to_string()), item)?;
                     } else {
-                        self.flatten(name, item);
+                        self.flatten(name, item)?;
                     }
                 }
             }
             Value::Object(members) => {
                 for (key, member) in members {
-                    self.flatten(&inside(key), member);
+                    if key.len() > LONGEST_NAME {
+                        self.check(key)?;
+                    }
+                    self.flatten(&inside(key), member)?;
                 }
             }
         }
+        Ok(())
     }
 
     /// The last value of this name.
@@ -185,13 +202,19 @@ impl Params {
             .collect()
     }
 
-    /// Whether anything of this name, or inside it, was given.
+    /// Whether nothing was sent under this name, and that was said.
+    pub fn is_nothing(&self, name: &str) -> bool {
+        self.nothing.iter().any(|known| known == name) || self.get(name) == Some("")
+    }
+
+    /// Whether anything of this name, or inside it, was given; an empty list is something.
     pub fn has(&self, name: &str) -> bool {
         let inside = format!("{name}[");
         self.pairs
             .iter()
             .any(|(key, _)| key == name || key.starts_with(&inside))
             || self.files.iter().any(|file| file.name == name)
+            || self.empty.iter().any(|known| known == name)
     }
 
     /// The items of a list of objects: by number, or a new one wherever a member comes again.
@@ -208,10 +231,12 @@ impl Params {
             };
             let again = |item: &(String, Self)| at.is_empty() && item.1.get(member).is_some();
             match found.iter_mut().rfind(|item| item.0 == at) {
-                Some(item) if !again(item) => item.1.push(member, value.clone()),
+                Some(item) if !again(item) => {
+                    item.1.pairs.push((member.to_owned(), value.clone()));
+                }
                 _ => {
                     let mut item = Self::default();
-                    item.push(member, value.clone());
+                    item.pairs.push((member.to_owned(), value.clone()));
                     found.push((at.to_owned(), item));
                 }
             }
@@ -266,9 +291,9 @@ mod tests {
     #[test]
     fn forms_and_json_say_the_same() {
         let mut form = Params::default();
-        form.form(b"status=hi&poll[options][]=a&poll[options][]=b&source[privacy]=unlisted&fields_attributes[0][name]=n&fields_attributes[0][value]=v&fields_attributes[1][name]=m&id[]=1&id[]=2");
+        form.form(b"status=hi&poll[options][]=a&poll[options][]=b&source[privacy]=unlisted&fields_attributes[0][name]=n&fields_attributes[0][value]=v&fields_attributes[1][name]=m&id[]=1&id[]=2").unwrap();
         let mut json = Params::default();
-        json.flatten("", &serde_json::json!({"status": "hi", "poll": {"options": ["a", "b"]}, "source": {"privacy": "unlisted"}, "fields_attributes": [{"name": "n", "value": "v"}, {"name": "m"}], "id": [1, 2], "language": null}));
+        json.flatten("", &serde_json::json!({"status": "hi", "poll": {"options": ["a", "b"]}, "source": {"privacy": "unlisted"}, "fields_attributes": [{"name": "n", "value": "v"}, {"name": "m"}], "id": [1, 2], "language": null, "media_ids": []})).unwrap();
         for params in [&form, &json] {
             assert_eq!(params.get("status"), Some("hi"));
             assert_eq!(params.list("poll[options]"), ["a", "b"]);
@@ -279,7 +304,16 @@ mod tests {
             assert!(params.has("poll") && !params.has("language"));
         }
         let mut unnumbered = Params::default();
-        unnumbered.form(b"k[][a]=1&k[][b]=2&k[][a]=3");
+        unnumbered.form(b"k[][a]=1&k[][b]=2&k[][a]=3").unwrap();
+        assert!(json.has("media_ids") && json.is_nothing("language"));
+        let long = serde_json::json!({"x".repeat(300): {"1": 1}});
+        assert!(Params::default().flatten("", &long).is_err());
+        let many: Vec<u32> = (0..3000).collect();
+        assert!(
+            Params::default()
+                .flatten("", &serde_json::json!({ "x": many }))
+                .is_err()
+        );
         assert_eq!(unnumbered.items("k").len(), 2);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::answer::json_of;
 use super::entities::account;
-use super::{Answer, Caller};
+use super::{Answer, Caller, Refused};
 use crate::accounts::preferences;
 use crate::accounts::profile::{self, Edit};
 use crate::accounts::{Account, Field};
@@ -43,10 +43,15 @@ pub async fn update(call: Caller) -> Answer {
     let before = wishes.clone();
     if let Some(visibility) = params.get("source[privacy]") {
         wishes.audience = match visibility {
+            "public" => "public",
             "unlisted" => "unlisted",
             "private" => "followers",
             "direct" => "people",
-            _ => "public",
+            _ => {
+                return Err(Refused::invalid(
+                    "Validation failed: The privacy is unknown",
+                ));
+            }
         }
         .to_owned();
     }

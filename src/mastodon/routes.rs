@@ -9,7 +9,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use super::caller::{Needs, require};
 use super::{
-    Refused, accounts, apps, conversations, filters, instance, lists, media, notifications,
+    Refused, accounts, apps, conversations, filters, instance, lists, media, notifications, polls,
     profile, push, reports, scheduled, search, sign_up, statuses, tags, timelines, trends,
 };
 use crate::app::App;
@@ -175,8 +175,8 @@ fn of_statuses() -> Vec<Endpoint> {
         post "/api/v1/statuses/{id}/mute" W_MUTES => statuses::mute;
         post "/api/v1/statuses/{id}/unmute" W_MUTES => statuses::unmute;
         post "/api/v1/statuses/{id}/translate" R_STATUSES => instance::translate;
-        get "/api/v1/polls/{id}" OPEN => statuses::show_poll;
-        post "/api/v1/polls/{id}/votes" W_STATUSES => statuses::vote;
+        get "/api/v1/polls/{id}" OPEN => polls::show;
+        post "/api/v1/polls/{id}/votes" W_STATUSES => polls::vote;
         get "/api/v1/bookmarks" R_BOOKMARKS => statuses::bookmarks;
         get "/api/v1/favourites" R_FAVOURITES => statuses::favourite_posts;
         get "/api/v1/scheduled_statuses" R_STATUSES => scheduled::index;

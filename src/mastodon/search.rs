@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::answer::json_of;
+use super::answer::{json_of, window};
 use super::entities::{account, status};
 use super::instance::tag;
 use super::{Answer, Caller, accounts};
 use crate::audiences;
 use crate::federation::objects::Found;
+use crate::posts::words;
 
 /// Accounts, statuses and hashtags for a text; an address or a handle is followed with `resolve`.
 pub async fn search(call: Caller) -> Answer {
@@ -39,6 +40,17 @@ pub async fn search(call: Caller) -> Answer {
         if wants("accounts") && !text.starts_with('#') {
             let people = accounts::find(&call, 20).await?;
             found.0 = account::several(&call.app, &people).await?;
+        }
+        if wants("statuses")
+            && let Some(member) = viewer
+        {
+            let part = (
+                window(&call, 20, 40),
+                params.number("offset").unwrap_or(0).clamp(0, 10_000),
+            );
+            let author = params.number("account_id");
+            let posts = words::find(&call.app, member, text, author, part).await?;
+            found.1 = status::several(&call.app, viewer, &posts, "public").await?;
         }
         if wants("hashtags") && !text.trim_start_matches('#').contains('@') {
             let limit = params.number("limit").unwrap_or(20).clamp(1, 40);

@@ -13,15 +13,24 @@ use crate::kernel::clock::Time;
 use crate::kernel::id::PostId;
 use crate::posts::compose::{self, Draft, NewPoll};
 use crate::posts::{
-    self, Post, boosts, conversations, edit, favourites, keep, polls, quotes, remove, scheduled,
-    thread, view,
+    self, Post, boosts, conversations, edit, favourites, keep, quotes, remove, scheduled, thread,
+    view,
 };
 
 /// A post the caller may see; a boost stands for what it boosts.
-async fn seen(call: &Caller, id: PostId) -> Result<Post> {
+pub(super) async fn seen(call: &Caller, id: PostId) -> Result<Post> {
     let post = posts::get_for(&call.app, call.viewer.as_ref(), id).await?;
     match post.boost_of {
         Some(of) => posts::get_for(&call.app, call.viewer.as_ref(), of).await,
+        None => Ok(post),
+    }
+}
+
+/// A post whatever became of it, for taking back what one did to it.
+async fn once_seen(call: &Caller, id: PostId) -> Result<Post> {
+    let post = posts::find(&call.app, id).await?.ok_or(Error::NotFound)?;
+    match post.boost_of {
+        Some(of) => posts::find(&call.app, of).await?.ok_or(Error::NotFound),
         None => Ok(post),
     }
 }
@@ -112,7 +121,11 @@ async fn draft(call: &Caller) -> Result<Draft, Refused> {
 pub async fn create(call: Caller) -> Answer {
     let (app, member) = (&call.app, call.member()?);
     let draft = draft(&call).await?;
-    if call.params.has("in_reply_to_id") && draft.in_reply_to.is_none() {
+    let answers = call
+        .params
+        .get("in_reply_to_id")
+        .is_some_and(|id| !id.is_empty());
+    if answers && draft.in_reply_to.is_none() {
         return Err(Error::NotFound.into());
     }
     if let Some(at) = call
@@ -164,8 +177,11 @@ pub async fn delete(Path(id): Path<PostId>, call: Caller) -> Answer {
     let post = posts::get_for(app, Some(member), id).await?;
     let mut entity = status::one(app, Some(member), &post).await?;
     entity["text"] = json!(post.text);
-    if post.boost_of.is_some() {
-        let boosted = seen(&call, id).await?;
+    if let Some(of) = post.boost_of {
+        if post.account != member.id {
+            return Err(Error::NotFound.into());
+        }
+        let boosted = posts::find(app, of).await?.ok_or(Error::NotFound)?;
         boosts::unboost(app, member, &boosted).await?;
     } else {
         remove::delete(app, member, id).await?;
@@ -239,7 +255,7 @@ pub async fn favourite(Path(id): Path<PostId>, call: Caller) -> Answer {
 
 /// `POST /api/v1/statuses/{id}/unfavourite`
 pub async fn unfavourite(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
+    let post = once_seen(&call, id).await?;
     favourites::set(&call.app, call.member()?, &post, false).await?;
     answer(&call, post.id).await
 }
@@ -253,7 +269,7 @@ pub async fn boost(Path(id): Path<PostId>, call: Caller) -> Answer {
 
 /// `POST /api/v1/statuses/{id}/unreblog`
 pub async fn unboost(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
+    let post = once_seen(&call, id).await?;
     boosts::unboost(&call.app, call.member()?, &post).await?;
     answer(&call, post.id).await
 }
@@ -267,7 +283,7 @@ pub async fn bookmark(Path(id): Path<PostId>, call: Caller) -> Answer {
 
 /// `POST /api/v1/statuses/{id}/unbookmark`
 pub async fn unbookmark(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
+    let post = once_seen(&call, id).await?;
     keep::set_bookmark(&call.app, call.member()?.id, post.id, false).await?;
     answer(&call, post.id).await
 }
@@ -367,30 +383,4 @@ async fn kept(
     let posts: Vec<Post> = rows.into_iter().map(|(_, post)| post).collect();
     let items = status::several(&call.app, call.viewer.as_ref(), &posts, "home").await?;
     Ok(list(call, ends, items))
-}
-
-async fn poll_answer(call: &Caller, post: &Post) -> Answer {
-    let viewer = call.viewer.as_ref();
-    let poll = polls::of_post(&call.app, post.id)
-        .await?
-        .ok_or(Error::NotFound)?;
-    let votes = match viewer {
-        Some(viewer) => polls::votes_of(&call.app.db, viewer.id, post.id).await?,
-        None => Vec::new(),
-    };
-    Ok(json_of(status::poll(&call.app, viewer, &poll, &votes)))
-}
-
-/// `GET /api/v1/polls/{id}`
-pub async fn show_poll(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    poll_answer(&call, &post).await
-}
-
-/// `POST /api/v1/polls/{id}/votes`
-pub async fn vote(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    let choices: Vec<i64> = call.params.numbers("choices");
-    polls::vote(&call.app, call.member()?, &post, &choices).await?;
-    poll_answer(&call, &post).await
 }

@@ -46,11 +46,8 @@ pub async fn public(call: Caller) -> Answer {
 pub async fn tag(Path(tag): Path<String>, call: Caller) -> Answer {
     let window = window(&call, 20, 40);
     let tag = crate::kernel::text::fold_tag(&tag);
-    let mut posts = timelines::tagged(&call.app, call.viewer.as_ref(), &tag, window).await?;
-    if call.params.flag("local") == Some(true) {
-        let origin = call.app.origin();
-        posts.retain(|post| origin.owns(&post.uri));
-    }
+    let local = call.params.flag("local") == Some(true);
+    let posts = timelines::tagged(&call.app, call.viewer.as_ref(), &tag, local, window).await?;
     statuses(&call, posts, window, "public").await
 }
 

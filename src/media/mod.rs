@@ -151,6 +151,38 @@ pub async fn find_own(app: &App, account: AccountId, id: MediaId) -> Result<Opti
     Ok(row.as_ref().map(read).transpose()?)
 }
 
+/// Keeps uploads that stand in no post yet until some time after a moment, for a post that is put off.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold(
+    tx: &mut Tx,
+    account: AccountId,
+    which: &[MediaId],
+    until: Time,
+) -> sqlx::Result<()> {
+    sql("UPDATE media SET held_until = $1 WHERE account_id = $2 AND id IN (SELECT value FROM json_each($3))")
+        .bind(until.plus(std::time::Duration::from_secs(86_400)))
+        .bind(account)
+        .bind(ids(which.iter().copied()))
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Whether a post that is put off waits for an upload.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_held(app: &App, id: MediaId) -> Result<bool> {
+    let row = sql("SELECT id FROM media WHERE id = $1 AND held_until > $2")
+        .bind(id)
+        .bind(app.clock.now())
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Removes an upload that stands in no post, with its files.
 ///
 /// # Errors
@@ -316,8 +348,9 @@ pub async fn sweep(app: &App) -> Result<()> {
         .now()
         .minus(std::time::Duration::from_secs(86_400));
     let rows =
-        sql("DELETE FROM media WHERE post_id IS NULL AND created_at < $1 RETURNING file, preview")
+        sql("DELETE FROM media WHERE post_id IS NULL AND created_at < $1 AND held_until < $2 RETURNING file, preview")
             .bind(before)
+            .bind(app.clock.now())
             .all(&app.db)
             .await?;
     for row in rows {

@@ -6,7 +6,7 @@ use super::apps::App as Client;
 use super::scopes::Scopes;
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Conn, Row, Tx, sql};
@@ -103,9 +103,9 @@ pub async fn issue(
 /// The token behind what an app showed, and the member it acts for.
 ///
 /// # Errors
-/// What the database says.
+/// `Forbidden` while the member has not confirmed the mail address.
 pub async fn find(app: &App, secret: &str) -> Result<Option<(Token, Option<Account>)>> {
-    let row = sql("SELECT tokens.id AS token_id, tokens.app_id, tokens.account_id AS for_account, tokens.scopes, tokens.created_at AS issued_at, tokens.seen_at, accounts.* FROM tokens LEFT JOIN accounts ON accounts.id = tokens.account_id WHERE tokens.token_hash = $1")
+    let row = sql("SELECT tokens.id AS token_id, tokens.app_id, tokens.account_id AS for_account, tokens.scopes, tokens.created_at AS issued_at, tokens.seen_at, CAST(CASE WHEN credentials.email IS NOT NULL AND credentials.email_confirmed_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS unconfirmed, accounts.* FROM tokens LEFT JOIN accounts ON accounts.id = tokens.account_id LEFT JOIN credentials ON credentials.account_id = tokens.account_id WHERE tokens.token_hash = $1")
         .bind(crypt::token_hash(secret))
         .optional(&app.db)
         .await?;
@@ -115,6 +115,10 @@ pub async fn find(app: &App, secret: &str) -> Result<Option<(Token, Option<Accou
         Some(_) => Some(account_store::read(&row)?),
         None => None,
     };
+    // Who has not confirmed the address does not come in by an app either.
+    if row.get("unconfirmed")? && app.mailer.is_some() {
+        return Err(Error::Forbidden);
+    }
     let (now, seen_at): (Time, Time) = (app.clock.now(), row.get("seen_at")?);
     if now.since(seen_at) > Duration::from_secs(3600) {
         sql("UPDATE tokens SET seen_at = $1 WHERE id = $2")

@@ -108,10 +108,6 @@ pub async fn ask(
     uri: axum::extract::OriginalUri,
     Query(request): Query<Request>,
 ) -> PageResult {
-    let asked = match look(&app, &request).await? {
-        Ok(asked) => asked,
-        Err(refused) => return Ok(refuse(&app, visitor.ui, &request, &refused)),
-    };
     let here = uri.path_and_query().map_or("/", |path| path.as_str());
     let sign_in: String = url::form_urlencoded::Serializer::new(String::new())
         .append_pair(
@@ -120,6 +116,21 @@ pub async fn ask(
         )
         .finish();
     let sign_in = format!("/sign-in?{sign_in}");
+    let by_address = request.client_id.starts_with("http");
+    match &visitor.account {
+        // Nothing is fetched for a visitor.
+        None if by_address => return Ok(see_other(&sign_in)),
+        Some(member) if by_address => app
+            .limits
+            .look_up
+            .take(&member.id.0, app.clock.now())
+            .map_err(Error::TooMany)?,
+        _ => {}
+    }
+    let asked = match look(&app, &request).await? {
+        Ok(asked) => asked,
+        Err(refused) => return Ok(refuse(&app, visitor.ui, &request, &refused, false)),
+    };
     if visitor.account.is_none() || request.force_login == "true" {
         return Ok(see_other(&sign_in));
     }
@@ -171,11 +182,11 @@ pub async fn decide(
     let request = form.request;
     let asked = match look(&app, &request).await? {
         Ok(asked) => asked,
-        Err(refused) => return Ok(refuse(&app, visitor.ui, &request, &refused)),
+        Err(refused) => return Ok(refuse(&app, visitor.ui, &request, &refused, true)),
     };
     if form.answer != "yes" {
         let refused = Refused::There("access_denied", "the member said no");
-        return Ok(refuse(&app, visitor.ui, &request, &refused));
+        return Ok(refuse(&app, visitor.ui, &request, &refused, true));
     }
     let consent = Consent {
         redirect_uri: request.redirect_uri.clone(),
@@ -195,7 +206,7 @@ pub async fn decide(
         return Ok(Page(page).into_response());
     }
     let target = with_answer(&app, &request, &[("code", &code)]);
-    Ok(onward(visitor.ui, target, &asked.client.name))
+    Ok(onward(visitor.ui, target, &asked.client.name, true))
 }
 
 /// The address to go back to, with the answer, the app's own words and who answers (RFC 9207).
@@ -221,14 +232,16 @@ struct OnwardPage {
     ui: Ui,
     target: String,
     app: String,
+    by_itself: bool,
 }
 
 /// A page that goes on by itself: a form's answer may not lead off this house.
-fn onward(ui: Ui, target: String, app: &str) -> Response {
+fn onward(ui: Ui, target: String, app: &str, by_itself: bool) -> Response {
     let mut response = Page(OnwardPage {
         ui,
         target,
         app: app.to_owned(),
+        by_itself,
     })
     .into_response();
     response.headers_mut().insert(
@@ -238,12 +251,13 @@ fn onward(ui: Ui, target: String, app: &str) -> Response {
     response
 }
 
-fn refuse(app: &App, ui: Ui, request: &Request, refused: &Refused) -> Response {
+/// Says no: here, or back there; by itself only after a member's own answer.
+fn refuse(app: &App, ui: Ui, request: &Request, refused: &Refused, by_itself: bool) -> Response {
     match refused {
         Refused::There(error, why) if request.redirect_uri != OUT_OF_BAND => {
             let answer = [("error", *error), ("error_description", *why)];
             let target = with_answer(app, request, &answer);
-            onward(ui, target, &request.client_id)
+            onward(ui, target, &request.client_id, by_itself)
         }
         Refused::There(_, _) => stopped(ui, "oauth-refused"),
         Refused::Here(sentence) => stopped(ui, sentence),

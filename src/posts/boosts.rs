@@ -29,7 +29,12 @@ pub async fn boost(app: &App, who: &Account, post: &Post) -> Result<Post> {
     if let Some(known) = store::find_boost(&mut tx, who.id, post.id).await? {
         return Ok(known);
     }
-    write(&mut tx, &boost, post, now).await?;
+    if !write(&mut tx, &boost, post, now).await? {
+        // Another request was faster.
+        drop(tx);
+        let known = store::find_boost(&app.db, who.id, post.id).await?;
+        return known.ok_or(Error::NotFound);
+    }
     jobs::enqueue(&mut tx, now, Job::SendBoost(boost.id)).await?;
     news::tell(&mut tx, now, &News::Post(boost.id)).await?;
     tx.commit().await?;
@@ -55,16 +60,19 @@ pub async fn receive(
     });
     let mut tx = app.db.begin().await?;
     if store::find_boost(&mut tx, who.id, post.id).await?.is_none() {
-        write(&mut tx, &boost, post, now).await?;
-        news::tell(&mut tx, now, &News::Post(boost.id)).await?;
+        if write(&mut tx, &boost, post, now).await? {
+            news::tell(&mut tx, now, &News::Post(boost.id)).await?;
+        }
         tx.commit().await?;
         app.wake.notify_waiters();
     }
     Ok(())
 }
 
-async fn write(tx: &mut Tx, boost: &Post, post: &Post, now: Time) -> Result<()> {
-    if store::insert(&mut *tx, boost, None, now).await? {
+/// Writes a boost; whether it was not there.
+async fn write(tx: &mut Tx, boost: &Post, post: &Post, now: Time) -> Result<bool> {
+    let fresh = store::insert(&mut *tx, boost, None, now).await?;
+    if fresh {
         store::recount(&mut *tx, post.id).await?;
         account_store::count_posts(&mut *tx, boost.account, 1, Some(now)).await?;
         if post.account != boost.account {
@@ -77,7 +85,7 @@ async fn write(tx: &mut Tx, boost: &Post, post: &Post, now: Time) -> Result<()> 
             jobs::enqueue(&mut *tx, now, job).await?;
         }
     }
-    Ok(())
+    Ok(fresh)
 }
 
 /// Takes a boost back; a member's is told to the others.
@@ -99,6 +107,7 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
     let gone = News::Gone {
         post: boost.id,
         author: who.id,
+        open: post.audience.is_open(),
     };
     news::tell(&mut tx, now, &gone).await?;
     store::recount(&mut tx, post.id).await?;

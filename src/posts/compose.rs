@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::render::{self, Rendered};
-use super::{Post, polls, quotes, store};
+use super::{Post, polls, quotes, store, words};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Audience};
@@ -182,6 +182,7 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     store::set_people(&mut tx, post.id, &people).await?;
     store::set_tags(&mut tx, post.id, &rendered.tags).await?;
     store::set_app(&mut tx, post.id, draft.app).await?;
+    words::keep(&mut tx, author, &post).await?;
     media::attach(&mut tx, author.id, post.id, &draft.media).await?;
     if let Some(poll) = &draft.poll {
         polls::insert(

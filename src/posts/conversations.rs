@@ -64,8 +64,9 @@ pub async fn get(app: &App, member: &Account, thread: PostId) -> Result<Conversa
 }
 
 async fn people(app: &App, member: &Account, thread: PostId) -> Result<Vec<Account>> {
-    let rows = sql("SELECT DISTINCT accounts.id FROM posts LEFT JOIN post_people ON post_people.post_id = posts.id JOIN accounts ON accounts.id = posts.account_id OR accounts.id = post_people.account_id WHERE posts.thread_id = $1 AND posts.audience = 'people' LIMIT 50")
+    let rows = sql("SELECT DISTINCT accounts.id FROM posts LEFT JOIN post_people ON post_people.post_id = posts.id JOIN accounts ON accounts.id = posts.account_id OR accounts.id = post_people.account_id WHERE posts.thread_id = $1 AND posts.audience = 'people' AND (posts.account_id = $2 OR EXISTS (SELECT 1 FROM post_people mine WHERE mine.post_id = posts.id AND mine.account_id = $2)) LIMIT 50")
         .bind(thread)
+        .bind(member.id)
         .all(&app.db)
         .await?;
     let ids: HashSet<AccountId> = rows

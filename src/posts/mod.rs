@@ -16,6 +16,7 @@ pub(crate) mod store;
 pub mod thread;
 pub mod view;
 pub mod web;
+pub mod words;
 
 use crate::accounts::{Account, Emoji};
 use crate::app::App;

@@ -1,6 +1,6 @@
 //! Deleting posts, and everything that hangs on them.
 
-use super::{Post, store};
+use super::{Post, store, words};
 use crate::accounts::{Account, remove as tombs, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -92,6 +92,7 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
     let gone = News::Gone {
         post: post.id,
         author: post.account,
+        open: post.audience.is_open(),
     };
     news::tell(&mut *tx, now, &gone).await?;
     // Boosts of it go with it.
@@ -125,6 +126,7 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
 
 /// Removes a post's row and everything that points at it.
 pub(super) async fn erase_rows(tx: &mut Tx, id: PostId) -> sqlx::Result<()> {
+    words::remove(&mut *tx, id).await?;
     let statements = [
         sql("DELETE FROM notifications WHERE post_id = $1"),
         sql("DELETE FROM post_people WHERE post_id = $1"),

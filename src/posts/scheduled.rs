@@ -12,6 +12,7 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, sql};
 use crate::kernel::id::{self, AccountId};
 use crate::kernel::page::Window;
+use crate::media;
 
 /// How far ahead a post must be put off.
 const SOONEST: Duration = Duration::from_secs(300);
@@ -56,18 +57,29 @@ pub async fn create(app: &App, author: &Account, draft: Draft, run_at: Time) -> 
     let now = app.clock.now();
     let id = id::mint(now);
     let mut tx = app.db.begin().await?;
-    let touched = sql("INSERT INTO scheduled_posts (id, account_id, app_id, run_at, draft) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS TEXT) WHERE (SELECT COUNT(*) FROM scheduled_posts WHERE account_id = $2) < $6")
+    let touched = sql("INSERT INTO scheduled_posts (id, account_id, app_id, run_at, draft, idempotency_key) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($7 AS TEXT) WHERE (SELECT COUNT(*) FROM scheduled_posts WHERE account_id = $2) < $6 ON CONFLICT DO NOTHING")
         .bind(id)
         .bind(author.id)
         .bind(draft.app)
         .bind(run_at)
         .bind(serde_json::to_string(&draft)?)
         .bind(MOST)
+        .bind(draft.idempotency_key.clone())
         .run(&mut tx)
         .await?;
     if touched == 0 {
-        return Err(Error::invalid_with("scheduled_at", "error-too-many", MOST));
+        drop(tx);
+        // The same key again is the same post; else there are too many.
+        let known =
+            sql("SELECT * FROM scheduled_posts WHERE account_id = $1 AND idempotency_key = $2")
+                .bind(author.id)
+                .bind(draft.idempotency_key.clone())
+                .optional(&app.db)
+                .await?;
+        let known = known.as_ref().map(read).transpose()?;
+        return known.ok_or_else(|| Error::invalid_with("scheduled_at", "error-too-many", MOST));
     }
+    media::hold(&mut tx, author.id, &draft.media, run_at).await?;
     jobs::enqueue_at(&mut tx, now, run_at, Job::PublishScheduled(id)).await?;
     tx.commit().await?;
     Ok(Scheduled { id, run_at, draft })
@@ -116,6 +128,7 @@ pub async fn put_off(app: &App, member: AccountId, id: i64, run_at: Time) -> Res
         .bind(id)
         .run(&mut tx)
         .await?;
+    media::hold(&mut tx, member, &scheduled.draft.media, run_at).await?;
     jobs::enqueue_at(&mut tx, now, run_at, Job::PublishScheduled(id)).await?;
     tx.commit().await?;
     scheduled.run_at = run_at;
@@ -159,7 +172,15 @@ pub async fn publish(app: &App, id: i64) -> Result<()> {
             .await?
             .is_none()
     {
-        compose::create(app, &author, draft).await?;
+        match compose::create(app, &author, draft).await {
+            // What it answered or showed is gone by now; trying again would not bring it back.
+            Err(Error::NotFound | Error::Invalid(_) | Error::Forbidden) => {
+                tracing::warn!(id, "a post that was put off could not be written any more");
+            }
+            written => {
+                written?;
+            }
+        }
     }
     sql("DELETE FROM scheduled_posts WHERE id = $1")
         .bind(id)

@@ -159,6 +159,7 @@ pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result
         }
         view.quote = post
             .quote_of
+            .filter(|_| post.quote_state.as_deref() == Some("accepted"))
             .and_then(|id| quotes.get(&id))
             .and_then(|quote| gathered.view(app, quote))
             .map(Box::new);

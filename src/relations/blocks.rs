@@ -113,6 +113,11 @@ pub async fn receive(app: &App, who: &Account, whom: &Account, uri: &str) -> Res
 }
 
 async fn write(tx: &mut Tx, app: &App, who: &Account, whom: &Account, uri: &str) -> Result<bool> {
+    sql("DELETE FROM notifications WHERE (account_id = $1 AND from_id = $2) OR (account_id = $2 AND from_id = $1)")
+        .bind(who.id)
+        .bind(whom.id)
+        .run(&mut *tx)
+        .await?;
     let touched = sql("INSERT INTO blocks (account_id, target_id, uri, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (account_id, target_id) DO NOTHING")
         .bind(who.id)
         .bind(whom.id)

@@ -355,6 +355,11 @@ pub(super) async fn delete(tx: &mut Tx, follow: &Follow) -> sqlx::Result<bool> {
         .bind(follow.follower)
         .run(&mut *tx)
         .await?;
+    sql("DELETE FROM list_members WHERE account_id = $1 AND list_id IN (SELECT id FROM lists WHERE lists.account_id = $2)")
+        .bind(follow.followee)
+        .bind(follow.follower)
+        .run(&mut *tx)
+        .await?;
     recount(tx, follow).await?;
     Ok(touched == 1)
 }

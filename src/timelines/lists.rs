@@ -235,7 +235,9 @@ pub async fn timeline(
     let query = sql(concat!(
         "SELECT posts.* FROM posts WHERE posts.account_id IN (SELECT account_id FROM list_members WHERE list_id = $6) AND ",
         crate::visible!(),
-        " AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND (posts.in_reply_to_uri IS NULL OR EXISTS (SELECT 1 FROM posts parent WHERE parent.id = posts.in_reply_to_id AND (parent.account_id IN (posts.account_id, $1) OR ($7 = 'list' AND parent.account_id IN (SELECT account_id FROM list_members WHERE list_id = $6)) OR ($7 = 'followed' AND parent.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1))))) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+        " AND ",
+        crate::wanted!(),
+        " AND (posts.in_reply_to_uri IS NULL OR EXISTS (SELECT 1 FROM posts parent WHERE parent.id = posts.in_reply_to_id AND (parent.account_id IN (posts.account_id, $1) OR ($7 = 'list' AND parent.account_id IN (SELECT account_id FROM list_members WHERE list_id = $6)) OR ($7 = 'followed' AND parent.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1))))) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     let rows = super::bound(query, app, Some(member), window)
         .bind(id)

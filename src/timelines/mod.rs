@@ -43,7 +43,9 @@ pub async fn home(app: &App, member: &Account, window: Window) -> Result<Vec<Pos
     let query = sql(concat!(
         "SELECT posts.* FROM posts WHERE (posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'people' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'public' AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM post_tags JOIN followed_tags ON followed_tags.tag = post_tags.tag WHERE post_tags.post_id = posts.id AND followed_tags.account_id = $1))) AND ",
         crate::visible!(),
-        " AND (posts.boost_of_id IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.boosts = 0)) AND NOT EXISTS (SELECT 1 FROM list_members JOIN lists ON lists.id = list_members.list_id WHERE lists.account_id = $1 AND lists.exclusive = 1 AND list_members.account_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM posts boosted WHERE boosted.id = posts.boost_of_id AND (EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = boosted.account_id) OR EXISTS (SELECT 1 FROM blocks WHERE (blocks.account_id = $1 AND blocks.target_id = boosted.account_id) OR (blocks.account_id = boosted.account_id AND blocks.target_id = $1)))) AND NOT EXISTS (SELECT 1 FROM muted_nodes JOIN accounts author ON author.host = muted_nodes.host WHERE muted_nodes.account_id = $1 AND author.id = posts.account_id) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+        " AND (posts.boost_of_id IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.boosts = 0)) AND NOT EXISTS (SELECT 1 FROM list_members JOIN lists ON lists.id = list_members.list_id WHERE lists.account_id = $1 AND lists.exclusive = 1 AND list_members.account_id = posts.account_id) AND ",
+        crate::wanted!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     list(app, query, Some(member), window).await
 }
@@ -56,7 +58,9 @@ pub async fn local(app: &App, viewer: Option<&Account>, window: Window) -> Resul
     let query = sql(concat!(
         "SELECT posts.* FROM posts WHERE posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.account_id IN (SELECT id FROM accounts WHERE kind = 'local' AND deleted_at IS NULL) AND ",
         crate::visible!(),
-        " AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+        " AND ",
+        crate::wanted!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     list(app, query, viewer, window).await
 }
@@ -85,7 +89,9 @@ pub async fn public(
     let query = sql(concat!(
         "SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND accounts.deleted_at IS NULL AND ($6 = 0 OR accounts.kind = 'local') AND ($7 = 0 OR accounts.kind = 'remote') AND ($8 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND ",
         crate::visible!(),
-        " AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = $1 AND blocks.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM muted_nodes WHERE muted_nodes.account_id = $1 AND muted_nodes.host = accounts.host) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+        " AND ",
+        crate::wanted!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     let rows = bound(query, app, viewer, window)
         .bind(wished.local)
@@ -104,6 +110,8 @@ pub async fn direct(app: &App, member: &Account, window: Window) -> Result<Vec<P
     let query = sql(concat!(
         "SELECT posts.* FROM posts WHERE posts.audience = 'people' AND (posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) AND ",
         crate::visible!(),
+        " AND ",
+        crate::wanted!(),
         " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     list(app, query, Some(member), window).await
@@ -176,7 +184,7 @@ pub async fn of_account(
     Ok(store::read_all(&rows)?)
 }
 
-/// Public posts with a hashtag.
+/// Public posts with a hashtag; those of the house only where that is asked for.
 ///
 /// # Errors
 /// What the database says.
@@ -184,16 +192,19 @@ pub async fn tagged(
     app: &App,
     viewer: Option<&Account>,
     tag: &str,
+    local: bool,
     window: Window,
 ) -> Result<Vec<Post>> {
-    let rows = sql(concat!("SELECT posts.* FROM posts JOIN post_tags ON post_tags.post_id = posts.id WHERE post_tags.tag = $5 AND posts.audience = 'public' AND ", crate::visible!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $6"))
-        .oldest_first(window.oldest_first)
-        .bind(viewer.map_or(0, |viewer| viewer.id.0))
-        .bind(app.clock.now())
-        .bind(window.before)
-        .bind(window.after)
+    let query = sql(concat!(
+        "SELECT posts.* FROM posts JOIN post_tags ON post_tags.post_id = posts.id WHERE post_tags.tag = $6 AND posts.audience = 'public' AND ($7 = 0 OR posts.account_id IN (SELECT id FROM accounts WHERE kind = 'local')) AND ",
+        crate::visible!(),
+        " AND ",
+        crate::wanted!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+    ));
+    let rows = bound(query, app, viewer, window)
         .bind(tag)
-        .bind(window.limit)
+        .bind(local)
         .all(&app.db)
         .await?;
     Ok(store::read_all(&rows)?)
@@ -226,7 +237,7 @@ pub async fn trending(
         .clock
         .now()
         .minus(std::time::Duration::from_secs(3 * 86_400));
-    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.id > $3 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.favourites_count + posts.boosts_count > 0 AND ", crate::visible!(), " ORDER BY posts.favourites_count + 2 * posts.boosts_count DESC, posts.id DESC LIMIT $4 OFFSET $5"))
+    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.id > $3 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.favourites_count + posts.boosts_count > 0 AND ", crate::visible!(), " AND ", crate::wanted!(), " ORDER BY posts.favourites_count + 2 * posts.boosts_count DESC, posts.id DESC LIMIT $4 OFFSET $5"))
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
         .bind(crate::kernel::id::first_of(since))

@@ -113,6 +113,7 @@ pub async fn tag(
         &app,
         visitor.account.as_ref(),
         &tag,
+        false,
         Window::before(paging.before, POSTS),
     )
     .await?;

@@ -44,6 +44,9 @@ fn literal(rest: &str) -> Option<String> {
         if let Some(after) = left.strip_prefix("crate::visible!()") {
             text.push_str(visible());
             left = after;
+        } else if let Some(after) = left.strip_prefix("crate::wanted!()") {
+            text.push_str(afterparty::wanted!());
+            left = after;
         } else if let Some(after) = left.strip_prefix('"') {
             let end = after.find('"')?;
             // A backslash at the end of a line joins it with the next.
@@ -137,6 +140,8 @@ fn both_schemas_have_the_same_tables_and_columns() {
             .map(|entry| entry.unwrap().path())
             .collect();
         steps.sort();
+        // Full text is searched by what each database brings along.
+        steps.retain(|step| !step.ends_with("0004_search.sql"));
         let text: String = steps
             .iter()
             .map(|step| std::fs::read_to_string(step).unwrap())

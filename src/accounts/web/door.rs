@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::{ConfirmPage, MessagePage, mail};
+use super::{ConfirmPage, MessagePage};
 use crate::accounts::create::{self, New};
 use crate::accounts::sign_in::{self, Attempt, SignIn};
 use crate::accounts::{Role, letters, sessions};
@@ -191,9 +191,9 @@ pub async fn register(
         }
         // Whose address it is learns it by mail; whoever typed it sees what everybody sees.
         Err(Error::Invalid(problems))
-            if app.mailer.is_some() && problems.iter().any(is_known_address) =>
+            if app.mailer.is_some() && letters::is_known_address(&problems) =>
         {
-            mail::write_known_address(&app, &ui, &form.email).await?;
+            letters::write_known_address(&app, ui.locale, &form.email).await?;
             Ok(mail_is_on_its_way(ui, form.email))
         }
         Err(Error::Invalid(problems)) => Ok(with_status(
@@ -208,10 +208,6 @@ pub async fn register(
         )),
         Err(error) => Err(error.into()),
     }
-}
-
-fn is_known_address(problem: &Problem) -> bool {
-    problem.sentence.id == "error-email-taken"
 }
 
 fn mail_is_on_its_way(ui: Ui, email: String) -> Response {

@@ -70,20 +70,6 @@ pub async fn send_reset(
     .into_response())
 }
 
-/// Tells whose address it is that somebody wanted to register with it.
-pub(super) async fn write_known_address(app: &App, ui: &Ui, email: &str) -> Result<()> {
-    let allowed = app.limits.mail.take(&email.to_lowercase(), app.clock.now());
-    if allowed.is_err() {
-        return Ok(());
-    }
-    let text = ui.tv("mail-known-text", "house", ui.house.name.clone());
-    let text = text.replace("{link}", &app.origin().at("/forgot"));
-    let mut tx = app.db.begin().await?;
-    letters::write(app, &mut tx, email, &ui.t("mail-known-subject"), &text).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
 /// Writes the mail that confirms a new address.
 pub(super) async fn write_change(
     app: &App,

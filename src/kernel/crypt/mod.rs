@@ -80,9 +80,13 @@ pub fn url_base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads base64 for addresses, with or without padding.
+/// Reads base64 of either alphabet, with or without padding.
 pub fn from_url_base64(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()
+    let text = text
+        .trim_end_matches('=')
+        .replace('+', "-")
+        .replace('/', "_");
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 /// Reads standard base64.

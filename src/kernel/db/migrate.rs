@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     step!(1, "0001_core"),
     step!(2, "0002_delivery"),
     step!(3, "0003_apps"),
+    step!(4, "0004_search"),
 ];
 
 /// Why the schema could not be brought up to date.

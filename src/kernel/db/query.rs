@@ -22,6 +22,15 @@ pub enum Arg {
     Bytes(Option<Vec<u8>>),
 }
 
+/// A zero byte is text to nobody, and one of the databases refuses it.
+fn clean(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "")
+    } else {
+        text
+    }
+}
+
 macro_rules! args {
     ($($from:ty => $value:ident $variant:ident $to:expr;)*) => {$(
         impl From<$from> for Arg {
@@ -38,11 +47,11 @@ args! {
     bool => v Int Some(i64::from(v));
     Time => v Int Some(v.0);
     Option<Time> => v Int v.map(|at| at.0);
-    &str => v Text Some(v.to_owned());
-    String => v Text Some(v);
-    &String => v Text Some(v.clone());
-    Option<String> => v Text v;
-    Option<&str> => v Text v.map(str::to_owned);
+    &str => v Text Some(clean(v.to_owned()));
+    String => v Text Some(clean(v));
+    &String => v Text Some(clean(v.clone()));
+    Option<String> => v Text v.map(clean);
+    Option<&str> => v Text v.map(|text| clean(text.to_owned()));
     Vec<u8> => v Bytes Some(v);
     &[u8] => v Bytes Some(v.to_vec());
     Option<Vec<u8>> => v Bytes v;

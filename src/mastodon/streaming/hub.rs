@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Stream;
 use crate::accounts::Account;
 use crate::app::App;
-use crate::audiences::Audience;
+use crate::audiences::{self, Audience};
 use crate::error::Result;
 use crate::jobs::news::News;
 use crate::kernel::id::PostId;
@@ -14,6 +14,7 @@ use crate::kernel::page::Window;
 use crate::mastodon::entities::{notification, status};
 use crate::notifications::single;
 use crate::posts::{self, Post, conversations};
+use crate::relations::follows;
 use crate::timelines::{self, Wished, lists};
 
 /// Something to tell: the event's name and its payload as text.
@@ -78,10 +79,16 @@ pub async fn hear(
                 .first()
                 .map(|entity| telling("status.update", entity)))
         }
-        News::Gone { post, .. } => Ok((*stream != Stream::Notifications).then(|| Telling {
-            event: "delete",
-            payload: post.to_string(),
-        })),
+        News::Gone { post, author, open } => {
+            let told = *stream != Stream::Notifications
+                && (*open
+                    || *author == member.id
+                    || follows::is_following(&app.db, member.id, *author).await?);
+            Ok(told.then(|| Telling {
+                event: "delete",
+                payload: post.to_string(),
+            }))
+        }
         News::Notified {
             account,
             notification,
@@ -134,10 +141,7 @@ async fn stands_in(app: &App, member: &Account, stream: &Stream, post: &Post) ->
             timelines::public(app, Some(member), wished, window).await?
         }
         Stream::Hashtag { tag, local } => {
-            if *local && !app.origin().owns(&post.uri) {
-                return Ok(false);
-            }
-            timelines::tagged(app, Some(member), tag, window).await?
+            timelines::tagged(app, Some(member), tag, *local, window).await?
         }
         Stream::List(id) => lists::timeline(app, member, *id, window).await?,
         Stream::Notifications | Stream::Direct => Vec::new(),
@@ -146,7 +150,10 @@ async fn stands_in(app: &App, member: &Account, stream: &Stream, post: &Post) ->
 }
 
 async fn conversation(app: &App, member: &Account, post: &Post) -> Result<Option<Telling>> {
-    if post.audience != Audience::People || post.boost_of.is_some() {
+    if post.audience != Audience::People
+        || post.boost_of.is_some()
+        || !audiences::may_see(app, Some(member), post.thing()).await?
+    {
         return Ok(None);
     }
     let Ok(one) = conversations::get(app, member, post.thread).await else {

@@ -134,13 +134,20 @@ impl FromRequestParts<App> for Listener {
         let in_query = url::form_urlencoded::parse(query.as_bytes())
             .find(|(name, _)| name == "access_token")
             .map(|(_, value)| value.into_owned());
-        let secret = bearer(&parts.headers)
-            .map(str::to_owned)
-            .or_else(|| protocol.clone())
-            .or(in_query);
         let invalid = || Refused::with(StatusCode::UNAUTHORIZED, "The access token is invalid");
-        let secret = secret.ok_or_else(invalid)?;
-        let found = tokens::find(app, &secret).await?.ok_or_else(invalid)?;
+        let candidates = [
+            bearer(&parts.headers).map(str::to_owned),
+            protocol.clone(),
+            in_query,
+        ];
+        let mut found = None;
+        for secret in candidates.into_iter().flatten() {
+            found = tokens::find(app, &secret).await?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let found = found.ok_or_else(invalid)?;
         Ok(Self {
             token: found.0,
             member: found.1.ok_or_else(invalid)?,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::hub::{self, Telling};
@@ -71,6 +71,7 @@ pub struct Session {
     unheard: VecDeque<Arc<str>>,
     waiting: VecDeque<(Stream, Telling)>,
     look_at: Instant,
+    closing: watch::Receiver<bool>,
     _place: Place,
 }
 
@@ -83,6 +84,7 @@ impl Session {
         Ok(Self {
             _place: Place::take(listener.member.id.0)?,
             news: app.news.subscribe(),
+            closing: app.closing.subscribe(),
             app: app.clone(),
             listener,
             streams: Vec::new(),
@@ -121,6 +123,7 @@ impl Session {
             }
             let news = tokio::select! {
                 news = self.news.recv() => news,
+                _ = async { self.closing.wait_for(|closing| *closing).await.is_ok() } => return Next::End,
                 () = tokio::time::sleep_until(self.look_at) => {
                     self.look_at = Instant::now() + LOOK;
                     let counts = tokens::counts(&self.app, self.listener.token.id).await;

@@ -7,6 +7,11 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, FilterId};
 
+/// Longest keyword, characters.
+const LONGEST: usize = 500;
+/// Most keywords of a filter.
+const MOST: i64 = 500;
+
 /// A word or phrase.
 #[derive(Clone, Debug)]
 pub struct Keyword {
@@ -81,6 +86,9 @@ pub(super) async fn write_all(
 ) -> Result<()> {
     for edit in edits.into_iter().take(500) {
         let keyword = edit.keyword.unwrap_or_default();
+        if keyword.chars().count() > LONGEST {
+            return Err(Error::invalid("keyword", "error-filter-keyword"));
+        }
         match edit.id {
             Some(id) if edit.remove => {
                 sql("DELETE FROM filter_keywords WHERE id = $1 AND filter_id = $2")
@@ -122,17 +130,21 @@ async fn add(
     whole_word: bool,
 ) -> Result<i64> {
     let keyword = keyword.trim();
-    if keyword.is_empty() || keyword.chars().count() > 500 {
+    if keyword.is_empty() || keyword.chars().count() > LONGEST {
         return Err(Error::invalid("keyword", "error-filter-keyword"));
     }
     let id = id::mint(now);
-    sql("INSERT INTO filter_keywords (id, filter_id, keyword, whole_word) VALUES ($1, $2, $3, $4)")
+    let touched = sql("INSERT INTO filter_keywords (id, filter_id, keyword, whole_word) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT) WHERE (SELECT COUNT(*) FROM filter_keywords WHERE filter_id = $2) < $5")
         .bind(id)
         .bind(filter)
         .bind(keyword)
         .bind(whole_word)
+        .bind(MOST)
         .run(tx)
         .await?;
+    if touched == 0 {
+        return Err(Error::invalid_with("keyword", "error-too-many", MOST));
+    }
     Ok(id)
 }
 

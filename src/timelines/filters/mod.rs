@@ -11,6 +11,8 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, sql};
 use crate::kernel::id::{self, AccountId, FilterId, PostId};
 
+/// Most filters of a member.
+const MOST: usize = 100;
 /// Where a filter works.
 pub const CONTEXTS: [&str; 5] = ["home", "notifications", "public", "thread", "account"];
 
@@ -176,6 +178,9 @@ pub async fn create(app: &App, member: AccountId, edit: Edit) -> Result<Filter> 
     );
     let action = edit.action.unwrap_or_else(|| "warn".to_owned());
     check(&title, &contexts, &action)?;
+    if list(app, member).await?.len() >= MOST {
+        return Err(Error::invalid_with("title", "error-too-many", MOST));
+    }
     let id = FilterId::mint(app.clock.now());
     let mut tx = app.db.begin().await?;
     sql("INSERT INTO filters (id, account_id, title, contexts, action, expires_at) VALUES ($1, $2, $3, $4, $5, $6)")

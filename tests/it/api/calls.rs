@@ -545,6 +545,64 @@ async fn lists_filters_and_tags(backend: Backend) {
     assert_eq!(ids(&fan.get("/api/v1/trends/statuses").await), [id(&post)]);
     let found = fan.get("/api/v2/search?q=tou").await;
     assert_eq!(found["hashtags"][0]["name"], "tour");
+    // Words in posts: one's own, and those whose authors want to be found.
+    let search = async |who: &Fan<'_>, words: &str| {
+        let words: String = url::form_urlencoded::byte_serialize(words.as_bytes()).collect();
+        ids(&who
+            .get(&format!("/api/v2/search?type=statuses&q={words}"))
+            .await["statuses"])
+    };
+    nina.patch(
+        "/api/v1/accounts/update_credentials",
+        json!({"indexable": false}),
+    )
+    .await;
+    let zurich = nina
+        .post(
+            "/api/v1/statuses",
+            json!({"status": "Zürich, am Freitag: das Boot!"}),
+        )
+        .await;
+    assert_eq!(search(&nina, "zurich boot").await, [id(&zurich)]);
+    assert_eq!(search(&nina, "\"am freitag\"").await, [id(&zurich)]);
+    assert!(search(&nina, "\"freitag am\"").await.is_empty());
+    assert!(
+        search(&fan, "zurich").await.is_empty(),
+        "nina did not say that she wants to be found"
+    );
+    nina.patch(
+        "/api/v1/accounts/update_credentials",
+        json!({"indexable": true}),
+    )
+    .await;
+    assert_eq!(search(&fan, "ZÜRICH").await, [id(&zurich)]);
+    for odd in [
+        "\"",
+        "* OR",
+        "NEAR(a b)",
+        "a:b",
+        "-x",
+        "&|!()",
+        "'; DROP TABLE posts",
+    ] {
+        search(&fan, odd).await;
+    }
+    nina.put(
+        &format!("/api/v1/statuses/{}", id(&zurich)),
+        json!({"status": "Basel"}),
+    )
+    .await;
+    assert!(search(&fan, "zurich").await.is_empty());
+    assert_eq!(search(&fan, "basel").await, [id(&zurich)]);
+    nina.delete(&format!("/api/v1/statuses/{}", id(&zurich)), None)
+        .await;
+    assert!(search(&fan, "basel").await.is_empty());
+    nina.post(
+        "/api/v1/statuses",
+        json!({"status": "a secret word", "visibility": "private"}),
+    )
+    .await;
+    assert!(search(&fan, "secret").await.is_empty());
 }
 
 async fn notifications_one_by_one_and_in_groups(backend: Backend) {

@@ -16,6 +16,7 @@ both!(
     people_are_sent_only_where_the_app_said,
     a_code_is_good_once_and_for_its_app,
     tokens_end_when_they_should,
+    an_app_does_not_get_around_the_mail,
 );
 
 async fn post_form(node: &TestNode, path: &str, fields: &[(&str, &str)]) -> (u16, Value) {
@@ -536,6 +537,80 @@ async fn tokens_end_when_they_should(backend: Backend) {
         .status(),
         401
     );
+}
+
+/// Signing up inside an app is no way around the confirmed address, and tells as little.
+async fn an_app_does_not_get_around_the_mail(backend: Backend) {
+    let (mail, mails) = crate::support::smtp::start().await;
+    let mut net = crate::support::Net::new();
+    let listener = net.listen("here.test").await;
+    let settings = [("mail.url", mail.as_str()), ("registration.mode", "open")];
+    let node = net.node("here.test", &backend, listener, &settings).await;
+    let nina = node.host("nina").await;
+    let alone = token(&node, None, "read write").await;
+    let sign_up = async |token: &str, name: &str, email: &str| {
+        let body = json!({"username": name, "email": email, "password": "a long password", "agreement": true, "locale": "de"});
+        let request = client()
+            .post(node.at("/api/v1/accounts"))
+            .header("host", "here.test")
+            .bearer_auth(token)
+            .header("content-type", "application/json");
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<Value>().await.unwrap(),
+        )
+    };
+    let call = async |token: &Value, path: &str| {
+        let request = client()
+            .get(node.at(path))
+            .header("host", "here.test")
+            .bearer_auth(token.as_str().unwrap());
+        request.send().await.unwrap().status().as_u16()
+    };
+    let (status, given) = sign_up(&alone, "fan", "fan@mail.example").await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        call(
+            &given["access_token"],
+            "/api/v1/accounts/verify_credentials"
+        )
+        .await,
+        403,
+        "not before the link was opened"
+    );
+    crate::support::settle(&[&node]).await;
+    let text = mails.lock().unwrap().last().unwrap().text.clone();
+    let link = text
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("http://here.test"))
+        .unwrap()
+        .to_owned();
+    assert_eq!(node.form(&link, "", &[]).await.status(), 200);
+    assert_eq!(
+        call(
+            &given["access_token"],
+            "/api/v1/accounts/verify_credentials"
+        )
+        .await,
+        200
+    );
+    // A known address is answered like all others, and makes nobody.
+    let (status, again) = sign_up(&alone, "other", "fan@mail.example").await;
+    assert_eq!(
+        (status, again["token_type"].as_str()),
+        (200, Some("Bearer"))
+    );
+    assert_eq!(
+        node.count("SELECT COUNT(*) AS n FROM accounts WHERE name = 'other'")
+            .await,
+        0
+    );
+    // Only an app alone may ask, with the scope for it.
+    let member = token(&node, Some(&nina), "read write").await;
+    assert_eq!(sign_up(&member, "x1", "x1@mail.example").await.0, 403);
+    let little = token(&node, None, "read").await;
+    assert_eq!(sign_up(&little, "x2", "x2@mail.example").await.0, 403);
 }
 
 /// An app may be a document at its own address, if that speaks for its own host only.

@@ -15,6 +15,8 @@ both!(
     forms_and_json_are_read_alike,
     browsers_may_call_and_errors_are_json,
     the_house_is_described_as_clients_expect,
+    nobody_sees_what_is_not_for_them,
+    odd_requests_cost_nothing,
 );
 
 /// Every member of this name, wherever it stands.
@@ -401,4 +403,255 @@ async fn the_house_is_described_as_clients_expect(backend: Backend) {
         assert_eq!(nina.get(path).await, json!([]), "15: {path}");
     }
     assert_eq!(nina.get("/api/v1/markers?timeline[]=home").await, json!({}));
+}
+
+async fn nobody_sees_what_is_not_for_them(backend: Backend) {
+    let (_, node) = house(&backend).await;
+    let nina = Fan::new(&node, node.host("nina").await).await;
+    let bob = Fan::new(&node, node.sign_up("bob").await).await;
+    let carol = Fan::new(&node, node.sign_up("carol").await).await;
+    let post = nina
+        .post("/api/v1/statuses", json!({"status": "hello #sea"}))
+        .await;
+    // Two who answer in private do not learn of each other.
+    for fan in [&bob, &carol] {
+        fan.post("/api/v1/statuses", json!({"status": "@nina only for you", "visibility": "direct", "in_reply_to_id": post["id"]})).await;
+    }
+    for fan in [&bob, &carol] {
+        let list = fan.get("/api/v1/conversations").await;
+        let mut people = ids(&list[0]["accounts"]);
+        people.sort();
+        assert_eq!(
+            (list.as_array().unwrap().len(), people),
+            (1, vec![nina.me.id.to_string()])
+        );
+        let context = fan
+            .get(&format!("/api/v1/statuses/{}/context", id(&post)))
+            .await;
+        assert_eq!(context["descendants"].as_array().unwrap().len(), 1);
+    }
+    // Whom one blocks or mutes is gone from every list.
+    bob.post("/api/v1/statuses", json!({"status": "me too #sea"}))
+        .await;
+    carol.post("/api/v1/tags/sea/follow", json!({})).await;
+    let has_bob = async |path: &str| {
+        let list = carol.get(path).await;
+        list.as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["account"]["acct"] == "bob")
+    };
+    let lists = [
+        "/api/v1/timelines/home",
+        "/api/v1/timelines/tag/sea",
+        "/api/v1/timelines/public",
+    ];
+    for path in lists {
+        assert!(has_bob(path).await, "{path}");
+    }
+    for verb in ["mute", "block"] {
+        carol
+            .post(&format!("/api/v1/accounts/{}/{verb}", bob.me.id), json!({}))
+            .await;
+        for path in lists {
+            assert!(!has_bob(path).await, "{path} after {verb}");
+        }
+        carol
+            .post(
+                &format!("/api/v1/accounts/{}/un{verb}", bob.me.id),
+                json!({}),
+            )
+            .await;
+    }
+    // A quote that was taken back shows nothing, whatever stands beside it.
+    let quote = async |who: &Fan<'_>| {
+        id(&who
+            .post(
+                "/api/v1/statuses",
+                json!({"status": "look", "quoted_status_id": post["id"]}),
+            )
+            .await)
+    };
+    let (kept, taken) = (quote(&bob).await, quote(&carol).await);
+    crate::support::settle(&[&node]).await;
+    nina.post(
+        &format!("/api/v1/statuses/{}/quotes/{taken}/revoke", id(&post)),
+        json!({}),
+    )
+    .await;
+    let both = nina
+        .get(&format!("/api/v1/statuses?id[]={kept}&id[]={taken}"))
+        .await;
+    let of = |wanted: &str| {
+        both.as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["id"] == wanted)
+            .unwrap()["quote"]
+            .clone()
+    };
+    assert!(of(&kept)["quoted_status"].is_object());
+    assert_eq!(
+        (of(&taken)["state"].as_str(), &of(&taken)["quoted_status"]),
+        (Some("revoked"), &Value::Null)
+    );
+    // Nobody takes back another's boost, edits another's list, or reads another's things.
+    let boost = bob
+        .post(&format!("/api/v1/statuses/{}/reblog", id(&post)), json!({}))
+        .await;
+    let list = bob.post("/api/v1/lists", json!({"title": "mine"})).await;
+    let filter = bob
+        .post(
+            "/api/v2/filters",
+            json!({"title": "mine", "context": ["home"]}),
+        )
+        .await;
+    let media = bob.picture().await;
+    for (method, path) in [
+        (Method::DELETE, format!("/api/v1/statuses/{}", id(&boost))),
+        (Method::DELETE, format!("/api/v1/statuses/{}", id(&post))),
+        (Method::PUT, format!("/api/v1/statuses/{}", id(&post))),
+        (
+            Method::GET,
+            format!("/api/v1/statuses/{}/source", id(&post)),
+        ),
+        (Method::GET, format!("/api/v1/lists/{}", id(&list))),
+        (Method::DELETE, format!("/api/v1/lists/{}", id(&list))),
+        (Method::GET, format!("/api/v1/timelines/list/{}", id(&list))),
+        (Method::GET, format!("/api/v2/filters/{}", id(&filter))),
+        (Method::GET, format!("/api/v1/media/{media}")),
+        (Method::DELETE, format!("/api/v1/media/{media}")),
+        (Method::GET, "/api/v1/notifications/1".to_owned()),
+        (Method::POST, "/api/v1/conversations/1/read".to_owned()),
+    ] {
+        let got = carol
+            .call(method.clone(), &path, Some(json!({"status": "x"})))
+            .await;
+        assert_eq!(
+            (got.status, got.body["error"].as_str()),
+            (404, Some("Record not found")),
+            "{method} {path}"
+        );
+    }
+}
+
+async fn odd_requests_cost_nothing(backend: Backend) {
+    let (_, node) = house(&backend).await;
+    let nina = Fan::new(&node, node.host("nina").await).await;
+    for path in [
+        "/api/v1/timelines/tag/%00",
+        "/api/v2/search?q=%00",
+        "/oauth/authorize?client_id=%00",
+        "/api/v1/accounts/lookup?acct=%00",
+    ] {
+        let status = nina
+            .node
+            .get(
+                path,
+                &[("authorization", &format!("Bearer {}", nina.token))],
+            )
+            .await
+            .status();
+        assert!(status.as_u16() < 500, "{path}: {status}");
+    }
+    let long = json!({"x".repeat(400_000): (0..40_000).map(|n| (n.to_string(), json!(n))).collect::<serde_json::Map<_, _>>()});
+    let wide = json!({"id": (0..100_000).collect::<Vec<_>>()});
+    for body in [long, wide] {
+        let got = nina.call(Method::POST, "/api/v1/apps", Some(body)).await;
+        assert_eq!(got.status, 400);
+    }
+    // An empty list is something: the last picture goes, and so do the fields of a profile.
+    let picture = nina.picture().await;
+    let post = nina
+        .post(
+            "/api/v1/statuses",
+            json!({"status": "look", "media_ids": [picture]}),
+        )
+        .await;
+    let edited = nina
+        .put(
+            &format!("/api/v1/statuses/{}", id(&post)),
+            json!({"status": "look", "media_ids": []}),
+        )
+        .await;
+    assert_eq!(edited["media_attachments"], json!([]));
+    nina.patch(
+        "/api/v1/accounts/update_credentials",
+        json!({"fields_attributes": [{"name": "a", "value": "b"}]}),
+    )
+    .await;
+    assert_eq!(
+        nina.patch(
+            "/api/v1/accounts/update_credentials",
+            json!({"fields_attributes": []})
+        )
+        .await["fields"],
+        json!([])
+    );
+    let unknown = nina
+        .call(
+            Method::PATCH,
+            "/api/v1/accounts/update_credentials",
+            Some(json!({"source": {"privacy": "friends"}})),
+        )
+        .await;
+    assert_eq!(unknown.status, 422);
+    // A filter for good.
+    let filter = nina
+        .post(
+            "/api/v2/filters",
+            json!({"title": "x", "context": ["home"], "expires_in": 60}),
+        )
+        .await;
+    assert!(filter["expires_at"].is_string());
+    assert_eq!(
+        nina.put(
+            &format!("/api/v2/filters/{}", id(&filter)),
+            json!({"expires_in": null})
+        )
+        .await["expires_at"],
+        Value::Null
+    );
+    // Notifications of kinds that are not made here are none.
+    assert_eq!(
+        nina.get("/api/v1/notifications?types[]=admin.report").await,
+        json!([])
+    );
+    // The picture of a post that is put off stays until then, and the same key puts one off.
+    let picture = nina.picture().await;
+    let at = node
+        .app()
+        .clock
+        .now()
+        .plus(std::time::Duration::from_secs(3 * 86_400))
+        .rfc3339();
+    let later = async || {
+        let request = client()
+            .post(node.at("/api/v1/statuses"))
+            .header("host", "here.test")
+            .bearer_auth(&nina.token)
+            .header("idempotency-key", "later")
+            .header("content-type", "application/json");
+        request
+            .body(
+                json!({"status": "later", "media_ids": [picture], "scheduled_at": at}).to_string(),
+            )
+            .send()
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap()
+    };
+    assert_eq!(later().await["id"], later().await["id"]);
+    assert_eq!(
+        nina.call(Method::DELETE, &format!("/api/v1/media/{picture}"), None)
+            .await
+            .status,
+        422
+    );
+    assert_eq!(
+        nina.get("/api/v1/scheduled_statuses").await[0]["media_attachments"][0]["id"],
+        json!(picture)
+    );
 }
