@@ -19,7 +19,7 @@ pub struct Claimed {
 }
 
 /// How long a worker may take before another may try.
-const LEASE: Duration = Duration::from_secs(120);
+const LEASE: Duration = Duration::from_secs(60);
 /// After how many tries a job is put aside.
 const TRIES: i64 = 8;
 

@@ -24,7 +24,7 @@ use crate::posts::{self, polls, scheduled};
 use crate::relations::between;
 
 /// How often the lease of a job under way is renewed.
-const RENEW: std::time::Duration = std::time::Duration::from_secs(40);
+const RENEW: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// Performs one job.
 ///

@@ -1,6 +1,6 @@
 //! The program as a process of its own, whose memory can be looked at.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use super::node::client;
 /// A running `afterparty serve`; it ends with the test.
 pub struct Process {
     child: Child,
+    folder: PathBuf,
+    settings: Vec<(String, String)>,
     pub address: std::net::SocketAddr,
 }
 
@@ -35,40 +37,60 @@ impl Process {
         } else {
             format!("http://{name}")
         };
-        let mut command = Command::new(env!("CARGO_BIN_EXE_afterparty"));
-        command
-            .arg("serve")
-            .current_dir(folder)
-            .env("AFTERPARTY_DATA__DIR", folder.join("data"))
-            .env("AFTERPARTY_NODE__URL", &url)
-            .env("AFTERPARTY_SERVER__LISTEN", address.to_string())
-            .env(
-                "AFTERPARTY_FEDERATION__ALLOW_NETWORKS",
-                "[\"127.0.0.1/32\"]",
-            )
-            .env("AFTERPARTY_FEDERATION__ALLOW_HTTP", "true")
-            .env(
-                "AFTERPARTY_FEDERATION__HOSTS",
-                format!("{{ {} }}", table.join(", ")),
-            )
-            .env("AFTERPARTY_LOG", "error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit());
-        for (key, value) in extra {
-            command.env(key, value);
-        }
+        let own = [
+            ("DATA__DIR", folder.join("data").display().to_string()),
+            ("NODE__URL", url),
+            ("SERVER__LISTEN", address.to_string()),
+            ("FEDERATION__ALLOW_NETWORKS", "[\"127.0.0.1/32\"]".into()),
+            ("FEDERATION__ALLOW_HTTP", "true".into()),
+            ("FEDERATION__HOSTS", format!("{{ {} }}", table.join(", "))),
+            ("LOG", "error".into()),
+        ];
+        let own = own.map(|(key, value)| (format!("AFTERPARTY_{key}"), value));
+        let extra = extra
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let settings: Vec<_> = own.into_iter().chain(extra).collect();
         let process = Self {
-            child: command.spawn().unwrap(),
+            child: command(folder, &settings, &["serve"]).spawn().unwrap(),
+            folder: folder.to_owned(),
+            settings,
             address,
         };
+        process.ready().await;
+        process
+    }
+
+    /// Waits until it answers.
+    async fn ready(&self) {
         for _ in 0..400 {
-            if client().get(process.at("/healthz")).send().await.is_ok() {
-                return process;
+            if client().get(self.at("/healthz")).send().await.is_ok() {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the program does not answer");
+    }
+
+    /// Ends it in the middle of whatever it does (SIGKILL), and starts it again in the same place.
+    pub async fn kill_and_start(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = command(&self.folder, &self.settings, &["serve"])
+            .spawn()
+            .unwrap();
+        self.ready().await;
+    }
+
+    /// What a verb of the program prints beside it; the last line.
+    pub fn says(&self, words: &[&str]) -> String {
+        let output = command(&self.folder, &self.settings, words)
+            .stdout(Stdio::piped())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{words:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().last().unwrap_or_default().to_owned()
     }
 
     pub fn at(&self, path: &str) -> String {
@@ -102,6 +124,18 @@ impl Process {
         }
         request.send().await.unwrap().status().as_u16()
     }
+}
+
+fn command(folder: &Path, settings: &[(String, String)], words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_afterparty"));
+    command
+        .args(words)
+        .current_dir(folder)
+        .envs(settings.iter().cloned())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit());
+    command
 }
 
 impl Drop for Process {
