@@ -102,6 +102,7 @@ error-block-self = Du kannst dich nicht selbst blockieren oder stummschalten.
 error-code = Dieser Code passt nicht. Codes wechseln alle 30 Sekunden; nimm den neuesten.
 error-colour = Wähle eine Farbe wie #d6336c.
 error-database = Die Datenbank ist gerade nicht erreichbar. Versuch es in einer Minute noch einmal.
+error-disk-full = Die Festplatte dieses Hauses ist voll; nichts wurde gespeichert. Sag es deinem Host und versuch es später noch einmal.
 error-domain = Schreib eine Domain wie evil.example.
 error-email-form = Das ist keine E-Mail-Adresse.
 error-email-taken = Diese Adresse gehört hier zu einem anderen Konto.

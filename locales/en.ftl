@@ -102,6 +102,7 @@ error-block-self = You cannot block or mute yourself.
 error-code = This code does not fit. Codes change every 30 seconds; take the newest one.
 error-colour = Choose a colour such as #d6336c.
 error-database = The database cannot be reached right now. Try again in a minute.
+error-disk-full = The disk of this house is full; nothing was saved. Tell its host, and try again later.
 error-domain = Write a domain such as evil.example.
 error-email-form = This is not an e-mail address.
 error-email-taken = This address belongs to another account here.

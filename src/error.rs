@@ -49,7 +49,7 @@ pub enum Error {
     Unavailable(Sentence),
     /// A fault of ours; its cause is logged, the visitor sees a calm sentence.
     #[error(transparent)]
-    Internal(#[from] anyhow::Error),
+    Internal(anyhow::Error),
 }
 
 fn describe(problems: &[Problem]) -> String {
@@ -101,20 +101,44 @@ impl Error {
     }
 }
 
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        if error.chain().any(is_disk_full) {
+            tracing::error!(error = format!("{error:#}"), "the disk is full");
+            return Self::unavailable("error-disk-full", "");
+        }
+        Self::Internal(error)
+    }
+}
+
+/// Whether the reason is a disk without room: of the files, of SQLite (`SQLITE_FULL`) or of PostgreSQL
+/// (SQLSTATE 53100).
+fn is_disk_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+        return error.kind() == std::io::ErrorKind::StorageFull;
+    }
+    match cause.downcast_ref::<sqlx::Error>() {
+        Some(sqlx::Error::Database(error)) => error
+            .code()
+            .is_some_and(|code| code == "13" || code == "53100"),
+        _ => false,
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => {
                 Self::unavailable("error-database", error)
             }
-            error => Self::Internal(error.into()),
+            error => anyhow::Error::from(error).into(),
         }
     }
 }
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        Self::Internal(error.into())
+        anyhow::Error::from(error).into()
     }
 }
 

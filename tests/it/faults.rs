@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use afterparty::error::Error;
+use afterparty::kernel::db::{Db, sql};
+use afterparty::posts::compose::{self, Draft};
 use serde_json::{Value, json};
 
 use crate::both;
 use crate::support::node::client;
-use crate::support::{Backend, Net, Process};
+use crate::support::{Backend, Net, Process, TestNode};
 
 both!(every_post_arrives_once_whoever_is_killed);
 
@@ -152,4 +155,39 @@ async fn every_post_arrives_once_whoever_is_killed(backend: Backend) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(arrived, written, "each post arrived, and once");
+}
+
+/// Catalogue line F06: a database without room refuses with its sentence, keeps what it has, and goes on
+/// by itself as soon as there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_database_refuses_and_recovers() {
+    let (_net, here) = TestNode::one(&Backend::Sqlite).await;
+    let ana = here.host("ana").await;
+    let Db::Sqlite { writer, .. } = &here.app().db else {
+        unreachable!()
+    };
+    // This connection finds no further page; one that follows it does.
+    sqlx::query("PRAGMA max_page_count = 1")
+        .execute(writer)
+        .await
+        .unwrap();
+    let (mut refusals, mut taken) = (Vec::new(), 0);
+    for number in 0..200 {
+        let draft = Draft {
+            text: format!("{number} {}", "x".repeat(480)),
+            ..Draft::default()
+        };
+        match compose::create(here.app(), &ana, draft).await {
+            Ok(_) => taken += 1,
+            Err(error) => refusals.push(error),
+        }
+    }
+    assert_eq!(refusals.len(), 1, "it was full once: {refusals:?}");
+    assert!(
+        matches!(&refusals[0], Error::Unavailable(sentence) if sentence.id == "error-disk-full"),
+        "{refusals:?}"
+    );
+    let kept = sql("SELECT COUNT(*) AS n FROM posts").one(&here.app().db);
+    let kept: i64 = kept.await.unwrap().get("n").unwrap();
+    assert_eq!(kept, taken, "what was refused left nothing");
 }
