@@ -88,15 +88,12 @@ pub async fn list(
 ) -> Result<Vec<Notification>> {
     let rows = sql("SELECT * FROM notifications WHERE account_id = $1 AND filtered = $2 AND ($3 = 0 OR from_id = $3) AND ($4 = '[]' OR kind IN (SELECT value FROM json_each($4))) AND kind NOT IN (SELECT value FROM json_each($5)) AND id < $6 AND id > $7 ORDER BY id DESC LIMIT $8")
         .on_postgres("SELECT * FROM notifications WHERE account_id = $1 AND filtered = $2 AND ($3 = 0 OR from_id = $3) AND ($4 = '[]' OR kind IN (SELECT jsonb_array_elements_text($4::jsonb))) AND kind NOT IN (SELECT jsonb_array_elements_text($5::jsonb)) AND id < $6 AND id > $7 ORDER BY id DESC LIMIT $8")
-        .oldest_first(window.oldest_first)
         .bind(member)
         .bind(wanted.filtered)
         .bind(wanted.from.map_or(0, |from| from.0))
         .bind(names(&wanted.kinds))
         .bind(names(&wanted.without))
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     let found = rows.iter().filter_map(|row| read(row).transpose());
@@ -175,11 +172,8 @@ pub struct Request {
 /// What the database says.
 pub async fn requests(app: &App, member: AccountId, window: Window) -> Result<Vec<Request>> {
     let rows = sql("SELECT from_id, COUNT(*) AS n, MIN(created_at) AS first_at, MAX(created_at) AS last_at, MAX(post_id) AS last_post FROM notifications WHERE account_id = $1 AND filtered = 1 AND from_id < $2 AND from_id > $3 GROUP BY from_id ORDER BY from_id DESC LIMIT $4")
-        .oldest_first(window.oldest_first)
         .bind(member)
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     let mut found = Vec::new();

@@ -29,11 +29,8 @@ pub struct Conversation {
 /// What the database says.
 pub async fn list(app: &App, member: &Account, window: Window) -> Result<Vec<Conversation>> {
     let rows = sql("SELECT t.thread_id, t.last_id, COALESCE(conversation_marks.read_up_to, 0) AS read_up_to FROM (SELECT posts.thread_id, MAX(posts.id) AS last_id FROM posts WHERE posts.audience = 'people' AND posts.boost_of_id IS NULL AND (posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) GROUP BY posts.thread_id) t LEFT JOIN conversation_marks ON conversation_marks.account_id = $1 AND conversation_marks.thread_id = t.thread_id WHERE t.last_id > COALESCE(conversation_marks.hidden_up_to, 0) AND t.last_id < $2 AND t.last_id > $3 ORDER BY t.last_id DESC LIMIT $4")
-        .oldest_first(window.oldest_first)
         .bind(member.id)
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     let mut found = Vec::new();

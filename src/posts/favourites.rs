@@ -142,11 +142,8 @@ pub async fn find_by_uri(
 /// What the database says.
 pub async fn people(app: &App, post: PostId, window: Window) -> Result<Vec<(i64, Account)>> {
     let rows = sql("SELECT accounts.*, favourites.id AS row_id FROM favourites JOIN accounts ON accounts.id = favourites.account_id WHERE favourites.post_id = $1 AND accounts.deleted_at IS NULL AND favourites.id < $2 AND favourites.id > $3 ORDER BY favourites.id DESC LIMIT $4")
-        .oldest_first(window.oldest_first)
         .bind(post)
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     Ok(rows
@@ -161,12 +158,9 @@ pub async fn people(app: &App, post: PostId, window: Window) -> Result<Vec<(i64,
 /// What the database says.
 pub async fn of_account(app: &App, member: &Account, window: Window) -> Result<Vec<(i64, Post)>> {
     let rows = sql(concat!("SELECT posts.*, favourites.id AS row_id FROM favourites JOIN posts ON posts.id = favourites.post_id WHERE favourites.account_id = $1 AND ", crate::visible!(), " AND favourites.id < $3 AND favourites.id > $4 ORDER BY favourites.id DESC LIMIT $5"))
-        .oldest_first(window.oldest_first)
         .bind(member.id)
         .bind(app.clock.now())
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     Ok(rows

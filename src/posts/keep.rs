@@ -40,12 +40,9 @@ pub async fn set_bookmark(app: &App, who: AccountId, post: PostId, wanted: bool)
 /// What the database says.
 pub async fn bookmarks(app: &App, viewer: &Account, window: Window) -> Result<Vec<(i64, Post)>> {
     let rows = sql(concat!("SELECT posts.*, bookmarks.id AS bookmark_id FROM bookmarks JOIN posts ON posts.id = bookmarks.post_id WHERE bookmarks.account_id = $1 AND ", crate::visible!(), " AND bookmarks.id < $3 AND bookmarks.id > $4 ORDER BY bookmarks.id DESC LIMIT $5"))
-        .oldest_first(window.oldest_first)
         .bind(viewer.id)
         .bind(app.clock.now())
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     Ok(rows

@@ -298,14 +298,11 @@ pub async fn of_post(
     quoted: PostId,
     window: Window,
 ) -> Result<Vec<Post>> {
-    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.quote_of_id = $5 AND posts.quote_state = 'accepted' AND ", crate::visible!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $6"))
-        .oldest_first(window.oldest_first)
+    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.quote_of_id = $6 AND posts.quote_state = 'accepted' AND ", crate::visible!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"))
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
-        .bind(window.before)
-        .bind(window.after)
+        .within(window)
         .bind(quoted)
-        .bind(window.limit)
         .all(&app.db)
         .await?;
     Ok(store::read_all(&rows)?)

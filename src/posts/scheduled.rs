@@ -91,11 +91,8 @@ pub async fn create(app: &App, author: &Account, draft: Draft, run_at: Time) -> 
 /// What the database says.
 pub async fn list(app: &App, member: AccountId, window: Window) -> Result<Vec<Scheduled>> {
     let rows = sql("SELECT * FROM scheduled_posts WHERE account_id = $1 AND id < $2 AND id > $3 ORDER BY id DESC LIMIT $4")
-        .oldest_first(window.oldest_first)
         .bind(member)
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)

@@ -415,14 +415,7 @@ async fn people(
     of: AccountId,
     window: Window,
 ) -> Result<Vec<(FollowId, Account)>> {
-    let rows = query
-        .oldest_first(window.oldest_first)
-        .bind(of)
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
-        .all(&app.db)
-        .await?;
+    let rows = query.bind(of).within(window).all(&app.db).await?;
     Ok(rows
         .iter()
         .map(|row| Ok((row.get("follow_id")?, account_store::read(row)?)))

@@ -161,11 +161,8 @@ pub async fn people(
 ) -> Result<Vec<Account>> {
     get(app, member, id).await?;
     let rows = sql("SELECT accounts.* FROM list_members JOIN accounts ON accounts.id = list_members.account_id WHERE list_id = $1 AND accounts.id < $2 AND accounts.id > $3 ORDER BY accounts.id DESC LIMIT $4")
-        .oldest_first(window.oldest_first)
         .bind(id)
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     Ok(account_store::read_all(&rows)?)

@@ -27,12 +27,9 @@ async fn list(
 /// Binds what every list has: `$1` the viewer, `$2` now, `$3` and `$4` the bounds, `$5` how many.
 fn bound(query: Query, app: &App, viewer: Option<&Account>, window: Window) -> Query {
     query
-        .oldest_first(window.oldest_first)
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
 }
 
 /// What a member and those they follow wrote and boosted, without muted people and nodes.
@@ -167,20 +164,13 @@ pub async fn of_account(
     account: AccountId,
     window: Window,
 ) -> Result<Vec<Post>> {
-    let rows = sql(concat!(
+    let query = sql(concat!(
         "SELECT posts.* FROM posts WHERE ",
         crate::visible!(),
-        " AND posts.id < $3 AND posts.id > $4 AND posts.account_id = $5 ORDER BY posts.id DESC LIMIT $6"
-    ))
-    .oldest_first(window.oldest_first)
-    .bind(viewer.map_or(0, |viewer| viewer.id.0))
-    .bind(app.clock.now())
-    .bind(window.before)
-    .bind(window.after)
-    .bind(account)
-    .bind(window.limit)
-    .all(&app.db)
-    .await?;
+        " AND posts.id < $3 AND posts.id > $4 AND posts.account_id = $6 ORDER BY posts.id DESC LIMIT $5"
+    ));
+    let query = bound(query, app, viewer, window).bind(account);
+    let rows = query.all(&app.db).await?;
     Ok(store::read_all(&rows)?)
 }
 

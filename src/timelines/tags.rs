@@ -81,11 +81,8 @@ pub async fn set_followed(app: &App, member: AccountId, tag: &str, wanted: bool)
 /// What the database says.
 pub async fn followed(app: &App, member: AccountId, window: Window) -> Result<Vec<(i64, String)>> {
     let rows = sql("SELECT id, tag FROM followed_tags WHERE account_id = $1 AND id < $2 AND id > $3 ORDER BY id DESC LIMIT $4")
-        .oldest_first(window.oldest_first)
         .bind(member)
-        .bind(window.before)
-        .bind(window.after)
-        .bind(window.limit)
+        .within(window)
         .all(&app.db)
         .await?;
     Ok(rows

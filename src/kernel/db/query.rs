@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Postgres, Sqlite};
 
 use super::{Db, Row, Tx, TxInner};
 use crate::kernel::clock::Time;
+use crate::kernel::page::Window;
 
 /// A value bound to a placeholder.
 #[derive(Clone, Debug)]
@@ -105,12 +106,14 @@ impl Query {
         self
     }
 
-    /// Turns the order of the list around where the rows next to its lower end are wanted: its last
-    /// `DESC` becomes `ASC`.
+    /// Binds the next three placeholders: older than, newer than, at most. Where the rows next to the
+    /// lower end are wanted, the last `DESC` becomes `ASC`.
     #[must_use]
-    pub fn oldest_first(mut self, wanted: bool) -> Self {
-        self.oldest_first = wanted;
-        self
+    pub fn within(mut self, window: Window) -> Self {
+        self.oldest_first = window.oldest_first;
+        self.bind(window.before)
+            .bind(window.after)
+            .bind(window.limit)
     }
 
     /// Binds the next placeholder.
