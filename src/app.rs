@@ -38,7 +38,7 @@ pub struct Inner {
     pub mailer: Option<Mailer>,
     /// Our own pictures and other files.
     pub media: Storage,
-    /// Copies of remote pictures.
+    /// Copies of remote pictures, sound and video.
     pub cache: Storage,
     /// The node's secret key.
     pub secret: Secret,
@@ -163,8 +163,8 @@ impl App {
             .transpose()?;
         Ok(Self(Arc::new(Inner {
             http: Http::new(&settings.federation)?,
-            media: Storage::new(settings.data_dir.join("media")),
-            cache: Storage::new(settings.data_dir.join("cache")),
+            media: Storage::open(&settings.data_dir, "media", &settings.storage)?,
+            cache: Storage::open(&settings.data_dir, "cache", &settings.storage)?,
             passwords: Passwords::default(),
             limits: Limits::new(&settings),
             signers: Cache::new(2_000),

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::csrf::CsrfLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::accounts::web::{door, mail, profile, security, settings};
 use crate::app::App;
@@ -29,10 +29,14 @@ use crate::ui;
 
 /// The whole server.
 pub fn router(app: &App) -> Router {
-    let uploads = usize::try_from(app.settings.limits.picture_bytes)
-        .unwrap_or(usize::MAX)
-        .saturating_mul(2)
-        .saturating_add(1 << 20);
+    let limits = &app.settings.limits;
+    let largest = limits
+        .picture_bytes
+        .max(limits.sound_bytes)
+        .max(limits.video_bytes);
+    // The largest file with a cover beside it, or several pictures.
+    let uploads =
+        usize::try_from(largest + 4 * limits.picture_bytes + (1 << 20)).unwrap_or(usize::MAX);
     Router::new()
         .merge(
             pages(uploads)
@@ -43,14 +47,34 @@ pub fn router(app: &App) -> Router {
         .merge(routes::router(app, uploads))
         .with_state(app.clone())
         .merge(inboxes(app))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(small_when_packed()))
         .layer(from_fn_with_state(app.clone(), guard_host))
         .layer(from_fn_with_state(app.clone(), secure_headers))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Duration::from_secs(60),
-        ))
+        .layer(from_fn(in_time))
         .layer(CatchPanicLayer::new())
+}
+
+/// What gets smaller when it is packed: sound and video are packed already.
+fn small_when_packed() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new("audio/"))
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("application/octet-stream"))
+}
+
+/// Breaks off what takes too long; an upload may take its time, as long as it goes on arriving.
+async fn in_time(request: Request, next: Next) -> Response {
+    let uploads = ["/posts", "/api/v1/media", "/api/v2/media"];
+    let path = request.uri().path().trim_end_matches('/');
+    let patience = if request.method() == http::Method::POST && uploads.contains(&path) {
+        Duration::from_secs(1800)
+    } else {
+        Duration::from_secs(60)
+    };
+    match tokio::time::timeout(patience, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }
 
 /// Pages for people; the only routes that read a cookie.
@@ -281,7 +305,7 @@ async fn secure_headers(State(app): State<App>, request: Request, next: Next) ->
     };
     set(
         "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
     );
     set("x-content-type-options", "nosniff");
     set("referrer-policy", "same-origin");

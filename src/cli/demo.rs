@@ -16,7 +16,9 @@ use crate::federation::webfinger;
 use crate::kernel::clock::Clock;
 use crate::kernel::config;
 use crate::kernel::id::{MediaId, PostId};
-use crate::media::{self, pictures};
+use crate::media::incoming::Incoming;
+use crate::media::upload::{self, Upload};
+use crate::media::{files, pictures};
 use crate::nodes::house::{self, House};
 use crate::nodes::setup;
 use crate::posts::compose::{self, Draft, NewPoll};
@@ -225,8 +227,8 @@ async fn furnish(app: &App, script: &Script) -> anyhow::Result<()> {
             bio: person.bio.to_owned(),
             discoverable: true,
             indexable: true,
-            avatar: Some(app.media.write(avatar.bytes, avatar.extension).await?),
-            header: Some(app.media.write(header.bytes, header.extension).await?),
+            avatar: Some(files::put(app, avatar.bytes, avatar.extension).await?),
+            header: Some(files::put(app, header.bytes, header.extension).await?),
             ..Edit::default()
         };
         profile::update(app, &account, edit).await?;
@@ -324,14 +326,14 @@ async fn meet(nova: &App, tide: &App) -> anyhow::Result<()> {
             let mut media = Vec::new();
             if at == 1 {
                 let colours = script.people[0].colours;
-                let picture = media::upload(
-                    app,
-                    &host,
-                    picture([colours[1], colours[0]], 1280, 800)?,
-                    "A wave of two colours",
-                    (0, 0),
-                )
-                .await?;
+                let bytes = picture([colours[1], colours[0]], 1280, 800)?;
+                let wave = Upload {
+                    file: Incoming::of_bytes(app, bytes).await?,
+                    cover: None,
+                    description: "A wave of two colours",
+                    focus: (0, 0),
+                };
+                let picture = upload::upload(app, &host, wave).await?;
                 media.push(picture.id);
             }
             let post = write(app, script.label, text, media, None).await?;

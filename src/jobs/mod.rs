@@ -8,7 +8,8 @@ mod queue;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::id::{
-    AccountId, FollowId, InboxId, MailId, NodeId, NotificationId, PostId, ReportId, StampId,
+    AccountId, FollowId, InboxId, MailId, MediaId, NodeId, NotificationId, PostId, ReportId,
+    StampId,
 };
 
 pub use queue::{
@@ -221,6 +222,10 @@ pub enum Job {
     },
     /// Write a post that was put off until now.
     PublishScheduled(i64),
+    /// Draw the waves of a sound or the poster of a video.
+    ProcessMedia(MediaId),
+    /// Fetch what the first link of a post leads to.
+    FetchPreview(PostId),
     /// Tell a device about a notification.
     Push {
         device: i64,

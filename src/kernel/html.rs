@@ -93,6 +93,27 @@ pub fn to_text(html: &str) -> String {
     unescape(&plain).trim().to_owned()
 }
 
+/// The first link of cleaned HTML that is neither a mention nor a hashtag.
+pub fn first_link(html: &str) -> Option<String> {
+    html.split("<a ").skip(1).find_map(|rest| {
+        let (tag, content) = rest.split_once('>')?;
+        let class = attribute(tag, "class").unwrap_or_default();
+        let content = content.split("</a>").next().unwrap_or_default();
+        let names = class
+            .split(' ')
+            .any(|class| matches!(class, "mention" | "hashtag" | "u-url"))
+            || to_text(content).starts_with(['@', '#']);
+        let link = unescape(attribute(tag, "href")?);
+        let sound = link.starts_with("https://") || link.starts_with("http://");
+        (sound && !names && link.len() < 2000).then_some(link)
+    })
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = tag.split_once(&format!("{name}=\""))?;
+    Some(rest.split('"').next().unwrap_or_default())
+}
+
 fn unescape(text: &str) -> String {
     text.replace("&lt;", "<")
         .replace("&gt;", ">")
@@ -121,7 +142,7 @@ pub fn truncate(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{sanitize, shorten, to_text};
+    use super::{first_link, sanitize, shorten, to_text};
 
     #[test]
     fn what_runs_or_fetches_is_gone() {
@@ -171,6 +192,24 @@ mod tests {
                 && clean.contains("rel=\"nofollow noopener noreferrer\"")
                 && !clean.contains("target")
         );
+    }
+
+    #[test]
+    fn the_first_link_is_no_mention_and_no_hashtag() {
+        let html = "<p><a href=\"https://a.example/@b\" class=\"u-url mention\">@<span>b</span></a> <a href=\"https://a.example/t\">#<span>t</span></a> <a href=\"https://shop.example/?a=1&amp;b=2\" rel=\"nofollow\">shop</a> <a href=\"https://c.example/\">c</a></p>";
+        assert_eq!(
+            first_link(html).as_deref(),
+            Some("https://shop.example/?a=1&b=2")
+        );
+        for none in [
+            "",
+            "<p>text</p>",
+            "<a href=\"mailto:a@b\">x</a>",
+            "<a ",
+            "<a href=\"",
+        ] {
+            assert_eq!(first_link(none), None);
+        }
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl FromRequest<App> for Caller {
             app: app.clone(),
             token: known.token,
             viewer: known.viewer,
-            params: Params::read(request).await?,
+            params: Params::read(app, request).await?,
             path,
             address,
             headers,

@@ -41,12 +41,12 @@ async fn configuration(app: &App) -> Result<Value> {
         },
         "media_attachments": {
             "description_limit": limits.description_chars,
-            "supported_mime_types": ["image/jpeg", "image/png", "image/gif", "image/webp"],
+            "supported_mime_types": ["image/jpeg", "image/png", "image/gif", "image/webp", "audio/mpeg", "audio/mp3", "audio/mp4", "audio/m4a", "audio/x-m4a", "audio/flac", "audio/x-flac", "audio/ogg", "audio/vorbis", "audio/opus", "audio/wav", "audio/x-wav", "audio/wave", "video/mp4", "video/quicktime", "video/webm"],
             "image_size_limit": limits.picture_bytes,
             "image_matrix_limit": 50_000_000,
-            "video_size_limit": 0,
-            "video_frame_rate_limit": 0,
-            "video_matrix_limit": 0,
+            "video_size_limit": limits.video_bytes,
+            "video_frame_rate_limit": 120,
+            "video_matrix_limit": 8_294_400,
         },
         "polls": {
             "max_options": limits.poll_options,

@@ -1,5 +1,7 @@
 //! Uploads.
 
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
 use serde_json::Value;
 
 use super::answer::{done, json_of};
@@ -9,7 +11,8 @@ use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::id::MediaId;
-use crate::media;
+use crate::media::upload::{self, Upload};
+use crate::media::{self, Media};
 
 /// `focus=x,y`, each from −1 to 1, as thousandths.
 fn focus(params: &Params) -> Option<(i64, i64)> {
@@ -23,35 +26,52 @@ fn focus(params: &Params) -> Option<(i64, i64)> {
     Some((thousandths(x)?, thousandths(y)?))
 }
 
-/// `POST /api/v2/media` and `POST /api/v1/media`: a picture is ready when it is answered.
-pub async fn create(call: Caller) -> Answer {
-    let params = &call.params;
-    let bytes = params
-        .file("file")
+/// `POST /api/v2/media` and `POST /api/v1/media`: 202 while the waves of a sound or the poster of a video are drawn.
+pub async fn create(mut call: Caller) -> Answer {
+    let file = call
+        .params
+        .take_upload()
         .ok_or_else(|| Refused::invalid("Validation failed: File can't be blank"))?;
-    let description = params.text("description");
-    let uploaded = media::upload(
-        &call.app,
-        call.member()?,
-        bytes.to_vec(),
-        description,
-        focus(params).unwrap_or((0, 0)),
-    );
-    Ok(json_of(attachment(&call.app, &uploaded.await?)))
+    let params = &call.params;
+    let upload = Upload {
+        file,
+        cover: params.file("thumbnail").map(|bytes| bytes.to_vec()),
+        description: params.text("description"),
+        focus: focus(params).unwrap_or((0, 0)),
+    };
+    let uploaded = upload::upload(&call.app, call.member()?, upload).await?;
+    Ok(answer(&call, &uploaded, StatusCode::ACCEPTED))
 }
 
-/// `GET /api/v1/media/{id}`
+/// An upload as an answer; one that is not ready has no address yet, and its own status.
+fn answer(call: &Caller, media: &Media, waiting: StatusCode) -> Response {
+    let mut entity = attachment(&call.app, media);
+    if !media.processing {
+        return json_of(entity);
+    }
+    entity["url"] = Value::Null;
+    (waiting, json_of(entity)).into_response()
+}
+
+/// `GET /api/v1/media/{id}`: 206 while it is not ready.
 pub async fn show(Path(id): Path<MediaId>, call: Caller) -> Answer {
     let found = media::get(&call.app, call.member()?.id, id).await?;
-    Ok(json_of(attachment(&call.app, &found)))
+    Ok(answer(&call, &found, StatusCode::PARTIAL_CONTENT))
 }
 
 /// `PUT /api/v1/media/{id}`
 pub async fn update(Path(id): Path<MediaId>, call: Caller) -> Answer {
-    media::get(&call.app, call.member()?.id, id).await?;
-    describe(&call, id, &call.params).await?;
     let found = media::get(&call.app, call.member()?.id, id).await?;
-    Ok(json_of(attachment(&call.app, &found)))
+    describe(&call, id, &call.params).await?;
+    if let Some(cover) = call
+        .params
+        .file("thumbnail")
+        .filter(|_| found.kind != "image")
+    {
+        upload::set_cover(&call.app, id, cover.to_vec()).await?;
+    }
+    let found = media::get(&call.app, call.member()?.id, id).await?;
+    Ok(answer(&call, &found, StatusCode::PARTIAL_CONTENT))
 }
 
 /// Changes what an upload says it shows, where something was said.

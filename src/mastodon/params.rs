@@ -2,18 +2,26 @@
 //!
 //! Names are kept in the form of nested forms: `poll[options]`, `fields_attributes[0][name]`; a trailing `[]` is dropped.
 
+use std::time::Duration;
+
+use axum::extract::multipart::Field;
 use axum::extract::{FromRequest as _, Multipart, Request};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
 use super::answer::Refused;
+use crate::app::App;
+use crate::error::Error;
 use crate::kernel::json;
+use crate::media::incoming::{Arriving, Incoming};
 
 /// Most values one request may carry.
 const MOST: usize = 2_000;
 /// Longest name of a value.
 const LONGEST_NAME: usize = 200;
+/// How long a body may fall silent.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// A file of a multipart form.
 #[derive(Clone, Debug)]
@@ -25,10 +33,12 @@ pub struct File {
 }
 
 /// The values of a request, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Params {
     pairs: Vec<(String, String)>,
     files: Vec<File>,
+    /// The file that is uploaded, on the disk.
+    upload: Option<Incoming>,
     /// Lists that were sent without anything in them.
     empty: Vec<String>,
     /// What was sent as nothing.
@@ -44,12 +54,12 @@ impl Params {
     ///
     /// # Errors
     /// 400 for what cannot be read, 413 for what is too large.
-    pub async fn read(request: Request) -> Result<Self, Refused> {
+    pub async fn read(app: &App, request: Request) -> Result<Self, Refused> {
         let mut params = Self::default();
         params.form(request.uri().query().unwrap_or_default().as_bytes())?;
         let kind = media_type(request.headers());
         match kind.as_str() {
-            "multipart/form-data" => params.multipart(request).await?,
+            "multipart/form-data" => params.multipart(app, request).await?,
             "application/json" => {
                 let body = body(request).await?;
                 if !body.is_empty() {
@@ -91,20 +101,19 @@ impl Params {
         Ok(())
     }
 
-    async fn multipart(&mut self, request: Request) -> Result<(), Refused> {
+    async fn multipart(&mut self, app: &App, request: Request) -> Result<(), Refused> {
         let unreadable = || refused(StatusCode::BAD_REQUEST, "The form cannot be read");
         let mut form = Multipart::from_request(request, &())
             .await
             .map_err(|_| unreadable())?;
-        while let Some(field) = form.next_field().await.map_err(|_| unreadable())? {
+        while let Some(mut field) = form.next_field().await.map_err(|_| unreadable())? {
             let name = field.name().unwrap_or_default().to_owned();
             let is_file = field.file_name().is_some();
-            let bytes = field.bytes().await.map_err(|error| {
-                refused(
-                    error.status(),
-                    "The file is too large or did not arrive whole",
-                )
-            })?;
+            if is_file && name == "file" {
+                self.upload = upload(app, &mut field).await?;
+                continue;
+            }
+            let bytes = held(app, &mut field).await?;
             if is_file {
                 self.files.push(File { name, bytes });
             } else {
@@ -250,6 +259,11 @@ impl Params {
         (!found.bytes.is_empty()).then(|| found.bytes.clone())
     }
 
+    /// The uploaded file, where one was sent that is not empty; it can be taken once.
+    pub fn take_upload(&mut self) -> Option<Incoming> {
+        self.upload.take()
+    }
+
     /// The query without what pages through a list, for its links.
     pub fn unpaged(&self) -> Vec<(&str, &str)> {
         self.pairs
@@ -263,6 +277,38 @@ impl Params {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect()
     }
+}
+
+/// The next piece of a field; who falls silent is not waited for.
+async fn piece(field: &mut Field<'_>) -> Result<Option<Bytes>, Refused> {
+    let broken = "The file is too large or did not arrive whole";
+    match tokio::time::timeout(SILENCE, field.chunk()).await {
+        Ok(Ok(piece)) => Ok(piece),
+        Ok(Err(error)) => Err(refused(error.status(), broken)),
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, broken)),
+    }
+}
+
+/// Reads a file to the disk.
+async fn upload(app: &App, field: &mut Field<'_>) -> Result<Option<Incoming>, Refused> {
+    let mut arriving = Arriving::begin(app)?;
+    while let Some(piece) = piece(field).await? {
+        arriving.push(app, &piece).await?;
+    }
+    Ok(arriving.finish(app).await?)
+}
+
+/// Reads a value, or a picture, into memory.
+async fn held(app: &App, field: &mut Field<'_>) -> Result<Bytes, Refused> {
+    let most = usize::try_from(app.settings.limits.picture_bytes).unwrap_or(usize::MAX);
+    let mut bytes = Vec::new();
+    while let Some(piece) = piece(field).await? {
+        if bytes.len() + piece.len() > most {
+            return Err(Error::invalid("media", "error-too-big").into());
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.into())
 }
 
 fn media_type(headers: &HeaderMap) -> String {

@@ -8,8 +8,8 @@ use super::{Answer, Caller, Refused};
 use crate::accounts::preferences;
 use crate::accounts::profile::{self, Edit};
 use crate::accounts::{Account, Field};
-use crate::error::{Error, Result};
-use crate::media::pictures;
+use crate::error::Result;
+use crate::media::{files, pictures};
 
 /// `PATCH /api/v1/accounts/update_credentials` and `PATCH /api/v1/profile`
 pub async fn update(call: Caller) -> Answer {
@@ -84,17 +84,9 @@ async fn picture(call: &Caller, name: &str, shape: pictures::Shape) -> Result<Op
     let Some(bytes) = call.params.file(name) else {
         return Ok(None);
     };
-    let most = usize::try_from(call.app.settings.limits.picture_bytes).unwrap_or(usize::MAX);
-    if bytes.len() > most {
-        return Err(Error::invalid("media", "error-too-big"));
-    }
     let picture = pictures::process(bytes.to_vec(), shape).await?;
-    Ok(Some(
-        call.app
-            .media
-            .write(picture.bytes, picture.extension)
-            .await?,
-    ))
+    let file = files::put(&call.app, picture.bytes, picture.extension).await?;
+    Ok(Some(file))
 }
 
 /// `GET /api/v1/profile`

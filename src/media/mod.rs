@@ -1,13 +1,19 @@
-//! Pictures and other attachments.
+//! Pictures, sound and video that hang on posts.
 
+pub mod files;
+pub mod incoming;
+pub mod kinds;
 pub mod pictures;
 pub mod proxy;
+pub mod sound;
+pub mod upload;
+pub mod video;
 pub mod web;
 
-use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
+use crate::kernel::crypt;
 use crate::kernel::db::{Row, Tx, ids, sql};
 use crate::kernel::id::{AccountId, MediaId, PostId};
 
@@ -42,6 +48,47 @@ pub struct Media {
     pub description: String,
     /// What must stay in view when it is cut: thousandths from the middle, right and up.
     pub focus: (i64, i64),
+    /// Whether its waves or its poster are still being drawn.
+    pub processing: bool,
+    /// The title, of music.
+    pub title: Option<String>,
+    /// Who plays.
+    pub artist: Option<String>,
+    /// What it is part of.
+    pub album: Option<String>,
+    /// The shape of its waves: a byte for each bar, in base64.
+    pub waveform: Option<String>,
+}
+
+impl Media {
+    /// What it shows or, where nobody said, what its tags say.
+    pub fn caption(&self) -> String {
+        if !self.description.is_empty() {
+            return self.description.clone();
+        }
+        let parts: Vec<&str> = [&self.artist, &self.title]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        parts.join(" – ")
+    }
+
+    /// How long it is, `3:21`.
+    pub fn length(&self) -> Option<String> {
+        let seconds = self.duration_ms? / 1000;
+        Some(format!("{}:{:02}", seconds / 60, seconds % 60))
+    }
+
+    /// Its waves as the path of a drawing, 480 wide and 40 high.
+    pub fn wave(&self) -> Option<String> {
+        let bars = crypt::from_base64(self.waveform.as_deref()?)?;
+        let lines = bars.iter().enumerate().map(|(at, bar)| {
+            let half = (usize::from(*bar) * 19 / 255).max(1);
+            format!("M{} {}v{}", at * 4 + 2, 20 - half, 2 * half)
+        });
+        Some(lines.collect())
+    }
 }
 
 /// An attachment of a remote post.
@@ -84,45 +131,12 @@ fn read(row: &Row) -> sqlx::Result<Media> {
         blurhash: row.get("blurhash")?,
         description: row.get("description")?,
         focus: (row.get("focus_x")?, row.get("focus_y")?),
+        processing: row.get("processing")?,
+        title: row.get("title")?,
+        artist: row.get("artist")?,
+        album: row.get("album")?,
+        waveform: row.get("waveform")?,
     })
-}
-
-/// Takes a picture in: decoded, turned upright, stripped, made smaller, stored.
-///
-/// # Errors
-/// `Invalid` with a sentence when it is none or too large.
-pub async fn upload(
-    app: &App,
-    account: &Account,
-    bytes: Vec<u8>,
-    description: &str,
-    focus: (i64, i64),
-) -> Result<Media> {
-    let most = usize::try_from(app.settings.limits.description_chars).unwrap_or(usize::MAX);
-    if description.chars().count() > most {
-        return Err(Error::invalid_with("description", "error-too-long", most));
-    }
-    let picture = pictures::process(bytes, pictures::POST).await?;
-    let now = app.clock.now();
-    let id = MediaId::mint(now);
-    let file = app.media.write(picture.bytes, picture.extension).await?;
-    let preview = app.media.write(picture.preview, "jpg").await?;
-    sql("INSERT INTO media (id, account_id, kind, media_type, file, preview, width, height, blurhash, description, focus_x, focus_y, created_at) VALUES ($1, $2, 'image', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
-        .bind(id)
-        .bind(account.id)
-        .bind(picture.media_type)
-        .bind(&file)
-        .bind(&preview)
-        .bind(i64::from(picture.width))
-        .bind(i64::from(picture.height))
-        .bind(picture.blurhash)
-        .bind(description.trim())
-        .bind(focus.0.clamp(-1000, 1000))
-        .bind(focus.1.clamp(-1000, 1000))
-        .bind(now)
-        .run(&app.db)
-        .await?;
-    get(app, account.id, id).await
 }
 
 /// An upload of this account that stands in no post yet.
@@ -194,7 +208,7 @@ pub async fn discard(app: &App, media: &Media) -> Result<()> {
         .await?;
     if touched == 1 {
         for file in [&media.file, &media.preview].into_iter().flatten() {
-            app.media.remove(file).await?;
+            files::remove(app, file).await?;
         }
     }
     Ok(())
@@ -242,7 +256,8 @@ pub async fn describe(
 /// Puts uploads into a post, in order.
 ///
 /// # Errors
-/// `Invalid` when one is not the author's or stands in a post already.
+/// `Invalid` when one is not the author's, stands in a post already or is not ready, and when a sound or a video
+/// does not stand alone.
 pub async fn attach(
     tx: &mut Tx,
     account: AccountId,
@@ -260,6 +275,21 @@ pub async fn attach(
         if touched != 1 {
             return Err(Error::invalid("media", "error-media-gone"));
         }
+    }
+    let waits = sql("SELECT id FROM media WHERE post_id = $1 AND processing = 1")
+        .bind(post)
+        .optional(&mut *tx)
+        .await?;
+    if waits.is_some() {
+        return Err(Error::invalid("media", "error-media-processing"));
+    }
+    // A music post has exactly one attachment: other programs play it only so.
+    let loud = sql("SELECT id FROM media WHERE post_id = $1 AND kind <> 'image' LIMIT 1")
+        .bind(post)
+        .optional(&mut *tx)
+        .await?;
+    if loud.is_some() && which.len() > 1 {
+        return Err(Error::invalid("media", "error-media-mixed"));
     }
     Ok(())
 }
@@ -356,7 +386,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     for row in rows {
         for name in ["file", "preview"] {
             if let Some(file) = row.get::<Option<String>>(name)? {
-                app.media.remove(&file).await?;
+                files::remove(app, &file).await?;
             }
         }
     }

@@ -7,6 +7,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 use tokio::sync::Semaphore;
 
+use super::kinds::{HEAD, Kind};
 use crate::error::{Error, Result};
 
 /// Most pixels by the header, before anything is decoded.
@@ -40,6 +41,11 @@ pub const AVATAR: Shape = Shape {
 pub const HEADER: Shape = Shape {
     longest: 1500,
     ratio: Some((3, 1)),
+};
+/// Shown for a sound or a video.
+pub const COVER: Shape = Shape {
+    longest: 1200,
+    ratio: None,
 };
 /// A copy of a remote picture.
 pub const COPY: Shape = Shape {
@@ -79,8 +85,8 @@ pub async fn process(bytes: Vec<u8>, shape: Shape) -> Result<Picture> {
 
 fn process_now(bytes: &[u8], shape: Shape) -> Result<Picture> {
     let broken = || Error::invalid("picture", "error-picture-broken");
-    if is_heif(bytes) {
-        return Err(Error::invalid("picture", "error-picture-heic"));
+    if Kind::tell(bytes.get(..HEAD.min(bytes.len())).unwrap_or_default())? != Kind::Picture {
+        return Err(Error::invalid("picture", "error-picture-kind"));
     }
     let format =
         image::guess_format(bytes).map_err(|_| Error::invalid("picture", "error-picture-kind"))?;
@@ -104,22 +110,6 @@ fn process_now(bytes: &[u8], shape: Shape) -> Result<Picture> {
     picture.apply_orientation(orientation);
     let picture = fit(picture, shape);
     encode(&picture).map_err(|_| broken())
-}
-
-fn is_heif(bytes: &[u8]) -> bool {
-    bytes.get(4..8) == Some(b"ftyp")
-        && bytes.get(8..12).is_some_and(|brand| {
-            [
-                &b"heic"[..],
-                b"heix",
-                b"mif1",
-                b"msf1",
-                b"avif",
-                b"avis",
-                b"hevc",
-            ]
-            .contains(&brand)
-        })
 }
 
 fn fit(picture: DynamicImage, shape: Shape) -> DynamicImage {

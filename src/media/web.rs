@@ -1,48 +1,131 @@
-//! Pictures as answers: our own files, and copies of remote ones.
+//! Files as answers: our own, and copies of remote ones, whole or the part that was asked for.
 
+use std::ops::Range;
+
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::kernel::crypt;
-use crate::media::{self, proxy};
+use crate::kernel::storage::Storage;
+use crate::media::{self, files, kinds, proxy};
 use crate::posts;
 use crate::ui::{PageResult, Visitor};
 
-fn picture(media_type: &str, bytes: Vec<u8>, open: bool) -> Response {
-    let cache = if open {
-        "public, max-age=86400, immutable"
-    } else {
-        "private, no-store"
-    };
-    let mut response = bytes.into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_str(media_type)
-            .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; sandbox"),
-    );
-    headers.insert(
-        "cross-origin-resource-policy",
-        HeaderValue::from_static("cross-origin"),
-    );
-    if !media_type.starts_with("image/") {
-        headers.insert(
-            header::CONTENT_DISPOSITION,
-            HeaderValue::from_static("attachment"),
-        );
-    }
-    response
+/// A file that is to be handed out.
+struct Handed<'a> {
+    storage: &'a Storage,
+    /// Its name in the storage.
+    stored: &'a str,
+    /// The name it goes by outside; what is behind it never changes.
+    name: &'a str,
+    media_type: &'a str,
+    /// Whether everybody may see it.
+    open: bool,
 }
 
-/// The signature with which a narrower post's picture was linked.
+/// What part of a file a request wants.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Whole,
+    Part(Range<u64>),
+    Nothing,
+}
+
+/// Reads a `Range` header; of several ranges, and of what cannot be read, the whole file comes (RFC 9110 §14.2).
+fn wanted(range: Option<&str>, size: u64) -> Wanted {
+    let Some(range) = range.and_then(|range| range.trim().strip_prefix("bytes=")) else {
+        return Wanted::Whole;
+    };
+    let Some((first, last)) = range.trim().split_once('-') else {
+        return Wanted::Whole;
+    };
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
+        (Ok(first), Err(_)) if last.is_empty() => first..size,
+        (Err(_), Ok(length)) if first.is_empty() => size.saturating_sub(length)..size,
+        _ => return Wanted::Whole,
+    };
+    if range.start < range.end {
+        Wanted::Part(range)
+    } else {
+        Wanted::Nothing
+    }
+}
+
+/// The answer that hands a file out.
+async fn hand_out(file: Handed<'_>, headers: &HeaderMap) -> Result<Response> {
+    let size = file.storage.size(file.stored).await;
+    let size = size.map_err(|_| Error::NotFound)?;
+    let tag = format!("\"{}\"", crypt::token_hash(file.name));
+    let sent = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if sent(header::IF_NONE_MATCH).is_some_and(|known| known.contains(&tag)) {
+        let mut answer = StatusCode::NOT_MODIFIED.into_response();
+        describe(answer.headers_mut(), &file, &tag);
+        return Ok(answer);
+    }
+    let same = sent(header::IF_RANGE).is_none_or(|known| known == tag);
+    let wish = wanted(sent(header::RANGE).filter(|_| same), size);
+    let (status, range) = match wish {
+        Wanted::Whole => (StatusCode::OK, 0..size),
+        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Wanted::Nothing => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
+    };
+    let length = range.end - range.start;
+    let shown = match status {
+        StatusCode::PARTIAL_CONTENT => {
+            Some(format!("bytes {}-{}/{size}", range.start, range.end - 1))
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE => Some(format!("bytes */{size}")),
+        _ => None,
+    };
+    let content = file.storage.part(file.stored, range).await?;
+    let mut answer = (status, Body::from_stream(content)).into_response();
+    let headers = answer.headers_mut();
+    describe(headers, &file, &tag);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if let Some(value) = shown.and_then(|shown| HeaderValue::from_str(&shown).ok()) {
+        headers.insert(header::CONTENT_RANGE, value);
+    }
+    Ok(answer)
+}
+
+/// What an answer says about a file; nothing in it can act, wherever it is opened.
+fn describe(headers: &mut HeaderMap, file: &Handed<'_>, tag: &str) {
+    let mut set = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set(header::CONTENT_TYPE, file.media_type);
+    set(header::ETAG, tag);
+    set(header::ACCEPT_RANGES, "bytes");
+    set(
+        header::CACHE_CONTROL,
+        if file.open {
+            "public, max-age=86400, immutable"
+        } else {
+            "private, no-store"
+        },
+    );
+    set(
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; media-src 'self'; sandbox",
+    );
+    set(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "cross-origin",
+    );
+    let shown = ["image/", "audio/", "video/"];
+    if !shown.iter().any(|kind| file.media_type.starts_with(kind)) {
+        set(header::CONTENT_DISPOSITION, "attachment");
+    }
+}
+
+/// The signature with which a narrower post's file was linked.
 #[derive(Debug, serde::Deserialize)]
 pub struct Key {
     k: Option<String>,
@@ -54,6 +137,7 @@ pub async fn show(
     visitor: Visitor,
     Path((shard, file)): Path<(String, String)>,
     Query(key): Query<Key>,
+    headers: HeaderMap,
 ) -> PageResult {
     let name = format!("{shard}/{file}");
     let item = media::find_by_file(&app, &name).await?;
@@ -77,28 +161,71 @@ pub async fn show(
             None => return Err(Error::NotFound.into()),
         }
     }
-    let bytes = app.media.read(&name).await.map_err(|_| Error::NotFound)?;
-    let media_type = match name.rsplit('.').next() {
-        Some("png") => "image/png",
-        Some("jpg") => "image/jpeg",
-        _ => "application/octet-stream",
+    let known = item
+        .as_ref()
+        .filter(|item| item.file.as_ref() == Some(&name));
+    let file = Handed {
+        storage: &app.media,
+        stored: &files::stored(&app, &name).await?,
+        name: &name,
+        media_type: known.map_or_else(|| kinds::media_type_of(&name), |item| &item.media_type),
+        open,
     };
-    Ok(picture(media_type, bytes, open))
+    Ok(hand_out(file, &headers).await?)
 }
 
-/// `GET /proxy/{signature}/{address}`: a copy of a remote picture.
+/// `GET /proxy/{signature}/{address}`: a copy of something remote.
 pub async fn proxied(
     State(app): State<App>,
     visitor: Visitor,
     Path((signature, address)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> PageResult {
     app.limits
         .pictures
         .take(&visitor.address, app.clock.now())
         .map_err(Error::TooMany)?;
-    match proxy::fetch(&app, &signature, &address).await {
-        Ok((media_type, bytes)) => Ok(picture(&media_type, bytes, true)),
-        Err(Error::NotFound) => Ok(StatusCode::NOT_FOUND.into_response()),
-        Err(error) => Err(error.into()),
+    let copy = match proxy::fetch(&app, &signature, &address).await {
+        Ok(copy) => copy,
+        Err(Error::NotFound) => return Ok(StatusCode::NOT_FOUND.into_response()),
+        Err(error) => return Err(error.into()),
+    };
+    let file = Handed {
+        storage: &app.cache,
+        stored: &copy.file,
+        name: &copy.file,
+        media_type: &copy.media_type,
+        open: true,
+    };
+    Ok(hand_out(file, &headers).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Wanted, wanted};
+
+    #[test]
+    fn parts_are_cut_as_asked() {
+        let cases = [
+            (None, Wanted::Whole),
+            (Some("bytes=0-99"), Wanted::Part(0..100)),
+            (Some("bytes=50-"), Wanted::Part(50..1000)),
+            (Some("bytes=-10"), Wanted::Part(990..1000)),
+            (Some("bytes=-5000"), Wanted::Part(0..1000)),
+            (Some("bytes=900-99999"), Wanted::Part(900..1000)),
+            (Some("bytes=1000-"), Wanted::Nothing),
+            (Some("bytes=-0"), Wanted::Nothing),
+            (Some("bytes=0-1,5-6"), Wanted::Whole),
+            (Some("bytes=9-1"), Wanted::Whole),
+            (Some("lines=0-1"), Wanted::Whole),
+            (Some("bytes=x-"), Wanted::Whole),
+            (
+                Some("bytes=18446744073709551615-18446744073709551615"),
+                Wanted::Nothing,
+            ),
+        ];
+        for (range, wish) in cases {
+            assert_eq!(wanted(range, 1000), wish, "{range:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Posts of other nodes, as their documents say.
 
-use super::{Post, compose, edit, polls, store, words};
+use super::{Post, compose, edit, polls, previews, store, words};
 use crate::accounts::{Account, Emoji, remove as tombs, store as account_store};
 use crate::app::App;
 use crate::audiences::Audience;
@@ -213,6 +213,7 @@ async fn write_parts(
     store::set_people(&mut *tx, post.id, &people).await?;
     store::set_tags(&mut *tx, post.id, &arrived.tags).await?;
     words::keep(&mut *tx, author, post).await?;
+    previews::expect(&mut *tx, post, now).await?;
     media::replace_remote(&mut *tx, author.id, post.id, &arrived.media, now).await?;
     if let Some(poll) = &arrived.poll {
         polls::write_arrived(&mut *tx, post.id, poll, now).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::render::{self, Rendered};
-use super::{Post, polls, quotes, store, words};
+use super::{Post, polls, previews, quotes, store, words};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Audience};
@@ -184,6 +184,7 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     store::set_app(&mut tx, post.id, draft.app).await?;
     words::keep(&mut tx, author, &post).await?;
     media::attach(&mut tx, author.id, post.id, &draft.media).await?;
+    previews::expect(&mut tx, &post, now).await?;
     if let Some(poll) = &draft.poll {
         polls::insert(
             &mut tx,

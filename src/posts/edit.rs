@@ -1,7 +1,7 @@
 //! Changing a post, with its history.
 
 use super::compose::{self, Draft};
-use super::{Post, render, store, words};
+use super::{Post, previews, render, store, words};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -79,6 +79,7 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Edit) -> Result
     store::set_people(&mut tx, id, &people).await?;
     store::set_tags(&mut tx, id, &rendered.tags).await?;
     words::keep(&mut tx, author, &after).await?;
+    previews::expect(&mut tx, &after, now).await?;
     if let Some(media) = &edit.media {
         crate::media::rearrange(&mut tx, author.id, id, media).await?;
     }

@@ -8,6 +8,7 @@ pub mod edit;
 pub mod favourites;
 pub mod keep;
 pub mod polls;
+pub mod previews;
 pub mod quotes;
 pub mod remove;
 pub mod render;

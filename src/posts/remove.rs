@@ -9,6 +9,7 @@ use crate::jobs::{self, Job, Reach};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Tx, sql};
 use crate::kernel::id::{AccountId, PostId};
+use crate::media::files;
 
 /// Deletes a post of the author and tells everyone who has it.
 ///
@@ -151,7 +152,7 @@ pub(super) async fn erase_rows(tx: &mut Tx, id: PostId) -> sqlx::Result<()> {
 
 async fn remove_files(app: &App, files: Vec<String>) {
     for file in files {
-        if let Err(error) = app.media.remove(&file).await {
+        if let Err(error) = files::remove(app, &file).await {
             tracing::warn!(file, %error, "a file of a deleted post could not be removed");
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::polls::{self, Poll};
+use super::previews::{self, Preview};
 use super::{Post, render, store};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
@@ -26,6 +27,8 @@ pub struct View {
     pub html: String,
     /// Its attachments.
     pub media: Vec<Media>,
+    /// What its first link leads to.
+    pub preview: Option<Preview>,
     /// Its poll.
     pub poll: Option<Poll>,
     /// What the viewer chose.
@@ -186,6 +189,7 @@ fn grouped<T>(rows: Vec<(PostId, T)>) -> HashMap<PostId, Vec<T>> {
 struct Gathered {
     accounts: HashMap<AccountId, Account>,
     media: HashMap<PostId, Vec<Media>>,
+    previews: HashMap<PostId, Preview>,
     polls: HashMap<PostId, Poll>,
     votes: HashMap<PostId, Vec<i64>>,
     favourited: HashSet<PostId>,
@@ -227,6 +231,7 @@ impl Gathered {
                 .map(|account| (account.id, account))
                 .collect(),
             media,
+            previews: previews::of_posts(app, posts).await?,
             polls: HashMap::new(),
             votes: HashMap::new(),
             favourited: marked(sql(
@@ -281,6 +286,7 @@ impl Gathered {
             author,
             brought_by: None,
             media: self.media.get(&post.id).cloned().unwrap_or_default(),
+            preview: self.previews.get(&post.id).cloned(),
             poll: self.polls.get(&post.id).cloned(),
             votes: self.votes.get(&post.id).cloned().unwrap_or_default(),
             quote: None,

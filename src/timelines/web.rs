@@ -16,7 +16,7 @@ use crate::kernel::page::Window;
 use crate::kernel::text::fold_tag;
 use crate::posts::keep;
 use crate::posts::view::{self, View};
-use crate::posts::web::ComposeForm;
+use crate::posts::web::form::ComposeForm;
 use crate::timelines;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 

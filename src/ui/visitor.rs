@@ -14,7 +14,7 @@ use crate::error::{Error, Problem};
 use crate::kernel::clock::Time;
 use crate::kernel::id::SessionId;
 use crate::kernel::net;
-use crate::media::proxy;
+use crate::media::{Media, proxy};
 use crate::nodes::house::{self, House};
 use crate::notifications;
 
@@ -145,6 +145,18 @@ impl Ui {
     /// Our address for a remote picture.
     pub fn proxied(&self, url: &str) -> String {
         proxy::address(&self.app, url)
+    }
+
+    /// Where an attachment is read or played from.
+    pub fn media(&self, item: &Media) -> Option<String> {
+        let own = item.file.as_ref().map(|file| format!("/media/{file}"));
+        own.or_else(|| item.remote_url.as_ref().map(|url| self.proxied(url)))
+    }
+
+    /// The small picture that is shown for an attachment.
+    pub fn cover(&self, item: &Media) -> Option<String> {
+        let own = item.preview.as_ref().map(|file| format!("/media/{file}"));
+        own.or_else(|| item.icon_url.as_ref().map(|url| self.proxied(url)))
     }
 
     /// An account's full handle.

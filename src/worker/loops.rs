@@ -14,8 +14,9 @@ use crate::federation::{delivery, inbox};
 use crate::jobs::{self, Job, news};
 use crate::kernel::db::{Db, sql};
 use crate::kernel::id::AccountId;
-use crate::media;
+use crate::media::{self, incoming};
 use crate::oauth::tokens;
+use crate::posts::previews;
 
 /// How long work under way may take once the node is to stop; its leases run out after that.
 const GRACE: Duration = Duration::from_secs(12);
@@ -172,6 +173,8 @@ async fn sweep_loop(app: App, stop: Arc<AtomicBool>) {
 async fn sweep(app: &App) -> anyhow::Result<()> {
     delivery::sweep(app).await?;
     media::sweep(app).await?;
+    incoming::sweep(app)?;
+    previews::sweep(app).await?;
     tokens::sweep(&app.db, app.clock.now()).await?;
     let day = app.clock.now().minus(Duration::from_secs(7 * 86_400));
     let rows =

@@ -19,8 +19,9 @@ use crate::federation::{
 use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
 use crate::mastodon::push;
+use crate::media::upload;
 use crate::notifications;
-use crate::posts::{self, polls, scheduled};
+use crate::posts::{self, polls, previews, scheduled};
 use crate::relations::between;
 
 /// How often the lease of a job under way is renewed.
@@ -155,6 +156,8 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             device,
             notification,
         } => push::send(app, device, notification).await,
+        Job::ProcessMedia(id) => Ok(upload::process(app, id).await?),
+        Job::FetchPreview(id) => Ok(previews::fetch(app, id).await?),
         Job::SendMail(id) => letters::send(app, id).await,
     }
 }

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::federation::objects::Found;
 use crate::federation::{actor, fetch::Budget, webfinger};
-use crate::media::pictures;
+use crate::media::{files, pictures};
 use crate::relations::blocks;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
@@ -171,7 +171,7 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
 
 async fn picture(app: &App, bytes: Vec<u8>, shape: pictures::Shape) -> Result<String> {
     let picture = pictures::process(bytes, shape).await?;
-    Ok(app.media.write(picture.bytes, picture.extension).await?)
+    files::put(app, picture.bytes, picture.extension).await
 }
 
 #[derive(Template)]

@@ -574,16 +574,25 @@ async fn tags(app: &App, post: &Post, people: &[(Account, bool)]) -> Result<Vec<
 }
 
 fn media_document(app: &App, item: &media::Media, open: bool) -> Value {
-    // A narrower post's picture opens to those who have its signed address.
-    let url = item.file.as_ref().map(|file| {
+    // A narrower post's file opens to those who have its signed address.
+    let address = |file: &String| {
         let key = if open {
             String::new()
         } else {
             format!("?k={}", app.secret.sign_address(file))
         };
         app.origin().at(&format!("/media/{file}{key}"))
-    });
-    let mut document = json!({"type": if item.kind == "image" { "Image" } else { "Document" }, "mediaType": item.media_type, "url": url, "name": if item.description.is_empty() { Value::Null } else { json!(item.description) }});
+    };
+    let url = item.file.as_ref().map(address);
+    let name = Some(item.caption()).filter(|name| !name.is_empty());
+    let mut document = json!({"type": if item.kind == "image" { "Image" } else { "Document" }, "mediaType": item.media_type, "url": url, "name": name});
+    if let Some(cover) = item.preview.as_ref().filter(|_| item.kind != "image") {
+        document["icon"] =
+            json!({"type": "Image", "mediaType": "image/jpeg", "url": address(cover)});
+    }
+    if let Some(ms) = item.duration_ms {
+        document["duration"] = json!(format!("PT{}.{:03}S", ms / 1000, ms % 1000));
+    }
     if let Some((width, height)) = item.size {
         document["width"] = json!(width);
         document["height"] = json!(height);

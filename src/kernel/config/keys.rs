@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use toml::Value;
 
-use super::{HostEntry, Limits, Network, RegistrationMode, Settings};
+use super::{HostEntry, Network, RegistrationMode, Settings};
 use crate::kernel::origin::{Origin, ascii_domain};
 
 /// One setting.
@@ -143,6 +143,42 @@ pub const KEYS: &[Key] = &[
                 .iter()
                 .any(|scheme| t.starts_with(scheme))
         })?)
+    ),
+    key!(
+        "storage.bucket",
+        "The bucket of an S3-compatible service that media are kept in; data.dir unless set. The bucket stays private: this node hands the files out.",
+        "the name of a bucket",
+        None,
+        |s, v| s.storage.bucket = Some(text(v)?)
+    ),
+    key!(
+        "storage.endpoint",
+        "The address of that service; Amazon's unless set.",
+        "an http or https address such as \"https://s3.example\"",
+        None,
+        |s, v| s.storage.endpoint =
+            Some(text(v).filter(|t| { t.starts_with("https://") || t.starts_with("http://") })?)
+    ),
+    key!(
+        "storage.region",
+        "The region of the bucket.",
+        "a name such as \"us-east-1\"",
+        Some("\"us-east-1\""),
+        |s, v| s.storage.region = text(v)?
+    ),
+    key!(
+        "storage.access_key",
+        "The id of the key for the bucket.",
+        "text",
+        None,
+        |s, v| s.storage.access_key = Some(text(v)?)
+    ),
+    key!(
+        "storage.secret_key",
+        "The key for the bucket; best set as AFTERPARTY_STORAGE__SECRET_KEY.",
+        "text",
+        None,
+        |s, v| s.storage.secret_key = Some(text(v)?)
     ),
     key!(
         "secrets.key_file",
@@ -315,8 +351,36 @@ pub const KEYS: &[Key] = &[
         picture_bytes
     ),
     limit!(
+        "limits.sound_bytes",
+        "Bytes of an uploaded sound.",
+        "104857600",
+        100_000..=1_073_741_824,
+        sound_bytes
+    ),
+    limit!(
+        "limits.video_bytes",
+        "Bytes of an uploaded video.",
+        "209715200",
+        100_000..=4_294_967_296,
+        video_bytes
+    ),
+    limit!(
+        "limits.member_bytes",
+        "Bytes of all uploads of one member; the host's are not bounded.",
+        "2147483648",
+        1_000_000..=1_099_511_627_776,
+        member_bytes
+    ),
+    limit!(
+        "limits.remote_bytes",
+        "Bytes of a remote sound or video that is shown here.",
+        "104857600",
+        100_000..=1_073_741_824,
+        remote_bytes
+    ),
+    limit!(
         "limits.cache_bytes",
-        "Bytes the cache of remote pictures may take.",
+        "Bytes the cache of remote pictures, sound and video may take.",
         "2147483648",
         1_000_000..=1_099_511_627_776,
         cache_bytes
@@ -329,51 +393,3 @@ pub const KEYS: &[Key] = &[
         requests
     ),
 ];
-
-impl Settings {
-    /// Settings before any key was read; [`super::load`] fills in the defaults of [`KEYS`].
-    pub(super) fn blank() -> Self {
-        Self {
-            node: super::NodeSettings {
-                url: None,
-                domain: None,
-            },
-            server: super::ServerSettings {
-                listen: ([127, 0, 0, 1], 0).into(),
-                metrics_listen: None,
-                trusted_proxies: Vec::new(),
-            },
-            data_dir: PathBuf::new(),
-            database_url: None,
-            federation: super::FederationSettings {
-                allow_networks: Vec::new(),
-                allow_http: false,
-                hosts: std::collections::BTreeMap::new(),
-                extra_ca: None,
-                dns: None,
-                authorized_fetch: false,
-            },
-            mail_url: None,
-            mail_from: None,
-            key_file: None,
-            registration: RegistrationMode::Closed,
-            limits: Limits {
-                post_chars: 0,
-                warning_chars: 0,
-                attachments: 0,
-                description_chars: 0,
-                poll_options: 0,
-                poll_option_chars: 0,
-                poll_shortest: 0,
-                poll_longest: 0,
-                bio_chars: 0,
-                profile_fields: 0,
-                profile_field_chars: 0,
-                name_chars: 0,
-                picture_bytes: 0,
-                cache_bytes: 0,
-                requests: 0,
-            },
-        }
-    }
-}

@@ -126,7 +126,11 @@ fn set(
     value: &Value,
     origin: &str,
 ) -> Result<(), ConfigError> {
-    let shown = value.to_string();
+    let shown = if key.name.ends_with("secret_key") {
+        "(not shown)".to_owned()
+    } else {
+        value.to_string()
+    };
     if (key.set)(&mut loaded.settings, value).is_none() {
         return Err(ConfigError::Bad {
             key: key.name,

@@ -104,8 +104,32 @@ pub struct FederationSettings {
     pub authorized_fetch: bool,
 }
 
+/// `storage.*`
+#[derive(Clone, Default)]
+pub struct StorageSettings {
+    /// The bucket that media are kept in; the data folder where there is none.
+    pub bucket: Option<String>,
+    /// The address of the S3-compatible service; Amazon's where there is none.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: String,
+    /// The id of the key.
+    pub access_key: Option<String>,
+    /// The key.
+    pub secret_key: Option<String>,
+}
+
+impl std::fmt::Debug for StorageSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StorageSettings")
+            .field("bucket", &self.bucket)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
 /// `limits.*`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Limits {
     /// Characters of a post; a link counts 23, a handle without its domain.
     pub post_chars: i64,
@@ -133,7 +157,15 @@ pub struct Limits {
     pub name_chars: i64,
     /// Bytes of an uploaded picture.
     pub picture_bytes: i64,
-    /// Bytes the cache of remote pictures may take.
+    /// Bytes of an uploaded sound.
+    pub sound_bytes: i64,
+    /// Bytes of an uploaded video.
+    pub video_bytes: i64,
+    /// Bytes of all uploads of one member; the host's are not bounded.
+    pub member_bytes: i64,
+    /// Bytes of a remote sound or video that is shown here.
+    pub remote_bytes: i64,
+    /// Bytes the cache of remote pictures, sound and video may take.
     pub cache_bytes: i64,
     /// Requests of one member, or one address, to the client API in five minutes.
     pub requests: i64,
@@ -150,6 +182,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The database's address.
     pub database_url: Option<String>,
+    /// Where media are kept.
+    pub storage: StorageSettings,
     /// How other nodes are reached.
     pub federation: FederationSettings,
     /// The SMTP server's address.
@@ -165,6 +199,37 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Settings before any key was read; [`load()`] fills in the defaults of [`KEYS`].
+    fn blank() -> Self {
+        Self {
+            node: NodeSettings {
+                url: None,
+                domain: None,
+            },
+            server: ServerSettings {
+                listen: ([127, 0, 0, 1], 0).into(),
+                metrics_listen: None,
+                trusted_proxies: Vec::new(),
+            },
+            data_dir: PathBuf::new(),
+            database_url: None,
+            storage: StorageSettings::default(),
+            federation: FederationSettings {
+                allow_networks: Vec::new(),
+                allow_http: false,
+                hosts: BTreeMap::new(),
+                extra_ca: None,
+                dns: None,
+                authorized_fetch: false,
+            },
+            mail_url: None,
+            mail_from: None,
+            key_file: None,
+            registration: RegistrationMode::Closed,
+            limits: Limits::default(),
+        }
+    }
+
     /// The database's address: as set, else a file in the data folder.
     pub fn database_url(&self) -> String {
         self.database_url

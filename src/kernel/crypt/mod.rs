@@ -49,6 +49,22 @@ pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
 }
 
+/// SHA-256 of everything a reader gives.
+///
+/// # Errors
+/// What the reader says.
+pub fn sha256_of(reader: &mut impl std::io::Read) -> std::io::Result<Vec<u8>> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut part = vec![0; 64 << 10];
+    loop {
+        let read = reader.read(&mut part)?;
+        if read == 0 {
+            return Ok(context.finish().as_ref().to_vec());
+        }
+        context.update(&part[..read]);
+    }
+}
+
 /// SHA-256 in standard base64, as digest headers carry it.
 pub fn sha256_base64(bytes: &[u8]) -> String {
     STANDARD.encode(sha256(bytes))

@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     step!(2, "0002_delivery"),
     step!(3, "0003_apps"),
     step!(4, "0004_search"),
+    step!(5, "0005_media"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -173,44 +173,55 @@ impl Http {
         body: Bytes,
         limit: usize,
     ) -> Result<Answer, FetchError> {
+        let mut coming = self
+            .start(method, url, headers, body, (TOTAL, limit as u64))
+            .await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = coming.chunk().await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: coming.status,
+            headers: coming.headers,
+            body: body.into(),
+            url: coming.url,
+        })
+    }
+
+    /// Sends one request; its answer is read by whoever asked, within a time and a number of bytes.
+    async fn start(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        (time, limit): (Duration, u64),
+    ) -> Result<Coming, FetchError> {
         let url = self.admit(url.as_str())?;
         let (target, host) = self.guard.target(&url);
         let mut request = self
             .client
             .request(method, target)
             .headers(headers)
+            .timeout(time)
             .body(body);
         if let Some(host) = host {
             request = request.header(header::HOST, host);
         }
-        let mut answer = request
+        let answer = request
             .send()
             .await
             .map_err(|error| unreachable_or_refused(&error))?;
-        let status = answer.status();
-        let headers = answer.headers().clone();
-        if answer
-            .content_length()
-            .is_some_and(|length| length > limit as u64)
-        {
+        let length = answer.content_length();
+        if length.is_some_and(|length| length > limit) {
             return Err(FetchError::TooLarge);
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|error| unreachable_or_refused(&error))?
-        {
-            if body.len() + chunk.len() > limit {
-                return Err(FetchError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer {
-            status,
-            headers,
-            body: body.into(),
+        Ok(Coming {
+            status: answer.status(),
+            headers: answer.headers().clone(),
             url,
+            left: limit,
+            answer,
         })
     }
 
@@ -224,37 +235,105 @@ impl Http {
         accept: &'static str,
         limit: usize,
     ) -> Result<Answer, FetchError> {
+        let mut coming = self.download(url, accept, limit as u64, TOTAL).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = coming.chunk().await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: coming.status,
+            headers: coming.headers,
+            body: body.into(),
+            url: coming.url,
+        })
+    }
+
+    /// As [`Http::get`], for what is too large to be held: it is read piece by piece, within a time.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub async fn download(
+        &self,
+        url: &str,
+        accept: &'static str,
+        limit: u64,
+        time: Duration,
+    ) -> Result<Coming, FetchError> {
         let mut url = self.admit(url)?;
         for _ in 0..=3 {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-            let answer = self
-                .send(Method::GET, &url, headers, Bytes::new(), limit)
+            let coming = self
+                .start(Method::GET, &url, headers, Bytes::new(), (time, limit))
                 .await?;
-            if let Some(next) = redirect_of(&answer) {
+            if let Some(next) = target_of(coming.status, &coming.headers, &coming.url) {
                 url = self.admit(&next)?;
                 continue;
             }
-            return if answer.status.is_success() {
-                Ok(answer)
+            return if coming.status.is_success() {
+                Ok(coming)
             } else {
-                Err(FetchError::Status(answer.status))
+                Err(FetchError::Status(coming.status))
             };
         }
         Err(FetchError::Unusable("it redirects too often"))
     }
 }
 
+/// An answer whose body is still coming.
+#[derive(Debug)]
+pub struct Coming {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The address that answered.
+    pub url: Url,
+    left: u64,
+    answer: reqwest::Response,
+}
+
+impl Coming {
+    /// A header as text, empty where there is none.
+    pub fn header(&self, name: header::HeaderName) -> String {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    }
+
+    /// The next piece of the body; nothing at its end.
+    ///
+    /// # Errors
+    /// When the other side breaks off or sends more than the limit.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, FetchError> {
+        let chunk = self
+            .answer
+            .chunk()
+            .await
+            .map_err(|error| unreachable_or_refused(&error))?;
+        let Some(chunk) = chunk else {
+            return Ok(None);
+        };
+        self.left = self
+            .left
+            .checked_sub(chunk.len() as u64)
+            .ok_or(FetchError::TooLarge)?;
+        Ok(Some(chunk))
+    }
+}
+
 /// Where an answer redirects to, as an absolute address.
 pub fn redirect_of(answer: &Answer) -> Option<String> {
-    let redirects = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = answer
-        .headers
+    target_of(answer.status, &answer.headers, &answer.url)
+}
+
+fn target_of(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<String> {
+    let redirects = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let location = headers
         .get(header::LOCATION)
         .filter(|_| redirects)?
         .to_str()
         .ok()?;
-    answer.url.join(location).ok().map(Into::into)
+    url.join(location).ok().map(Into::into)
 }
 
 fn unreachable_or_refused(error: &reqwest::Error) -> FetchError {

@@ -110,7 +110,7 @@ fn plain(
         "reblogs_count": post.boosts_count,
         "favourites_count": post.favourites_count,
         "quotes_count": 0,
-        "card": null,
+        "card": view.preview.as_ref().map(|preview| various::card(app, preview)),
         "poll": view.poll.as_ref().map(|poll| self::poll(app, viewer, poll, &view.votes)),
         "quote_approval": quote_approval(post, viewer),
     });
@@ -209,7 +209,7 @@ pub fn attachment(app: &App, media: &Media) -> Value {
     let picture = media.kind == "image";
     let url = match (&media.file, &media.remote_url) {
         (Some(file), _) => Some(own(file)),
-        (None, Some(url)) if picture => Some(proxied(url)),
+        (None, Some(url)) if media.kind != "link" => Some(proxied(url)),
         (None, url) => url.clone(),
     };
     let preview = match (&media.preview, &media.icon_url) {
@@ -259,7 +259,7 @@ pub fn attachment(app: &App, media: &Media) -> Value {
         "preview_remote_url": null,
         "text_url": null,
         "meta": meta,
-        "description": Some(&media.description).filter(|text| !text.is_empty()),
+        "description": Some(media.caption()).filter(|text| !text.is_empty()),
         "blurhash": media.blurhash,
     })
 }

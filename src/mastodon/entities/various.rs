@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
+use crate::media::proxy;
 use crate::oauth::Client;
+use crate::posts::previews::Preview;
 use crate::posts::scheduled::Scheduled;
 use crate::timelines::filters::{Filter, Keyword};
 use crate::timelines::lists::List;
@@ -171,4 +173,30 @@ pub fn fit((width, height): (i64, i64), most: i64) -> (i64, i64) {
         (width * most / longest).max(1),
         (height * most / longest).max(1),
     )
+}
+
+/// A PreviewCard; what it embeds is never ours to embed.
+pub fn card(app: &App, preview: &Preview) -> Value {
+    let (width, height) = preview.size.unwrap_or_default();
+    let picture = preview.picture.as_ref();
+    json!({
+        "url": preview.url,
+        "title": preview.title,
+        "description": preview.description,
+        "language": null,
+        "type": "link",
+        "author_name": preview.author,
+        "author_url": "",
+        "authors": [],
+        "provider_name": preview.provider,
+        "provider_url": "",
+        "html": "",
+        "width": width,
+        "height": height,
+        "image": picture.map(|url| app.origin().at(&proxy::address(app, url))),
+        "image_description": "",
+        "embed_url": "",
+        "blurhash": null,
+        "published_at": null,
+    })
 }

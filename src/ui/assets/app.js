@@ -37,9 +37,39 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
     request.addEventListener("error", () => { bar.hidden = true; form.submit(); });
     request.send(new FormData(form));
   });
+  const chosen = form.querySelector("input[name=file]");
+  const cover = form.querySelector("input[name=cover]");
+  if (chosen && cover) chosen.addEventListener("change", async () => {
+    const film = [...chosen.files].find((file) => file.type.startsWith("video/"));
+    const loud = film || [...chosen.files].some((file) => file.type.startsWith("audio/"));
+    if (loud) cover.closest("label").hidden = false;
+    if (film && !cover.files.length) await still(film, cover).catch(() => { /* the server may draw one */ });
+  });
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
+}
+
+// A poster for a chosen video: what it shows after a second.
+async function still(file, into) {
+  const video = document.createElement("video");
+  video.muted = true;
+  video.src = URL.createObjectURL(file);
+  try {
+    await new Promise((done, failed) => { video.onloadeddata = done; video.onerror = failed; setTimeout(failed, 10000); });
+    await new Promise((done) => { video.onseeked = done; video.currentTime = Math.min(1, (video.duration || 0) / 2); });
+    const canvas = document.createElement("canvas");
+    const scale = Math.min(1, 1200 / video.videoWidth);
+    canvas.width = video.videoWidth * scale;
+    canvas.height = video.videoHeight * scale;
+    canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+    const picture = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
+    const files = new DataTransfer();
+    files.items.add(new File([picture], "poster.jpg", { type: "image/jpeg" }));
+    if (!into.files.length) into.files = files.files;
+  } finally {
+    URL.revokeObjectURL(video.src);
+  }
 }
 
 document.addEventListener("click", (event) => {

@@ -2,6 +2,8 @@
 
 mod calls;
 mod doors;
+mod media;
+mod previews;
 mod push;
 mod schema;
 mod streams;
@@ -23,10 +25,15 @@ static VALIDATED: AtomicUsize = AtomicUsize::new(0);
 /// A node that does not mind how often it is asked.
 async fn house(backend: &Backend) -> (Net, TestNode) {
     let mut net = Net::new();
-    let listener = net.listen("here.test").await;
-    let settings = [("limits.requests", "1000000")];
-    let node = net.node("here.test", backend, listener, &settings).await;
+    let node = house_in(&mut net, backend, &[]).await;
     (net, node)
+}
+
+/// Such a node among the peers of a net, with more settings.
+async fn house_in(net: &mut Net, backend: &Backend, more: &[(&str, &str)]) -> TestNode {
+    let listener = net.listen("here.test").await;
+    let settings = [&[("limits.requests", "1000000")], more].concat();
+    net.node("here.test", backend, listener, &settings).await
 }
 
 /// Two nodes, the second on SQLite.
@@ -140,19 +147,27 @@ impl<'a> Fan<'a> {
         got.body
     }
 
-    /// Uploads a small picture; its id.
-    async fn picture(&self) -> String {
-        let mut png = std::io::Cursor::new(Vec::new());
-        image::DynamicImage::new_rgb8(60, 40)
-            .write_to(&mut png, image::ImageFormat::Png)
-            .unwrap();
+    /// Sends files and values as a form.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        values: &[(&str, &str)],
+        files: &[(&str, &str, &[u8])],
+    ) -> Got {
         let boundary = "----api";
-        let mut body = format!("--{boundary}\r\ncontent-disposition: form-data; name=\"description\"\r\n\r\nA red square\r\n--{boundary}\r\ncontent-disposition: form-data; name=\"focus\"\r\n\r\n0.5,-0.25\r\n--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.png\"\r\ncontent-type: image/png\r\n\r\n").into_bytes();
-        body.extend(png.into_inner());
-        body.extend(format!("\r\n--{boundary}--\r\n").bytes());
-        let path = "/api/v2/media";
+        let mut body = Vec::new();
+        for (name, value) in values {
+            body.extend(format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
+        }
+        for (name, file, bytes) in files {
+            body.extend(format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\ncontent-type: application/octet-stream\r\n\r\n").bytes());
+            body.extend(*bytes);
+            body.extend(b"\r\n");
+        }
+        body.extend(format!("--{boundary}--\r\n").bytes());
         let request = client()
-            .post(self.node.at(path))
+            .request(method.clone(), self.node.at(path))
             .header("host", &self.node.name)
             .bearer_auth(&self.token)
             .header(
@@ -160,12 +175,34 @@ impl<'a> Fan<'a> {
                 format!("multipart/form-data; boundary={boundary}"),
             )
             .body(body);
-        let got = self.finish("POST", path, request).await;
+        self.finish(method.as_str(), path, request).await
+    }
+
+    /// Uploads a small picture; its id.
+    async fn picture(&self) -> String {
+        let values = [("description", "A red square"), ("focus", "0.5,-0.25")];
+        let got = self
+            .send(
+                Method::POST,
+                "/api/v2/media",
+                &values,
+                &[("file", "a.png", &png(60, 40))],
+            )
+            .await;
         assert_eq!(got.status, 200, "{}", got.body);
         assert_eq!(got.body["description"], "A red square");
         assert_eq!(got.body["meta"]["focus"]["y"], -0.25);
         id(&got.body)
     }
+}
+
+/// A black picture.
+fn png(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(width, height)
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .unwrap();
+    bytes.into_inner()
 }
 
 /// The id of an entity.

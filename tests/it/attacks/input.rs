@@ -1,5 +1,10 @@
 //! Input: hostile JSON, text and pictures.
 
+use afterparty::accounts::Account;
+use afterparty::error::Result;
+use afterparty::media::incoming::Incoming;
+use afterparty::media::upload::{self, Upload};
+use afterparty::media::{Media, files};
 use serde_json::json;
 
 use super::{ledger, scene};
@@ -245,6 +250,17 @@ async fn text_from_strangers_runs_nowhere(backend: Backend) {
     }
 }
 
+/// Takes a file in, as every way into the node does.
+async fn take(node: &TestNode, member: &Account, bytes: Vec<u8>) -> Result<Media> {
+    let upload = Upload {
+        file: Incoming::of_bytes(node.app(), bytes).await?,
+        cover: None,
+        description: "",
+        focus: (0, 0),
+    };
+    upload::upload(node.app(), member, upload).await
+}
+
 /// 44, 45: where a picture was taken stays with who took it; what is no picture stays outside.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_lose_what_they_tell_and_traps_are_refused() {
@@ -262,10 +278,9 @@ async fn pictures_lose_what_they_tell_and_traps_are_refused() {
     tagged.extend(u16::try_from(exif.len() + 2).unwrap().to_be_bytes());
     tagged.extend(exif);
     tagged.extend(&plain[2..]);
-    let kept = afterparty::media::upload(node.app(), &nina, tagged, "", (0, 0))
-        .await
-        .unwrap();
+    let kept = take(&node, &nina, tagged).await.unwrap();
     for file in [kept.file.unwrap(), kept.preview.unwrap()] {
+        let file = files::stored(node.app(), &file).await.unwrap();
         let bytes = node.app().media.read(&file).await.unwrap();
         assert!(
             !bytes.windows(3).any(|window| window == b"GPS"),
@@ -279,7 +294,7 @@ async fn pictures_lose_what_they_tell_and_traps_are_refused() {
         b"{\"type\":\"Person\"}",
         b"GIF89a",
     ] {
-        let refused = afterparty::media::upload(node.app(), &nina, trap.to_vec(), "", (0, 0)).await;
+        let refused = take(&node, &nina, trap.to_vec()).await;
         assert!(matches!(refused, Err(afterparty::error::Error::Invalid(_))));
     }
     // A file's name leads nowhere else.

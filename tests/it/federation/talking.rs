@@ -1,5 +1,7 @@
 //! Boosts, favourites, polls, pictures, quotes and reports across two nodes.
 
+use afterparty::media::incoming::Incoming;
+use afterparty::media::upload::{self, Upload};
 use afterparty::moderation;
 use afterparty::posts::compose::{Draft, NewPoll};
 use afterparty::posts::{boosts, favourites, polls, quotes};
@@ -116,15 +118,15 @@ async fn a_picture_arrives_with_its_description(backend: Backend) {
     image::DynamicImage::new_rgb8(64, 48)
         .write_to(&mut bytes, image::ImageFormat::Png)
         .unwrap();
-    let picture = afterparty::media::upload(
-        there.app(),
-        &nina,
-        bytes.into_inner(),
-        "The stage",
-        (100, -200),
-    )
-    .await
-    .unwrap();
+    let upload = Upload {
+        file: Incoming::of_bytes(there.app(), bytes.into_inner())
+            .await
+            .unwrap(),
+        cover: None,
+        description: "The stage",
+        focus: (100, -200),
+    };
+    let picture = upload::upload(there.app(), &nina, upload).await.unwrap();
     let post = there
         .write(
             &nina,

@@ -2,9 +2,11 @@
 
 pub mod corpus;
 pub mod dns;
+pub mod film;
 pub mod node;
 pub mod peer;
 pub mod process;
+pub mod s3;
 pub mod smtp;
 
 use std::path::PathBuf;

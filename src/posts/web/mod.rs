@@ -1,5 +1,7 @@
 //! Pages of posts: one with its thread, writing, editing, deleting, and the buttons under it.
 
+pub mod form;
+
 use askama::Template;
 use axum::extract::{Form, Multipart, Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -9,196 +11,16 @@ use serde::Deserialize;
 use crate::accounts::{Account, web::ConfirmPage};
 use crate::app::App;
 use crate::audiences::Audience;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem};
 use crate::federation::webfinger;
 use crate::jobs::{self, Job};
-use crate::kernel::crypt;
-use crate::kernel::id::{MediaId, PostId};
-use crate::media::{self, Media};
-use crate::posts::compose::{self, Draft, NewPoll};
+use crate::kernel::id::PostId;
 use crate::posts::edit::{self, Edit};
 use crate::posts::view::{self, View};
 use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove, thread};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
-
-/// The form a post is written in, with what was typed and what is wrong with it.
-#[derive(Clone, Debug, Default)]
-pub struct ComposeForm {
-    /// Under what name the device keeps the draft.
-    pub draft: String,
-    /// The same form sent twice makes one post.
-    pub key: String,
-    /// What was typed.
-    pub text: String,
-    /// The warning.
-    pub warning: String,
-    /// Whether pictures are hidden at first.
-    pub sensitive: bool,
-    /// The language.
-    pub language: String,
-    /// The audience's name.
-    pub audience: String,
-    /// What it answers.
-    pub in_reply_to: Option<PostId>,
-    /// What it quotes.
-    pub quote: Option<PostId>,
-    /// Who may quote it.
-    pub quote_policy: String,
-    /// Pictures that are uploaded already.
-    pub media: Vec<Media>,
-    /// The poll.
-    pub poll: Option<NewPoll>,
-    /// Whether it comes back to ask what its pictures show.
-    pub asks: bool,
-    /// What is wrong.
-    pub problems: Vec<Problem>,
-}
-
-impl ComposeForm {
-    /// An empty form.
-    pub fn blank(draft: &str) -> Self {
-        Self {
-            draft: draft.to_owned(),
-            key: crypt::opaque(),
-            audience: "public".to_owned(),
-            quote_policy: "everyone".to_owned(),
-            ..Self::default()
-        }
-    }
-
-    /// The fields for a poll's options; four where there is none yet.
-    pub fn options(&self) -> Vec<String> {
-        let mut options = self
-            .poll
-            .as_ref()
-            .map(|poll| poll.options.clone())
-            .unwrap_or_default();
-        while options.len() < 4 {
-            options.push(String::new());
-        }
-        options
-    }
-
-    /// Whether several options may be chosen.
-    pub fn multiple(&self) -> bool {
-        self.poll.as_ref().is_some_and(|poll| poll.multiple)
-    }
-
-    /// How long a poll can last: seconds, message, whether it is chosen.
-    pub fn times(&self) -> Vec<(i64, &'static str, bool)> {
-        let chosen = self.poll.as_ref().map_or(86_400, |poll| poll.seconds);
-        let times = [
-            (300, "time-5m"),
-            (3600, "time-1h"),
-            (86_400, "time-1d"),
-            (259_200, "time-3d"),
-            (604_800, "time-7d"),
-            (2_592_000, "time-30d"),
-        ];
-        times
-            .map(|(seconds, id)| (seconds, id, seconds == chosen))
-            .to_vec()
-    }
-}
-
-/// What a filled-in form says.
-#[derive(Default)]
-struct Filled {
-    fields: Vec<(String, String)>,
-    pictures: Vec<Vec<u8>>,
-}
-
-impl Filled {
-    /// Reads the form; a picture over the limit ends it before it is held in memory.
-    async fn read(app: &App, mut form: Multipart) -> Result<Self> {
-        let most = usize::try_from(app.settings.limits.picture_bytes).unwrap_or(usize::MAX);
-        let broken = |_| Error::invalid("text", "error-form");
-        let mut filled = Self::default();
-        while let Some(mut part) = form.next_field().await.map_err(broken)? {
-            let name = part.name().unwrap_or_default().to_owned();
-            let mut bytes = Vec::new();
-            let limit = if name == "picture" { most } else { 256 << 10 };
-            while let Some(chunk) = part.chunk().await.map_err(broken)? {
-                if bytes.len() + chunk.len() > limit {
-                    return Err(Error::invalid_with(
-                        "picture",
-                        "error-picture-bytes",
-                        limit >> 20,
-                    ));
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            if filled.fields.len() + filled.pictures.len() > 200 {
-                return Err(Error::invalid("text", "error-form"));
-            }
-            if name == "picture" {
-                if !bytes.is_empty() {
-                    filled.pictures.push(bytes);
-                }
-            } else {
-                filled
-                    .fields
-                    .push((name, String::from_utf8_lossy(&bytes).into_owned()));
-            }
-        }
-        Ok(filled)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.fields
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-            .unwrap_or_default()
-    }
-
-    fn all(&self, name: &str) -> Vec<String> {
-        self.fields
-            .iter()
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-            .collect()
-    }
-
-    fn has(&self, name: &str) -> bool {
-        !self.text(name).is_empty()
-    }
-
-    fn poll(&self) -> Option<NewPoll> {
-        let options: Vec<String> = self
-            .all("option")
-            .into_iter()
-            .map(|option| option.trim().to_owned())
-            .filter(|option| !option.is_empty())
-            .collect();
-        (!options.is_empty()).then(|| NewPoll {
-            options,
-            multiple: self.has("multiple"),
-            seconds: self.text("seconds").parse().unwrap_or(86_400),
-        })
-    }
-
-    /// The form as it stands, so that nothing typed is lost.
-    fn form(&self) -> ComposeForm {
-        ComposeForm {
-            draft: "again".to_owned(),
-            key: self.text("key"),
-            text: self.text("text"),
-            warning: self.text("warning"),
-            sensitive: self.has("sensitive"),
-            language: self.text("language"),
-            audience: self.text("audience"),
-            in_reply_to: self.text("in_reply_to").parse().ok(),
-            quote: self.text("quote").parse().ok(),
-            quote_policy: self.text("quote_policy"),
-            media: Vec::new(),
-            poll: self.poll(),
-            asks: false,
-            problems: Vec::new(),
-        }
-    }
-}
+use form::{ComposeForm, Filled};
 
 #[derive(Template)]
 #[template(path = "posts/show.html")]
@@ -332,7 +154,7 @@ pub async fn create(
 ) -> PageResult {
     let filled = Filled::read(&app, form).await?;
     let mut form = filled.form();
-    let outcome = publish(&app, &member, &filled, &mut form).await;
+    let outcome = form::publish(&app, &member, filled, &mut form).await;
     match outcome {
         Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post))),
         Err(Error::Invalid(problems)) => {
@@ -358,74 +180,6 @@ pub async fn create(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Takes the pictures in, then writes the post; pictures stay with the form when something else is wrong.
-async fn publish(
-    app: &App,
-    member: &Account,
-    filled: &Filled,
-    form: &mut ComposeForm,
-) -> Result<PostId> {
-    for id in filled
-        .all("media")
-        .iter()
-        .filter_map(|id| id.parse::<MediaId>().ok())
-    {
-        let number = |axis: &str| {
-            filled
-                .text(&format!("focus-{axis}-{id}"))
-                .parse()
-                .unwrap_or(0)
-        };
-        media::describe(
-            app,
-            member.id,
-            id,
-            &filled.text(&format!("description-{id}")),
-            (number("x"), number("y")),
-        )
-        .await?;
-        form.media.push(media::get(app, member.id, id).await?);
-    }
-    let fresh = filled.pictures.len();
-    for bytes in &filled.pictures {
-        if i64::try_from(form.media.len()).unwrap_or(0) >= app.settings.limits.attachments {
-            return Err(Error::invalid_with(
-                "media",
-                "error-too-many",
-                app.settings.limits.attachments,
-            ));
-        }
-        form.media
-            .push(media::upload(app, member, bytes.clone(), "", (0, 0)).await?);
-    }
-    if fresh > 0 && !filled.has("described") {
-        // Pictures that just came have no description yet: the form is shown once more to ask for it.
-        form.asks = true;
-        return Err(Error::Invalid(Vec::new()));
-    }
-    let draft = Draft {
-        app: None,
-        text: form.text.clone(),
-        warning: form.warning.clone(),
-        sensitive: form.sensitive,
-        language: Some(form.language.clone()),
-        audience: Audience::parse(&form.audience, None),
-        in_reply_to: form.in_reply_to,
-        quote: form.quote,
-        quote_policy: if form.quote_policy.is_empty() {
-            "everyone".to_owned()
-        } else {
-            form.quote_policy.clone()
-        },
-        media: form.media.iter().map(|item| item.id).collect(),
-        poll: form.poll.clone(),
-        idempotency_key: Some(form.key.clone()).filter(|key| !key.is_empty()),
-    };
-    compose::check(app, &draft)?;
-    webfinger::learn_mentions(app, &draft.text).await;
-    Ok(compose::create(app, member, draft).await?.id)
 }
 
 #[derive(Template)]

@@ -1,0 +1,326 @@
+//! The form a post is written in: what was typed, what was uploaded, and the post it becomes.
+
+use std::time::Duration;
+
+use axum::extract::Multipart;
+use axum::extract::multipart::Field;
+use bytes::Bytes;
+
+use crate::accounts::Account;
+use crate::app::App;
+use crate::audiences::Audience;
+use crate::error::{Error, Problem, Result};
+use crate::federation::webfinger;
+use crate::kernel::crypt;
+use crate::kernel::id::{MediaId, PostId};
+use crate::media::incoming::{Arriving, Incoming};
+use crate::media::upload::{self, Upload};
+use crate::media::{self, Media};
+use crate::posts::compose::{self, Draft, NewPoll};
+
+/// How long a form may fall silent while it is sent.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes of what is typed into one field.
+const TYPED: usize = 256 << 10;
+
+/// The form a post is written in, with what was typed and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct ComposeForm {
+    /// Under what name the device keeps the draft.
+    pub draft: String,
+    /// The same form sent twice makes one post.
+    pub key: String,
+    /// What was typed.
+    pub text: String,
+    /// The warning.
+    pub warning: String,
+    /// Whether pictures are hidden at first.
+    pub sensitive: bool,
+    /// The language.
+    pub language: String,
+    /// The audience's name.
+    pub audience: String,
+    /// What it answers.
+    pub in_reply_to: Option<PostId>,
+    /// What it quotes.
+    pub quote: Option<PostId>,
+    /// Who may quote it.
+    pub quote_policy: String,
+    /// Files that are uploaded already.
+    pub media: Vec<Media>,
+    /// The poll.
+    pub poll: Option<NewPoll>,
+    /// Whether it comes back to ask what its pictures show.
+    pub asks: bool,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl ComposeForm {
+    /// An empty form.
+    pub fn blank(draft: &str) -> Self {
+        Self {
+            draft: draft.to_owned(),
+            key: crypt::opaque(),
+            audience: "public".to_owned(),
+            quote_policy: "everyone".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The fields for a poll's options; four where there is none yet.
+    pub fn options(&self) -> Vec<String> {
+        let mut options = self
+            .poll
+            .as_ref()
+            .map(|poll| poll.options.clone())
+            .unwrap_or_default();
+        while options.len() < 4 {
+            options.push(String::new());
+        }
+        options
+    }
+
+    /// Whether several options may be chosen.
+    pub fn multiple(&self) -> bool {
+        self.poll.as_ref().is_some_and(|poll| poll.multiple)
+    }
+
+    /// Whether a picture can be shown for what is uploaded.
+    pub fn takes_cover(&self) -> bool {
+        self.media.iter().any(|item| item.kind != "image")
+    }
+
+    /// How long a poll can last: seconds, message, whether it is chosen.
+    pub fn times(&self) -> Vec<(i64, &'static str, bool)> {
+        let chosen = self.poll.as_ref().map_or(86_400, |poll| poll.seconds);
+        let times = [
+            (300, "time-5m"),
+            (3600, "time-1h"),
+            (86_400, "time-1d"),
+            (259_200, "time-3d"),
+            (604_800, "time-7d"),
+            (2_592_000, "time-30d"),
+        ];
+        times
+            .map(|(seconds, id)| (seconds, id, seconds == chosen))
+            .to_vec()
+    }
+}
+
+/// What a filled-in form says.
+#[derive(Default)]
+pub(super) struct Filled {
+    fields: Vec<(String, String)>,
+    files: Vec<Incoming>,
+    cover: Option<Vec<u8>>,
+}
+
+/// The next piece of a field; who falls silent is not waited for.
+async fn piece(part: &mut Field<'_>) -> Result<Option<Bytes>> {
+    match tokio::time::timeout(SILENCE, part.chunk()).await {
+        Ok(Ok(piece)) => Ok(piece),
+        _ => Err(Error::invalid("text", "error-form")),
+    }
+}
+
+async fn held(part: &mut Field<'_>, most: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = piece(part).await? {
+        if bytes.len() + piece.len() > most {
+            return Err(Error::invalid_with(
+                "picture",
+                "error-picture-bytes",
+                most >> 20,
+            ));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+impl Filled {
+    /// Reads the form; files go to the disk, and one over its limit ends the reading.
+    pub(super) async fn read(app: &App, mut form: Multipart) -> Result<Self> {
+        let broken = |_| Error::invalid("text", "error-form");
+        let mut filled = Self::default();
+        while let Some(mut part) = form.next_field().await.map_err(broken)? {
+            let name = part.name().unwrap_or_default().to_owned();
+            match name.as_str() {
+                "file" => {
+                    let mut arriving = Arriving::begin(app)?;
+                    while let Some(piece) = piece(&mut part).await? {
+                        arriving.push(app, &piece).await?;
+                    }
+                    filled.files.extend(arriving.finish(app).await?);
+                }
+                "cover" => {
+                    let most = app.settings.limits.picture_bytes;
+                    let most = usize::try_from(most).unwrap_or(usize::MAX);
+                    let bytes = held(&mut part, most).await?;
+                    filled.cover = Some(bytes).filter(|bytes| !bytes.is_empty());
+                }
+                _ => {
+                    let typed = held(&mut part, TYPED).await?;
+                    let typed = String::from_utf8_lossy(&typed).into_owned();
+                    filled.fields.push((name, typed));
+                }
+            }
+            if filled.fields.len() + filled.files.len() > 200 {
+                return Err(Error::invalid("text", "error-form"));
+            }
+        }
+        Ok(filled)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.fields
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default()
+    }
+
+    fn all(&self, name: &str) -> Vec<String> {
+        self.fields
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        !self.text(name).is_empty()
+    }
+
+    fn poll(&self) -> Option<NewPoll> {
+        let options: Vec<String> = self
+            .all("option")
+            .into_iter()
+            .map(|option| option.trim().to_owned())
+            .filter(|option| !option.is_empty())
+            .collect();
+        (!options.is_empty()).then(|| NewPoll {
+            options,
+            multiple: self.has("multiple"),
+            seconds: self.text("seconds").parse().unwrap_or(86_400),
+        })
+    }
+
+    /// The form as it stands, so that nothing typed is lost.
+    pub(super) fn form(&self) -> ComposeForm {
+        ComposeForm {
+            draft: "again".to_owned(),
+            key: self.text("key"),
+            text: self.text("text"),
+            warning: self.text("warning"),
+            sensitive: self.has("sensitive"),
+            language: self.text("language"),
+            audience: self.text("audience"),
+            in_reply_to: self.text("in_reply_to").parse().ok(),
+            quote: self.text("quote").parse().ok(),
+            quote_policy: self.text("quote_policy"),
+            media: Vec::new(),
+            poll: self.poll(),
+            asks: false,
+            problems: Vec::new(),
+        }
+    }
+}
+
+/// Takes the files in, then writes the post; files stay with the form when something else is wrong.
+pub(super) async fn publish(
+    app: &App,
+    member: &Account,
+    filled: Filled,
+    form: &mut ComposeForm,
+) -> Result<PostId> {
+    describe(app, member, &filled, form).await?;
+    let described = filled.has("described");
+    let fresh = filled.files.len();
+    take_in(app, member, filled, form).await?;
+    if fresh > 0 && !described {
+        // What just came has no description yet: the form is shown once more to ask for it.
+        form.asks = true;
+        return Err(Error::Invalid(Vec::new()));
+    }
+    let draft = Draft {
+        app: None,
+        text: form.text.clone(),
+        warning: form.warning.clone(),
+        sensitive: form.sensitive,
+        language: Some(form.language.clone()),
+        audience: Audience::parse(&form.audience, None),
+        in_reply_to: form.in_reply_to,
+        quote: form.quote,
+        quote_policy: if form.quote_policy.is_empty() {
+            "everyone".to_owned()
+        } else {
+            form.quote_policy.clone()
+        },
+        media: form.media.iter().map(|item| item.id).collect(),
+        poll: form.poll.clone(),
+        idempotency_key: Some(form.key.clone()).filter(|key| !key.is_empty()),
+    };
+    compose::check(app, &draft)?;
+    webfinger::learn_mentions(app, &draft.text).await;
+    Ok(compose::create(app, member, draft).await?.id)
+}
+
+/// Notes what was said about files that were uploaded before.
+async fn describe(
+    app: &App,
+    member: &Account,
+    filled: &Filled,
+    form: &mut ComposeForm,
+) -> Result<()> {
+    for id in filled
+        .all("media")
+        .iter()
+        .filter_map(|id| id.parse::<MediaId>().ok())
+    {
+        let number = |axis: &str| {
+            filled
+                .text(&format!("focus-{axis}-{id}"))
+                .parse()
+                .unwrap_or(0)
+        };
+        let said = filled.text(&format!("description-{id}"));
+        media::describe(app, member.id, id, &said, (number("x"), number("y"))).await?;
+        form.media.push(media::get(app, member.id, id).await?);
+    }
+    Ok(())
+}
+
+/// Takes the files in; a picture that was sent as a cover is shown for the sound or the video beside it.
+async fn take_in(
+    app: &App,
+    member: &Account,
+    filled: Filled,
+    form: &mut ComposeForm,
+) -> Result<()> {
+    let most = app.settings.limits.attachments;
+    let mut cover = filled.cover;
+    for file in filled.files {
+        if i64::try_from(form.media.len()).unwrap_or(0) >= most {
+            return Err(Error::invalid_with("media", "error-too-many", most));
+        }
+        let takes = file.kind.group() != "image";
+        let upload = Upload {
+            file,
+            cover: if takes { cover.take() } else { None },
+            description: "",
+            focus: (0, 0),
+        };
+        let taken = upload::upload(app, member, upload).await?;
+        upload::process(app, taken.id).await?;
+        form.media.push(media::get(app, member.id, taken.id).await?);
+    }
+    if let Some(cover) = cover
+        && let Some(item) = form.media.iter_mut().find(|item| item.kind != "image")
+    {
+        upload::set_cover(app, item.id, cover).await?;
+        *item = media::get(app, member.id, item.id).await?;
+    }
+    Ok(())
+}
