@@ -19,11 +19,12 @@ use crate::app::App;
 use crate::federation::{inbox, nodeinfo, serve, webfinger};
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
-use crate::nodes::web as node_pages;
+use crate::nodes::web::{self as node_pages, announcements};
 use crate::notifications::web as notification_pages;
 use crate::oauth::web as oauth_pages;
 use crate::posts::web as post_pages;
 use crate::relations::web as people_pages;
+use crate::search::web as search_pages;
 use crate::timelines::web as timeline_pages;
 use crate::ui;
 
@@ -91,7 +92,7 @@ fn pages(uploads: usize) -> Router<App> {
         .route("/home", get(timeline_pages::home))
         .route("/local", get(timeline_pages::local))
         .route("/tags/{tag}", get(timeline_pages::tag))
-        .route("/search", get(timeline_pages::search))
+        .route("/search", get(search_pages::index))
         .route("/bookmarks", get(timeline_pages::bookmarks))
         .route("/notifications", get(notification_pages::index))
         .route("/compose", get(post_pages::new))
@@ -172,6 +173,12 @@ fn pages(uploads: usize) -> Router<App> {
             "/operator/reports/{id}/close",
             post(node_pages::close_report),
         )
+        .route("/operator/announcements", post(announcements::create))
+        .route(
+            "/operator/announcements/{id}/{verb}",
+            post(announcements::act),
+        )
+        .route("/announcements/{id}/{verb}", post(announcements::answer))
         .route("/operator/jobs/retry", post(node_pages::retry_jobs))
         .route("/about", get(node_pages::about))
         .route("/source", get(ui::source::show))

@@ -84,6 +84,8 @@ pub async fn sever(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
         sql("DELETE FROM scheduled_posts WHERE account_id = $1"),
         sql("DELETE FROM preferences WHERE account_id = $1"),
         sql("DELETE FROM markers WHERE account_id = $1"),
+        sql("DELETE FROM announcement_reads WHERE account_id = $1"),
+        sql("DELETE FROM announcement_reactions WHERE account_id = $1"),
         sql("DELETE FROM bookmarks WHERE account_id = $1"),
     ] {
         statement.bind(id).run(&mut *tx).await?;

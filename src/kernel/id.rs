@@ -113,6 +113,8 @@ typed_ids! {
     FollowId,
     /// A picture or other file.
     MediaId,
+    /// An announcement.
+    AnnouncementId,
     /// Something an account is told about.
     NotificationId,
     /// A unit of later work.

@@ -3,6 +3,7 @@
 //! [`routes::table`] is the contract: each endpoint with what it needs. Nothing here reads a cookie.
 
 pub mod accounts;
+pub mod announcements;
 pub mod answer;
 pub mod apps;
 pub mod caller;

@@ -9,8 +9,9 @@ use tower_http::cors::{Any, CorsLayer};
 
 use super::caller::{Needs, require};
 use super::{
-    Refused, accounts, apps, conversations, filters, instance, lists, media, notifications, polls,
-    profile, push, reports, scheduled, search, sign_up, statuses, tags, timelines, trends,
+    Refused, accounts, announcements, apps, conversations, filters, instance, lists, media,
+    notifications, polls, profile, push, reports, scheduled, search, sign_up, statuses, tags,
+    timelines, trends,
 };
 use crate::app::App;
 
@@ -266,7 +267,10 @@ fn of_notifications() -> Vec<Endpoint> {
         post "/api/v1/push/subscription" PUSH => push::create;
         put "/api/v1/push/subscription" PUSH => push::update;
         delete "/api/v1/push/subscription" PUSH => push::delete;
-        get "/api/v1/announcements" APP => instance::nothing;
+        get "/api/v1/announcements" with(&["read"]) => announcements::index;
+        post "/api/v1/announcements/{id}/dismiss" W_ACCOUNTS => announcements::dismiss;
+        put "/api/v1/announcements/{id}/reactions/{name}" W_FAVOURITES => announcements::react;
+        delete "/api/v1/announcements/{id}/reactions/{name}" W_FAVOURITES => announcements::unreact;
     }
 }
 

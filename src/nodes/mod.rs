@@ -1,5 +1,6 @@
 //! This node's own state, and what it knows of other nodes.
 
+pub mod announcements;
 pub mod health;
 pub mod house;
 pub mod setup;

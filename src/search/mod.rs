@@ -1,5 +1,7 @@
 //! Finding people and hashtags that are known here.
 
+pub mod web;
+
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::Result;

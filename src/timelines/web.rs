@@ -5,20 +5,15 @@ use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
-use crate::accounts::Account;
 use crate::app::App;
-use crate::audiences;
-use crate::error::Error;
-use crate::federation::objects::Found;
-use crate::federation::webfinger;
-use crate::jobs::{self, Job};
 use crate::kernel::page::Window;
 use crate::kernel::text::fold_tag;
+use crate::nodes::announcements::{self, Announcement};
 use crate::posts::keep;
 use crate::posts::view::{self, View};
 use crate::posts::web::form::ComposeForm;
 use crate::timelines;
-use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
+use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor};
 
 /// Posts on a page.
 const POSTS: i64 = 20;
@@ -34,6 +29,7 @@ pub struct Paging {
 struct ListPage {
     ui: Ui,
     title: String,
+    announcements: Vec<Announcement>,
     form: Option<ComposeForm>,
     views: Vec<View>,
     empty: String,
@@ -57,10 +53,14 @@ pub async fn home(
     let posts = timelines::home(&app, &member, Window::before(paging.before, POSTS)).await?;
     let views = view::load(&app, Some(&member), &posts).await?;
     let ui = visitor.ui;
-    let form = paging.before.is_none().then(|| ComposeForm::blank("home"));
+    let first = paging.before.is_none();
+    let form = first.then(|| ComposeForm::blank("home"));
+    let mut announcements = announcements::list(&app, member.id).await?;
+    announcements.retain(|one| first && !one.read);
     let step = Some(("/search".to_owned(), ui.t("empty-home-step")));
     Ok(Page(ListPage {
         title: ui.t("nav-home"),
+        announcements,
         form,
         older: older("/home", &views),
         views,
@@ -91,6 +91,7 @@ pub async fn local(
         .then(|| ("/compose".to_owned(), ui.t("compose-first")));
     Ok(Page(ListPage {
         title: ui.t("nav-local"),
+        announcements: Vec::new(),
         form: None,
         older: older("/local", &views),
         views,
@@ -121,6 +122,7 @@ pub async fn tag(
     let ui = visitor.ui;
     Ok(Page(ListPage {
         title: format!("#{tag}"),
+        announcements: Vec::new(),
         form: None,
         older: older(&format!("/tags/{tag}"), &views),
         views,
@@ -147,6 +149,7 @@ pub async fn bookmarks(
     let ui = visitor.ui;
     Ok(Page(ListPage {
         title: ui.t("nav-bookmarks"),
+        announcements: Vec::new(),
         form: None,
         older,
         views,
@@ -155,58 +158,4 @@ pub async fn bookmarks(
         ui,
     })
     .into_response())
-}
-
-/// What is looked up.
-#[derive(Debug, Deserialize)]
-pub struct Question {
-    #[serde(default)]
-    q: String,
-}
-
-#[derive(Template)]
-#[template(path = "timelines/search.html")]
-struct SearchPage {
-    ui: Ui,
-    query: String,
-    sentence: Option<String>,
-    account: Option<Account>,
-    views: Vec<View>,
-}
-
-/// `GET /search`: a handle, an address or a hashtag.
-pub async fn search(
-    State(app): State<App>,
-    SignedIn(member, visitor): SignedIn,
-    Query(question): Query<Question>,
-) -> PageResult {
-    let query = question.q.trim().to_owned();
-    let ui = visitor.ui;
-    let mut page = SearchPage {
-        ui,
-        query: query.clone(),
-        sentence: None,
-        account: None,
-        views: Vec::new(),
-    };
-    if query.is_empty() {
-        return Ok(Page(page).into_response());
-    }
-    if let Some(tag) = query.strip_prefix('#') {
-        return Ok(see_other(&format!("/tags/{}", fold_tag(tag))));
-    }
-    app.limits
-        .look_up
-        .take(&member.id.0, app.clock.now())
-        .map_err(Error::TooMany)?;
-    match webfinger::look_up(&app, &query).await {
-        Ok(Found::Account(account)) => page.account = Some(account),
-        Ok(Found::Post(post)) if audiences::may_see(&app, Some(&member), post.thing()).await? => {
-            jobs::enqueue(&app.db, app.clock.now(), Job::FetchReplies(post.id)).await?;
-            page.views = view::load(&app, Some(&member), &[*post]).await?;
-        }
-        Ok(Found::Post(_)) => page.sentence = Some(page.ui.t("search-nothing")),
-        Err(error) => page.sentence = Some(page.ui.t(error.sentence())),
-    }
-    Ok(Page(page).into_response())
 }

@@ -415,6 +415,22 @@ async fn members_follow_and_write_with_forms(backend: Backend) {
     )
     .await;
     assert!(page.contains("@nina@there.test"));
+    // Words find people, hashtags and posts; what finds nothing says what would.
+    let me = here.account("fan").await;
+    let boat = here.post(&me, "Das Boot in Zürich #zuri").await;
+    for (query, found) in [
+        (
+            "zurich",
+            boat.url.clone().unwrap().replace("http://here.test", ""),
+        ),
+        ("zur", "/tags/zuri".to_owned()),
+        ("nin", "@nina@there.test".to_owned()),
+        ("submarine", "Nothing here holds".to_owned()),
+    ] {
+        let path = format!("/search?q={query}");
+        let page = text(here.get(&path, &[("cookie", &cookie)]).await).await;
+        assert!(page.contains(&found), "{query}: {page}");
+    }
     let id = here.account("nina@there.test").await.id;
     assert_eq!(
         here.form(&format!("/accounts/{id}/follow"), &cookie, &[])

@@ -1,5 +1,6 @@
 //! The client API, as apps call it. Every JSON answer is held against the description of the API.
 
+mod announcements;
 mod calls;
 mod doors;
 mod media;

@@ -1,5 +1,7 @@
 //! Pages of the node: set-up, the operator's overview, about.
 
+pub mod announcements;
+
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +18,7 @@ use crate::jobs;
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, JobId, NodeId, ReportId};
 use crate::moderation::{self, Report};
+use crate::nodes::announcements::{self as told, Announcement};
 use crate::nodes::house::{self, House};
 use crate::nodes::setup::{self, Answers};
 use crate::nodes::{self, Node, health};
@@ -166,6 +169,7 @@ struct OperatorPage {
     nodes: Vec<(Node, i64, i64)>,
     blocks: Vec<String>,
     mails: Vec<Mail>,
+    announcements: Vec<Announcement>,
     problems: Vec<Problem>,
 }
 
@@ -189,6 +193,7 @@ async fn overview(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<OperatorP
         nodes: nodes::list(app).await?,
         blocks: nodes::list_blocks(app).await?,
         mails: letters::list(app).await?,
+        announcements: told::list(app, AccountId(0)).await?,
         problems,
     })
 }
