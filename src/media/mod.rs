@@ -74,6 +74,17 @@ impl Media {
         parts.join(" – ")
     }
 
+    /// What goes out as its name: who plays what, and what was said about it.
+    pub fn full_name(&self) -> String {
+        let tagged = Self {
+            description: String::new(),
+            ..self.clone()
+        };
+        let parts = [tagged.caption(), self.description.clone()];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(". ")
+    }
+
     /// How long it is, `3:21`.
     pub fn length(&self) -> Option<String> {
         let seconds = self.duration_ms? / 1000;

@@ -4,6 +4,8 @@ pub mod push;
 pub mod single;
 pub mod web;
 
+use std::collections::HashMap;
+
 use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::error::Result;
@@ -12,8 +14,8 @@ use crate::jobs::news::{self, News};
 use crate::kernel::clock::Time;
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, NotificationId, PostId};
+use crate::posts;
 use crate::posts::view::{self, View};
-use crate::posts::{self};
 use crate::relations::blocks;
 
 /// Something a member is told about, with everyone who did it.
@@ -140,15 +142,19 @@ pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Ve
         .flat_map(|group| group.2.iter().take(8).copied())
         .collect();
     let people = account_store::list(&app.db, &people).await?;
+    let about: Vec<PostId> = groups.iter().filter_map(|group| group.3).collect();
+    let seen = posts::several_for(app, Some(member), &about).await?;
+    let views: HashMap<PostId, View> = view::load(app, Some(member), &seen)
+        .await?
+        .into_iter()
+        .map(|view| (view.post.id, view))
+        .collect();
     let mut found = Vec::new();
     for (id, kind, from, post, created_at) in groups {
-        let post = match post {
-            Some(post) => match posts::get_for(app, Some(member), post).await {
-                Ok(post) => view::load(app, Some(member), &[post]).await?.pop(),
-                Err(_) => continue,
-            },
-            None => None,
-        };
+        let view = post.and_then(|post| views.get(&post)).cloned();
+        if post.is_some() && view.is_none() {
+            continue;
+        }
         let shown = from
             .iter()
             .take(8)
@@ -159,7 +165,7 @@ pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Ve
             kind,
             people: shown,
             count: from.len(),
-            post,
+            post: view,
             created_at,
         });
     }

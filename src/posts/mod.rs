@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::audiences::{self, Audience, Thing};
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
+use crate::kernel::db::{ids, sql};
 use crate::kernel::id::{AccountId, PostId};
 
 /// A post, or a boost of one.
@@ -118,6 +119,30 @@ pub async fn get_for(app: &App, viewer: Option<&Account>, id: PostId) -> Result<
     } else {
         Err(Error::NotFound)
     }
+}
+
+/// Those of several posts that the viewer may see, in no order; one statement for all.
+///
+/// # Errors
+/// What the database says.
+pub async fn several_for(
+    app: &App,
+    viewer: Option<&Account>,
+    which: &[PostId],
+) -> Result<Vec<Post>> {
+    if which.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sql(concat!(
+        "SELECT posts.* FROM posts WHERE posts.id IN (SELECT value FROM json_each($3)) AND ",
+        crate::visible!()
+    ))
+    .bind(viewer.map_or(0, |viewer| viewer.id.0))
+    .bind(app.clock.now())
+    .bind(ids(which.iter().copied()))
+    .all(&app.db)
+    .await?;
+    Ok(store::read_all(&rows)?)
 }
 
 /// The post with this id, whoever looks.

@@ -7,7 +7,6 @@ use super::previews::{self, Preview};
 use super::{Post, render, store};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
-use crate::audiences;
 use crate::error::Result;
 use crate::kernel::db::{ids, sql};
 use crate::kernel::html::to_text;
@@ -99,10 +98,8 @@ pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result
     let boosted: Vec<PostId> = posts.iter().filter_map(|post| post.boost_of).collect();
     let mut pool: HashMap<PostId, Post> =
         posts.iter().map(|post| (post.id, post.clone())).collect();
-    for post in store::list(&app.db, &boosted).await? {
-        if audiences::may_see(app, viewer, post.thing()).await? {
-            pool.insert(post.id, post);
-        }
+    for post in super::several_for(app, viewer, &boosted).await? {
+        pool.insert(post.id, post);
     }
     let shown: Vec<PostId> = posts
         .iter()
@@ -114,12 +111,11 @@ pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result
         .filter(|post| post.quote_state.as_deref() == Some("accepted"))
         .filter_map(|post| post.quote_of)
         .collect();
-    let mut quotes = HashMap::new();
-    for quote in store::list(&app.db, &quoted).await? {
-        if audiences::may_see(app, viewer, quote.thing()).await? {
-            quotes.insert(quote.id, quote);
-        }
-    }
+    let quotes: HashMap<PostId, Post> = super::several_for(app, viewer, &quoted)
+        .await?
+        .into_iter()
+        .map(|quote| (quote.id, quote))
+        .collect();
     let parents: Vec<PostId> = shown
         .iter()
         .filter_map(|id| pool.get(id)?.in_reply_to)

@@ -584,7 +584,7 @@ fn media_document(app: &App, item: &media::Media, open: bool) -> Value {
         app.origin().at(&format!("/media/{file}{key}"))
     };
     let url = item.file.as_ref().map(address);
-    let name = Some(item.caption()).filter(|name| !name.is_empty());
+    let name = Some(item.full_name()).filter(|name| !name.is_empty());
     let mut document = json!({"type": if item.kind == "image" { "Image" } else { "Document" }, "mediaType": item.media_type, "url": url, "name": name});
     if let Some(cover) = item.preview.as_ref().filter(|_| item.kind != "image") {
         document["icon"] =

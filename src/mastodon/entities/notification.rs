@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::jobs::Notice;
 use crate::kernel::id::{AccountId, PostId};
 use crate::notifications::single::Notification;
-use crate::posts::{self, Post};
+use crate::posts;
 
 /// What clients call a kind of notification.
 pub fn kind_name(kind: Notice) -> &'static str {
@@ -68,14 +68,8 @@ impl Gathered {
         people.sort_unstable();
         people.dedup();
         let people = accounts::list(app, &people).await?;
-        let mut seen: Vec<Post> = Vec::new();
-        for id in list.iter().filter_map(|one| one.post) {
-            if seen.iter().all(|post| post.id != id)
-                && let Ok(post) = posts::get_for(app, Some(member), id).await
-            {
-                seen.push(post);
-            }
-        }
+        let about: Vec<PostId> = list.iter().filter_map(|one| one.post).collect();
+        let seen = posts::several_for(app, Some(member), &about).await?;
         let entities = status::several(app, Some(member), &seen, "notifications").await?;
         Ok(Self {
             accounts: people

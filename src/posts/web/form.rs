@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::Multipart;
 use axum::extract::multipart::Field;
 use bytes::Bytes;
+use http::StatusCode;
 
 use crate::accounts::Account;
 use crate::app::App;
@@ -114,12 +115,17 @@ pub(super) struct Filled {
     fields: Vec<(String, String)>,
     files: Vec<Incoming>,
     cover: Option<Vec<u8>>,
+    /// Why a file could not be taken.
+    trouble: Option<Error>,
 }
 
 /// The next piece of a field; who falls silent is not waited for.
 async fn piece(part: &mut Field<'_>) -> Result<Option<Bytes>> {
     match tokio::time::timeout(SILENCE, part.chunk()).await {
         Ok(Ok(piece)) => Ok(piece),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(Error::invalid("media", "error-too-big"))
+        }
         _ => Err(Error::invalid("text", "error-form")),
     }
 }
@@ -140,37 +146,51 @@ async fn held(part: &mut Field<'_>, most: usize) -> Result<Vec<u8>> {
 }
 
 impl Filled {
-    /// Reads the form; files go to the disk, and one over its limit ends the reading.
+    /// Reads the form; files go to the disk. One that cannot be taken is told of once everything typed is read.
     pub(super) async fn read(app: &App, mut form: Multipart) -> Result<Self> {
-        let broken = |_| Error::invalid("text", "error-form");
         let mut filled = Self::default();
-        while let Some(mut part) = form.next_field().await.map_err(broken)? {
-            let name = part.name().unwrap_or_default().to_owned();
-            match name.as_str() {
-                "file" => {
-                    let mut arriving = Arriving::begin(app)?;
-                    while let Some(piece) = piece(&mut part).await? {
-                        arriving.push(app, &piece).await?;
-                    }
-                    filled.files.extend(arriving.finish(app).await?);
+        loop {
+            let mut part = match form.next_field().await {
+                Ok(Some(part)) => part,
+                Ok(None) => return Ok(filled),
+                Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                    filled.trouble = Some(Error::invalid("media", "error-too-big"));
+                    return Ok(filled);
                 }
-                "cover" => {
-                    let most = app.settings.limits.picture_bytes;
-                    let most = usize::try_from(most).unwrap_or(usize::MAX);
-                    let bytes = held(&mut part, most).await?;
-                    filled.cover = Some(bytes).filter(|bytes| !bytes.is_empty());
-                }
-                _ => {
-                    let typed = held(&mut part, TYPED).await?;
-                    let typed = String::from_utf8_lossy(&typed).into_owned();
-                    filled.fields.push((name, typed));
-                }
+                Err(_) => return Err(Error::invalid("text", "error-form")),
+            };
+            if let Err(error) = filled.part(app, &mut part).await {
+                filled.trouble = Some(error);
+                while let Ok(Some(_)) = piece(&mut part).await {}
             }
             if filled.fields.len() + filled.files.len() > 200 {
                 return Err(Error::invalid("text", "error-form"));
             }
         }
-        Ok(filled)
+    }
+
+    async fn part(&mut self, app: &App, part: &mut Field<'_>) -> Result<()> {
+        let name = part.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "file" => {
+                let mut arriving = Arriving::begin(app)?;
+                while let Some(piece) = piece(part).await? {
+                    arriving.push(app, &piece).await?;
+                }
+                self.files.extend(arriving.finish(app).await?);
+            }
+            "cover" => {
+                let most = app.settings.limits.picture_bytes;
+                let bytes = held(part, usize::try_from(most).unwrap_or(usize::MAX)).await?;
+                self.cover = Some(bytes).filter(|bytes| !bytes.is_empty());
+            }
+            _ => {
+                let typed = held(part, TYPED).await?;
+                let typed = String::from_utf8_lossy(&typed).into_owned();
+                self.fields.push((name, typed));
+            }
+        }
+        Ok(())
     }
 
     fn text(&self, name: &str) -> String {
@@ -210,7 +230,7 @@ impl Filled {
     /// The form as it stands, so that nothing typed is lost.
     pub(super) fn form(&self) -> ComposeForm {
         ComposeForm {
-            draft: "again".to_owned(),
+            draft: self.text("draft"),
             key: self.text("key"),
             text: self.text("text"),
             warning: self.text("warning"),
@@ -232,13 +252,17 @@ impl Filled {
 pub(super) async fn publish(
     app: &App,
     member: &Account,
-    filled: Filled,
+    mut filled: Filled,
     form: &mut ComposeForm,
 ) -> Result<PostId> {
     describe(app, member, &filled, form).await?;
+    let trouble = filled.trouble.take();
     let described = filled.has("described");
     let fresh = filled.files.len();
     take_in(app, member, filled, form).await?;
+    if let Some(trouble) = trouble {
+        return Err(trouble);
+    }
     if fresh > 0 && !described {
         // What just came has no description yet: the form is shown once more to ask for it.
         form.asks = true;
