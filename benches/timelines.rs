@@ -30,6 +30,92 @@ const ACCOUNTS: i64 = 5_000;
 const FOLLOWS: i64 = 500;
 const LIMIT: Duration = Duration::from_millis(10);
 
+/// Somebody who follows the house's artist and nobody else, and the artist, who writes once a week.
+async fn quiet(app: &App) -> (Account, Account) {
+    let mut made = Vec::new();
+    for name in ["artist", "newcomer"] {
+        let new = New {
+            name,
+            display_name: name,
+            email: None,
+            password: "correct horse battery",
+            role: Role::Member,
+            confirmed: true,
+        };
+        made.push(create::create(app, new).await.unwrap());
+    }
+    let now = app.clock.now().0;
+    let mut tx = app.db.begin().await.unwrap();
+    sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) INSERT INTO posts (id, uri, url, account_id, thread_id, kind, audience, html, created_at, is_local) SELECT ($1 - i * 604800000) << 16, 'http://here.example/p/' || i, 'http://here.example/p/' || i, $2, i, 'note', 'public', '<p>The week ' || i || '</p>', $1 - i * 604800000, 1 FROM n")
+        .bind(now)
+        .bind(made[0].id)
+        .run(&mut tx)
+        .await
+        .unwrap();
+    sql("INSERT INTO post_tags (post_id, tag) SELECT id, 'tour' FROM posts WHERE account_id = $1 AND id % 2 = 0")
+        .bind(made[0].id)
+        .run(&mut tx)
+        .await
+        .unwrap();
+    sql("INSERT INTO follows (id, follower_id, followee_id, uri, created_at, accepted_at) VALUES (999999, $1, $2, 'http://here.example/f/x', $3, $3)")
+        .bind(made[1].id)
+        .bind(made[0].id)
+        .bind(now)
+        .run(&mut tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let artist = accounts::get(app, made[0].id).await.unwrap();
+    (artist, accounts::get(app, made[1].id).await.unwrap())
+}
+
+/// How SQLite goes about the statements that a page asks, as it says itself.
+async fn plans(app: &App, fan: &Account) {
+    let home = [
+        (
+            "home, whoever follows much",
+            concat!(
+                "EXPLAIN QUERY PLAN SELECT posts.* FROM posts WHERE ",
+                afterparty::at_home!(),
+                " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+            ),
+        ),
+        (
+            "home, whoever follows little",
+            concat!(
+                "EXPLAIN QUERY PLAN SELECT posts.* FROM (SELECT DISTINCT id FROM (",
+                afterparty::home_sources!(),
+                ") AS every_source) AS near CROSS JOIN posts WHERE posts.id = near.id AND ",
+                afterparty::at_home!(),
+                " ORDER BY posts.id DESC LIMIT $5"
+            ),
+        ),
+        (
+            "notifications",
+            "EXPLAIN QUERY PLAN SELECT * FROM notifications WHERE account_id = $1 AND filtered = 0 AND id < $3 AND id > $4 AND $2 = $2 ORDER BY id DESC LIMIT $5",
+        ),
+        (
+            "one status",
+            "EXPLAIN QUERY PLAN SELECT * FROM posts WHERE id = $1 AND $2 = $2 AND $3 = $3 AND $4 = $4 LIMIT $5",
+        ),
+    ];
+    for (name, statement) in home {
+        println!("\n{name}");
+        let rows = sql(statement)
+            .bind(fan.id)
+            .bind(app.clock.now())
+            .bind(i64::MAX)
+            .bind(0_i64)
+            .bind(20_i64)
+            .all(&app.db)
+            .await
+            .unwrap();
+        for row in rows {
+            println!("  {}", row.get::<String>("detail").unwrap());
+        }
+    }
+}
+
 async fn fill(app: &App, posts: i64) -> Account {
     let new = New {
         name: "fan",
@@ -124,7 +210,9 @@ async fn main() {
         "{posts} posts, {ACCOUNTS} accounts, {FOLLOWS} follows, made in {:.0?}",
         begun.elapsed()
     );
-    let (app, fan) = (&app, &fan);
+    let (artist, newcomer) = quiet(&app).await;
+    sql("ANALYZE").run(&app.db).await.unwrap();
+    let (app, fan, newcomer, artist) = (&app, &fan, &newcomer, &artist);
     let first = timelines::home(app, fan, Window::newest(40)).await.unwrap();
     measure("home, first page of 20", |_| async {
         let posts = timelines::home(app, fan, Window::newest(20)).await.unwrap();
@@ -160,6 +248,46 @@ async fn main() {
         usize::from(status::one(app, Some(fan), post).await.unwrap().is_object())
     })
     .await;
+    measure("home of somebody who follows one", |_| async {
+        let posts = timelines::home(app, newcomer, Window::newest(20))
+            .await
+            .unwrap();
+        status::several(app, Some(newcomer), &posts, "home")
+            .await
+            .unwrap()
+            .len()
+    })
+    .await;
+    measure("the house's own posts, 20", |_| async {
+        let posts = timelines::local(app, None, Window::newest(20))
+            .await
+            .unwrap();
+        status::several(app, None, &posts, "public")
+            .await
+            .unwrap()
+            .len()
+    })
+    .await;
+    measure("a profile, 20", |_| async {
+        let posts = timelines::of_account(app, None, artist.id, Window::newest(20))
+            .await
+            .unwrap();
+        status::several(app, None, &posts, "account")
+            .await
+            .unwrap()
+            .len()
+    })
+    .await;
+    measure("a hashtag, 20", |_| async {
+        let posts = timelines::tagged(app, Some(fan), "tour", false, Window::newest(20))
+            .await
+            .unwrap();
+        status::several(app, Some(fan), &posts, "public")
+            .await
+            .unwrap()
+            .len()
+    })
+    .await;
     measure("public timeline, 20", |_| async {
         let wished = timelines::Wished::default();
         let posts = timelines::public(app, Some(fan), wished, Window::newest(20))
@@ -171,4 +299,5 @@ async fn main() {
             .len()
     })
     .await;
+    plans(app, fan).await;
 }

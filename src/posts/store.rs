@@ -129,7 +129,7 @@ pub async fn insert(
         Audience::Grant(id) => Some(id),
         _ => None,
     };
-    let touched = sql("INSERT INTO posts (id, uri, url, account_id, boost_of_id, thread_id, in_reply_to_id, in_reply_to_uri, kind, audience, audience_id, title, text, html, warning, sensitive, language, emojis, quote_of_id, quote_uri, quote_state, quote_stamp_uri, quote_policy, idempotency_key, created_at, edited_at, fetched_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) ON CONFLICT DO NOTHING")
+    let touched = sql("INSERT INTO posts (id, uri, url, account_id, boost_of_id, thread_id, in_reply_to_id, in_reply_to_uri, kind, audience, audience_id, title, text, html, warning, sensitive, language, emojis, quote_of_id, quote_uri, quote_state, quote_stamp_uri, quote_policy, idempotency_key, created_at, edited_at, fetched_at, is_local) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, (SELECT CASE WHEN accounts.kind = 'local' THEN 1 ELSE 0 END FROM accounts WHERE accounts.id = $4)) ON CONFLICT DO NOTHING")
         .bind(post.id)
         .bind(&post.uri)
         .bind(post.url.clone())

@@ -32,19 +32,71 @@ fn bound(query: Query, app: &App, viewer: Option<&Account>, window: Window) -> Q
         .within(window)
 }
 
+/// Up to so many posts, what belongs to a home timeline is gathered source by source (docs/decisions/0010).
+const SPARSE: i64 = 5_000;
+
+/// Everything that may belong to a home timeline within the bounds, by the indexes of its sources.
+#[macro_export]
+macro_rules! home_sources {
+    () => {
+        "SELECT posts.id FROM follows CROSS JOIN posts WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND posts.account_id = follows.followee_id AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT posts.id FROM posts WHERE posts.account_id = $1 AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT post_people.post_id FROM post_people WHERE post_people.account_id = $1 AND post_people.post_id < $3 AND post_people.post_id > $4 UNION ALL SELECT post_tags.post_id FROM followed_tags CROSS JOIN post_tags WHERE followed_tags.account_id = $1 AND post_tags.tag = followed_tags.tag AND post_tags.post_id < $3 AND post_tags.post_id > $4"
+    };
+}
+
+/// What belongs to a home timeline, as a condition on `posts`.
+#[macro_export]
+macro_rules! at_home {
+    () => {
+        concat!(
+            "(posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'people' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'public' AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM post_tags JOIN followed_tags ON followed_tags.tag = post_tags.tag WHERE post_tags.post_id = posts.id AND followed_tags.account_id = $1))) AND ",
+            $crate::visible!(),
+            " AND (posts.boost_of_id IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.boosts = 0)) AND NOT EXISTS (SELECT 1 FROM list_members JOIN lists ON lists.id = list_members.list_id WHERE lists.account_id = $1 AND lists.exclusive = 1 AND list_members.account_id = posts.account_id) AND ",
+            $crate::wanted!()
+        )
+    };
+}
+
 /// What a member and those they follow wrote and boosted, without muted people and nodes.
 ///
 /// # Errors
 /// What the database says.
 pub async fn home(app: &App, member: &Account, window: Window) -> Result<Vec<Post>> {
-    let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE (posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'people' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'public' AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM post_tags JOIN followed_tags ON followed_tags.tag = post_tags.tag WHERE post_tags.post_id = posts.id AND followed_tags.account_id = $1))) AND ",
-        crate::visible!(),
-        " AND (posts.boost_of_id IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.boosts = 0)) AND NOT EXISTS (SELECT 1 FROM list_members JOIN lists ON lists.id = list_members.list_id WHERE lists.account_id = $1 AND lists.exclusive = 1 AND list_members.account_id = posts.account_id) AND ",
-        crate::wanted!(),
-        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
-    ));
+    // Whoever follows much has a page full after a few steps back in time; whoever follows little would walk far.
+    let query = if is_sparse(app, member, window).await? {
+        sql(concat!(
+            "SELECT posts.* FROM (SELECT DISTINCT id FROM (",
+            crate::home_sources!(),
+            ") AS every_source) AS near CROSS JOIN posts WHERE posts.id = near.id AND ",
+            crate::at_home!(),
+            " ORDER BY posts.id DESC LIMIT $5"
+        ))
+    } else {
+        sql(concat!(
+            "SELECT posts.* FROM posts WHERE ",
+            crate::at_home!(),
+            " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+        ))
+    };
     list(app, query, Some(member), window).await
+}
+
+/// Whether little within the bounds may belong to a member's home timeline.
+async fn is_sparse(app: &App, member: &Account, window: Window) -> Result<bool> {
+    if window.limit == 1 {
+        return Ok(false);
+    }
+    let count = sql(concat!(
+        "SELECT COUNT(*) AS n FROM (SELECT id FROM (",
+        crate::home_sources!(),
+        ") AS every_source WHERE $2 = $2 LIMIT $5) AS bounded"
+    ));
+    let most = Window {
+        limit: SPARSE,
+        oldest_first: false,
+        ..window
+    };
+    let row = bound(count, app, Some(member), most).one(&app.db).await?;
+    Ok(row.get::<i64>("n")? < SPARSE)
 }
 
 /// What the house's members wrote for everyone; answers to others left out.
@@ -53,7 +105,7 @@ pub async fn home(app: &App, member: &Account, window: Window) -> Result<Vec<Pos
 /// What the database says.
 pub async fn local(app: &App, viewer: Option<&Account>, window: Window) -> Result<Vec<Post>> {
     let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.account_id IN (SELECT id FROM accounts WHERE kind = 'local' AND deleted_at IS NULL) AND ",
+        "SELECT posts.* FROM posts WHERE posts.is_local = 1 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = posts.account_id AND accounts.deleted_at IS NOT NULL) AND ",
         crate::visible!(),
         " AND ",
         crate::wanted!(),

@@ -136,10 +136,9 @@ async fn every_post_arrives_once_whoever_is_killed(backend: Backend) {
 
     // A word from the far side ends the waiting for it.
     let theirs = format!("/api/v1/accounts/{id}/statuses");
-    let some = fan.get(&there, &theirs).await;
-    let liked = some[0]["id"].as_str().unwrap();
-    fan.post(&there, &format!("/api/v1/statuses/{liked}/favourite"))
-        .await;
+    let handle = found["accounts"][0]["acct"].as_str().unwrap();
+    let word = fan.write(&there, format!("@{handle} I am still here"));
+    word.await.unwrap();
 
     let written = ana.counts(&here, "/api/v1/timelines/home").await;
     let all = usize::try_from(2 * KILLS * POSTS).unwrap();

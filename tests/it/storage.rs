@@ -27,12 +27,15 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// The macro's text as it stands in the source.
-fn visible() -> &'static str {
-    afterparty::visible!()
-}
+/// The conditions that several statements share, as they stand in the source.
+const SHARED: [(&str, &str); 4] = [
+    ("crate::visible!()", afterparty::visible!()),
+    ("crate::wanted!()", afterparty::wanted!()),
+    ("crate::home_sources!()", afterparty::home_sources!()),
+    ("crate::at_home!()", afterparty::at_home!()),
+];
 
-/// The text of a call's literal argument, `concat!` and `visible!` included; nothing when it is no literal.
+/// The text of a call's literal argument, `concat!` and the shared conditions included; nothing when it is no literal.
 fn literal(rest: &str) -> Option<String> {
     let rest = rest.trim_start();
     let rest = rest
@@ -41,11 +44,10 @@ fn literal(rest: &str) -> Option<String> {
     let mut text = String::new();
     let mut left = rest.trim_start();
     loop {
-        if let Some(after) = left.strip_prefix("crate::visible!()") {
-            text.push_str(visible());
-            left = after;
-        } else if let Some(after) = left.strip_prefix("crate::wanted!()") {
-            text.push_str(afterparty::wanted!());
+        let shared =
+            |(name, words): &(&str, &'static str)| Some((left.strip_prefix(name)?, *words));
+        if let Some((after, words)) = SHARED.iter().find_map(shared) {
+            text.push_str(words);
             left = after;
         } else if let Some(after) = left.strip_prefix('"') {
             let end = after.find('"')?;

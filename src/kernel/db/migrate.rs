@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     step!(3, "0003_apps"),
     step!(4, "0004_search"),
     step!(5, "0005_media"),
+    step!(6, "0006_timelines"),
 ];
 
 /// Why the schema could not be brought up to date.
