@@ -4,6 +4,8 @@ import datetime
 import io
 import sys
 import time
+import urllib.request
+import wave
 
 from mastodon import Mastodon, MastodonNotFoundError, StreamListener
 from PIL import Image
@@ -73,6 +75,22 @@ def main(here, there):
     ben.status_post(f"@ana@{here.split('//')[1]} see you there", in_reply_to_id=seen.id)
     kinds = until("the notifications", lambda: {n.type for n in ana.notifications()} >= {"follow", "favourite", "reblog", "mention"})
     assert kinds and ana.grouped_notifications().notification_groups
+
+    # A song: the library waits until it is ready, and the other house plays it.
+    tune = io.BytesIO()
+    with wave.open(tune, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(b"\0\x40\0\xc0" * 8000)
+    song = ana.media_post(tune.getvalue(), mime_type="audio/wav", thumbnail=picture.getvalue(), thumbnail_mime_type="image/png", synchronous=True)
+    assert song.url and song.type == "audio" and song.preview_url
+    out = ana.status_post("Our new song", media_ids=[song])
+    played = until("the song over there", lambda: [s for s in ben.timeline_home() if s.uri == out.uri])[0].media_attachments[0]
+    assert played.type == "audio" and played.meta.original.duration == 2.0
+    part = urllib.request.Request(played.url, headers={"Range": "bytes=0-3"})
+    with urllib.request.urlopen(part) as answer:
+        assert answer.status == 206 and answer.read() == b"RIFF"
 
     ana.status_update(post.id, "The boat sails at eight #tour", media_ids=[media])
     assert len(ana.status_history(post.id)) == 2
