@@ -97,6 +97,10 @@ pub struct Limits {
     pub apps: Limit<IpAddr>,
     /// Tokens asked for from one address.
     pub tokens: Limit<IpAddr>,
+    /// Registrations at one guest's home.
+    pub registrations: Limit<String>,
+    /// Homes looked at for one address.
+    pub homes: Limit<IpAddr>,
 }
 
 impl Limits {
@@ -121,6 +125,8 @@ impl Limits {
             ),
             apps: Limit::new(25, minutes(10)),
             tokens: Limit::new(30, minutes(5)),
+            registrations: Limit::new(2, minutes(10)),
+            homes: Limit::new(20, minutes(5)),
         }
     }
 }

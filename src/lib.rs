@@ -23,6 +23,7 @@ pub mod search;
 pub mod timelines;
 
 pub mod federation;
+pub mod guests;
 pub mod mastodon;
 
 pub mod ui;

@@ -17,6 +17,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::accounts::web::{door, mail, profile, security, settings};
 use crate::app::App;
 use crate::federation::{inbox, nodeinfo, serve, webfinger};
+use crate::guests::web as guest_pages;
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
 use crate::nodes::web::{self as node_pages, announcements};
@@ -36,11 +37,12 @@ pub fn router(app: &App) -> Router {
         .max(limits.sound_bytes)
         .max(limits.video_bytes);
     // The largest file with a cover beside it, or several pictures.
+    let pictures = usize::try_from(2 * limits.picture_bytes + (1 << 20)).unwrap_or(usize::MAX);
     let uploads =
         usize::try_from(largest + 4 * limits.picture_bytes + (1 << 20)).unwrap_or(usize::MAX);
     Router::new()
         .merge(
-            pages(uploads)
+            pages(uploads, pictures)
                 .layer(from_fn_with_state(app.clone(), ui::error::render))
                 .layer(CsrfLayer::new()),
         )
@@ -69,6 +71,9 @@ async fn in_time(request: Request, next: Next) -> Response {
     let path = request.uri().path().trim_end_matches('/');
     let patience = if request.method() == http::Method::POST && uploads.contains(&path) {
         Duration::from_secs(1800)
+    } else if path.starts_with("/proxy/") {
+        // What is remote may have to arrive here first; its own limit is shorter.
+        Duration::from_secs(330)
     } else {
         Duration::from_secs(60)
     };
@@ -83,7 +88,7 @@ async fn in_time(request: Request, next: Next) -> Response {
     clippy::too_many_lines,
     reason = "the table of all pages, one line each"
 )]
-fn pages(uploads: usize) -> Router<App> {
+fn pages(uploads: usize, pictures: usize) -> Router<App> {
     Router::new()
         .route("/", get(profile::front))
         .route("/@{handle}", get(profile::show))
@@ -121,6 +126,12 @@ fn pages(uploads: usize) -> Router<App> {
         .route("/language/{tag}", get(door::language))
         .route("/authorize_interaction", get(door::interact))
         .route("/intents/{verb}", get(door::intent))
+        .route("/door", get(guest_pages::show).post(guest_pages::look_at))
+        .route("/door/forget", post(guest_pages::forget))
+        .route("/door/enter", post(guest_pages::enter))
+        .route("/auth/home/callback/{id}", get(guest_pages::back))
+        .route("/guest", get(guest_pages::guest))
+        .route("/guest/{verb}", post(guest_pages::leave))
         .route("/forgot", get(mail::forgot).post(mail::send_reset))
         .route(
             "/mail/{purpose}/{token}",
@@ -130,7 +141,7 @@ fn pages(uploads: usize) -> Router<App> {
             "/settings",
             get(settings::show)
                 .post(settings::update)
-                .layer(DefaultBodyLimit::max(uploads)),
+                .layer(DefaultBodyLimit::max(pictures)),
         )
         .route(
             "/oauth/authorize",

@@ -330,7 +330,7 @@ async fn meet(nova: &App, tide: &App) -> anyhow::Result<()> {
                 let wave = Upload {
                     file: Incoming::of_bytes(app, bytes).await?,
                     cover: None,
-                    description: "A wave of two colours",
+                    description: "A wave of two colours".to_owned(),
                     focus: (0, 0),
                 };
                 let picture = upload::upload(app, &host, wave).await?;

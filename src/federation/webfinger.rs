@@ -20,29 +20,44 @@ use crate::nodes;
 
 /// What a handle leads to: the handle its node gives, lower-case domain included, and the actor's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Found {
-    name: String,
-    domain: String,
-    actor: String,
+pub struct Found {
+    /// The name before the domain.
+    pub name: String,
+    /// The domain.
+    pub domain: String,
+    /// The actor's id.
+    pub actor: String,
+    /// The template of "follow this from home" (OStatus).
+    pub subscribe: Option<String>,
+    /// What can be done from there (FEP-3b86): the verb, lower-case, and its template.
+    pub intents: Vec<(String, String)>,
+}
+
+/// Scheme and host under which a domain is asked.
+pub fn base_of(app: &App, domain: &str) -> String {
+    let plain = app.settings.federation.allow_http
+        && app.http.admit(&format!("http://{domain}/")).is_ok()
+        && is_plain(app, domain);
+    format!("{}://{domain}", if plain { "http" } else { "https" })
 }
 
 /// Asks a domain about a handle of its own.
-async fn ask(app: &App, name: &str, domain: &str, budget: &Budget) -> Result<Found, FetchError> {
+///
+/// # Errors
+/// When it cannot be asked or names no actor.
+pub async fn ask(
+    app: &App,
+    name: &str,
+    domain: &str,
+    budget: &Budget,
+) -> Result<Found, FetchError> {
     if !app.federates() || nodes::is_blocked(app, domain).await.unwrap_or(true) {
         return Err(FetchError::Refused(domain.to_owned()));
     }
     if !budget.take() {
         return Err(FetchError::Unusable("it would cause too many fetches"));
     }
-    let scheme = if app.settings.federation.allow_http
-        && app.http.admit(&format!("http://{domain}/")).is_ok()
-        && is_plain(app, domain)
-    {
-        "http"
-    } else {
-        "https"
-    };
-    let mut url = parse_url(&format!("{scheme}://{domain}/.well-known/webfinger"))
+    let mut url = parse_url(&format!("{}/.well-known/webfinger", base_of(app, domain)))
         .ok_or_else(|| FetchError::Refused(domain.to_owned()))?;
     url.query_pairs_mut()
         .append_pair("resource", &format!("acct:{name}@{domain}"));
@@ -87,11 +102,27 @@ fn read(document: &Value, name: &str, domain: &str) -> Option<Found> {
     let (name, domain) = subject
         .filter(|(_, domain)| !domain.is_empty())
         .unwrap_or_else(|| (name.to_owned(), domain.to_owned()));
-    Some(Found {
+    let mut found = Found {
         name,
         domain,
         actor: actor.to_owned(),
-    })
+        subscribe: None,
+        intents: Vec::new(),
+    };
+    for link in doc.objects("links").into_iter().take(100) {
+        let (rel, template) = (link.get("rel").as_str(), link.get("template").as_str());
+        let (Some(rel), Some(template)) = (rel, template) else {
+            continue;
+        };
+        if rel == "http://ostatus.org/schema/1.0/subscribe" {
+            found.subscribe = Some(template.to_owned());
+        } else if let Some(verb) = rel.strip_prefix("https://w3id.org/fep/3b86/") {
+            found
+                .intents
+                .push((verb.to_ascii_lowercase(), template.to_owned()));
+        }
+    }
+    Some(found)
 }
 
 /// The account of a handle, asked of its domain; both the domain and the actor's own host must agree.
@@ -336,7 +367,9 @@ mod tests {
             Found {
                 name: "Nina".into(),
                 domain: "a.example".into(),
-                actor: "https://a.example/users/nina".into()
+                actor: "https://a.example/users/nina".into(),
+                subscribe: None,
+                intents: Vec::new(),
             }
         );
         assert!(read(&json!({"links": []}), "nina", "a.example").is_none());

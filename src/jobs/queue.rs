@@ -80,6 +80,14 @@ pub async fn claim(db: &Db, now: Time, most: i64) -> sqlx::Result<Vec<Claimed>> 
     let mut claimed = Vec::new();
     for row in &rows {
         match read(row) {
+            // Nobody gave it back so often: it ends the program, and would do so at each start.
+            Ok(job) if job.attempts > TRIES => {
+                sql("UPDATE jobs SET dead_at = $1, last_error = 'the program ended while it was done' WHERE id = $2")
+                    .bind(now)
+                    .bind(job.id)
+                    .run(db)
+                    .await?;
+            }
             Ok(job) => claimed.push(job),
             // Written by another version of the program: kept aside, the others go on.
             Err(error) => {

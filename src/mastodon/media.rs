@@ -26,7 +26,7 @@ fn focus(params: &Params) -> Option<(i64, i64)> {
     Some((thousandths(x)?, thousandths(y)?))
 }
 
-/// `POST /api/v2/media` and `POST /api/v1/media`: 202 while the waves of a sound or the poster of a video are drawn.
+/// `POST /api/v2/media`: 202 while the waves of a sound or the poster of a video are drawn; `POST /api/v1/media` waits.
 pub async fn create(mut call: Caller) -> Answer {
     let file = call
         .params
@@ -36,16 +36,21 @@ pub async fn create(mut call: Caller) -> Answer {
     let upload = Upload {
         file,
         cover: params.file("thumbnail").map(|bytes| bytes.to_vec()),
-        description: params.text("description"),
+        description: params.text("description").to_owned(),
         focus: focus(params).unwrap_or((0, 0)),
     };
-    let uploaded = upload::upload(&call.app, call.member()?, upload).await?;
+    let mut uploaded = upload::upload(&call.app, call.member()?, upload).await?;
+    if call.path.trim_end_matches('/') == "/api/v1/media" {
+        // The older endpoint answers once everything is done.
+        upload::process(&call.app, uploaded.id).await?;
+        uploaded = media::get(&call.app, call.member()?.id, uploaded.id).await?;
+    }
     Ok(answer(&call, &uploaded, StatusCode::ACCEPTED))
 }
 
 /// An upload as an answer; one that is not ready has no address yet, and its own status.
 fn answer(call: &Caller, media: &Media, waiting: StatusCode) -> Response {
-    let mut entity = attachment(&call.app, media);
+    let mut entity = attachment(&call.app, media, false);
     if !media.processing {
         return json_of(entity);
     }
@@ -113,7 +118,7 @@ pub async fn entities(app: &App, member: &Account, ids: &[MediaId]) -> Result<Ve
     let mut found = Vec::new();
     for id in ids {
         let known = media::find_own(app, member.id, *id).await?;
-        found.extend(known.map(|media| attachment(app, &media)));
+        found.extend(known.map(|media| attachment(app, &media, false)));
     }
     Ok(found)
 }

@@ -20,6 +20,8 @@ use crate::media::incoming::{Arriving, Incoming};
 const MOST: usize = 2_000;
 /// Longest name of a value.
 const LONGEST_NAME: usize = 200;
+/// Bytes of a value that is no file.
+const TYPED: usize = 256 << 10;
 /// How long a body may fall silent.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -103,17 +105,20 @@ impl Params {
 
     async fn multipart(&mut self, app: &App, request: Request) -> Result<(), Refused> {
         let unreadable = || refused(StatusCode::BAD_REQUEST, "The form cannot be read");
+        let path = request.uri().path().trim_end_matches('/');
+        let takes_files = matches!(path, "/api/v1/media" | "/api/v2/media");
         let mut form = Multipart::from_request(request, &())
             .await
             .map_err(|_| unreadable())?;
         while let Some(mut field) = form.next_field().await.map_err(|_| unreadable())? {
             let name = field.name().unwrap_or_default().to_owned();
             let is_file = field.file_name().is_some();
-            if is_file && name == "file" {
+            if is_file && name == "file" && takes_files {
                 self.upload = upload(app, &mut field).await?;
                 continue;
             }
-            let bytes = held(app, &mut field).await?;
+            let picture = usize::try_from(app.settings.limits.picture_bytes).unwrap_or(usize::MAX);
+            let bytes = held(&mut field, if is_file { picture } else { TYPED }).await?;
             if is_file {
                 self.files.push(File { name, bytes });
             } else {
@@ -299,8 +304,7 @@ async fn upload(app: &App, field: &mut Field<'_>) -> Result<Option<Incoming>, Re
 }
 
 /// Reads a value, or a picture, into memory.
-async fn held(app: &App, field: &mut Field<'_>) -> Result<Bytes, Refused> {
-    let most = usize::try_from(app.settings.limits.picture_bytes).unwrap_or(usize::MAX);
+async fn held(field: &mut Field<'_>, most: usize) -> Result<Bytes, Refused> {
     let mut bytes = Vec::new();
     while let Some(piece) = piece(field).await? {
         if bytes.len() + piece.len() > most {

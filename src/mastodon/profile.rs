@@ -38,7 +38,9 @@ pub async fn update(call: Caller) -> Answer {
     edit.indexable = params.flag("indexable").unwrap_or(edit.indexable);
     edit.avatar = picture(&call, "avatar", pictures::AVATAR).await?;
     edit.header = picture(&call, "header", pictures::HEADER).await?;
+    let before = member.clone();
     let member = profile::update(app, member, edit).await?;
+    files::replaced(app, &before, &member).await?;
     let mut wishes = preferences::get(app, member.id).await?;
     let before = wishes.clone();
     if let Some(visibility) = params.get("source[privacy]") {

@@ -295,7 +295,8 @@ pub fn router(app: &App, uploads: usize) -> Router<App> {
     let mut router = Router::new();
     for endpoint in table() {
         let guard = from_fn_with_state((app.clone(), endpoint.needs), require);
-        let answers = endpoint.answers.layer(guard);
+        let limit = DefaultBodyLimit::max(most_bytes(app, endpoint.path, uploads));
+        let answers = endpoint.answers.layer(limit).layer(guard);
         router = router
             .route(&format!("{}/", endpoint.path), answers.clone())
             .route(endpoint.path, answers);
@@ -309,8 +310,19 @@ pub fn router(app: &App, uploads: usize) -> Router<App> {
         .route("/health", get(instance::health))
         .route("/api/{*rest}", any(nothing))
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(uploads))
+        .layer(DefaultBodyLimit::max(1 << 20))
         .layer(cors())
+}
+
+/// How large a request to an endpoint may be: only where files go, they have room.
+fn most_bytes(app: &App, path: &str, uploads: usize) -> usize {
+    let picture = usize::try_from(app.settings.limits.picture_bytes).unwrap_or(usize::MAX);
+    match path {
+        "/api/v1/media" | "/api/v2/media" => uploads,
+        "/api/v1/media/{id}" => picture + (1 << 20),
+        "/api/v1/accounts/update_credentials" => 2 * picture + (1 << 20),
+        _ => 1 << 20,
+    }
 }
 
 /// Any page may call; no cookie is ever read here, so none is sent along.

@@ -223,7 +223,7 @@ pub async fn history(Path(id): Path<PostId>, call: Caller) -> Answer {
     let media: Vec<Value> = view
         .media
         .iter()
-        .map(|one| status::attachment(app, one))
+        .map(|one| status::attachment(app, one, post.audience.is_open()))
         .collect();
     let version = |content: &str, warning: &str, at: Time| {
         json!({

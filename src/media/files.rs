@@ -6,11 +6,15 @@ use std::io;
 
 use tempfile::NamedTempFile;
 
+use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::crypt;
 use crate::kernel::db::{Tx, sql};
 use crate::kernel::storage::new_name;
+
+/// What stands before the id of a file that nobody needs, in place of its hash; no hash is written so.
+const GONE: &str = "gone ";
 
 /// Keeps bytes and returns their name, `ab/…​.png`.
 ///
@@ -82,13 +86,19 @@ async fn use_once_more(tx: &mut Tx, name: &str, hash: &str) -> sqlx::Result<bool
 /// Notes what was just stored; where somebody was faster, theirs stays and ours goes.
 async fn settle(app: &App, name: &str, hash: &str, blob: String, length: u64) -> Result<String> {
     let mut tx = app.db.begin().await?;
-    let ours = sql("INSERT INTO blobs (id, hash, bytes, uses) VALUES ($1, $2, $3, 0) ON CONFLICT (hash) DO NOTHING")
-        .bind(&blob)
-        .bind(hash)
-        .bind(i64::try_from(length).unwrap_or(i64::MAX))
-        .run(&mut tx)
-        .await?;
-    use_once_more(&mut tx, name, hash).await?;
+    let mut ours = 0;
+    for _ in 0..5 {
+        ours = sql("INSERT INTO blobs (id, hash, bytes, uses) VALUES ($1, $2, $3, 0) ON CONFLICT (hash) DO NOTHING")
+            .bind(&blob)
+            .bind(hash)
+            .bind(i64::try_from(length).unwrap_or(i64::MAX))
+            .run(&mut tx)
+            .await?;
+        // Theirs may have gone in the same moment; then ours has room.
+        if use_once_more(&mut tx, name, hash).await? {
+            break;
+        }
+    }
     tx.commit().await?;
     if ours == 0 {
         app.media.remove(&blob).await?;
@@ -132,13 +142,59 @@ pub async fn remove(app: &App, name: &str) -> Result<()> {
         .bind(&blob)
         .run(&mut tx)
         .await?;
-    let unused = sql("DELETE FROM blobs WHERE id = $1 AND uses = 0")
+    // Under another hash no upload finds it any more; the row stays until the file is gone.
+    let unused = sql("UPDATE blobs SET hash = $2 WHERE id = $1 AND uses = 0")
         .bind(&blob)
+        .bind(format!("{GONE}{blob}"))
         .run(&mut tx)
         .await?;
     tx.commit().await?;
     if unused == 1 {
-        app.media.remove(&blob).await?;
+        drop_blob(app, &blob).await?;
+    }
+    Ok(())
+}
+
+async fn drop_blob(app: &App, blob: &str) -> Result<()> {
+    app.media.remove(blob).await?;
+    sql("DELETE FROM blobs WHERE id = $1 AND uses = 0")
+        .bind(blob)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// Removes the pictures of a profile that others took the place of.
+///
+/// # Errors
+/// As [`remove`].
+pub async fn replaced(app: &App, before: &Account, after: &Account) -> Result<()> {
+    let pairs = [
+        (&before.avatar, &after.avatar),
+        (&before.header, &after.header),
+    ];
+    for (old, new) in pairs {
+        if let Some(old) = old.as_ref().filter(|_| old != new) {
+            remove(app, old).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes again what could not be removed when it was given up.
+///
+/// # Errors
+/// What the database says; a storage that does not answer is asked again the next time.
+pub async fn sweep(app: &App) -> Result<()> {
+    let rows = sql("SELECT id FROM blobs WHERE uses = 0 AND hash >= $1 ORDER BY hash LIMIT 500")
+        .bind(GONE)
+        .all(&app.db)
+        .await?;
+    for row in rows {
+        let blob: String = row.get("id")?;
+        if let Err(error) = drop_blob(app, &blob).await {
+            tracing::warn!(blob, %error, "a file that nobody needs could not be removed yet");
+        }
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! Pictures are decoded and encoded anew; sound and video are told by their first bytes and passed on as they are.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -25,8 +27,16 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a sound or a video may take to arrive.
 const TIME: Duration = Duration::from_secs(300);
 
-/// One address is fetched once, however many ask at the same time.
-static TURNS: [Mutex<()>; 32] = [const { Mutex::const_new(()) }; 32];
+/// One address is fetched once, however many ask at the same time; nobody waits for another address.
+static UNDER_WAY: LazyLock<std::sync::Mutex<HashMap<String, Arc<Mutex<()>>>>> =
+    LazyLock::new(Default::default);
+
+/// The turn of an address, for as long as somebody wants it.
+fn turn_of(key: &str) -> Arc<Mutex<()>> {
+    let mut known = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+    known.retain(|_, turn| Arc::strong_count(turn) > 1);
+    known.entry(key.to_owned()).or_default().clone()
+}
 
 /// A copy, ready to be handed out.
 #[derive(Clone, Debug)]
@@ -66,11 +76,8 @@ pub async fn fetch(app: &App, signature: &str, encoded: &str) -> Result<Copy> {
     if let Some(copy) = kept(app, &key).await? {
         return Ok(copy);
     }
-    let lane = key
-        .bytes()
-        .fold(0_usize, |sum, byte| sum + usize::from(byte))
-        % TURNS.len();
-    let _turn = TURNS[lane].lock().await;
+    let turn = turn_of(&key);
+    let _turn = turn.lock().await;
     if let Some(copy) = kept(app, &key).await? {
         return Ok(copy);
     }

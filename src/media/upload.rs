@@ -10,18 +10,21 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::crypt;
-use crate::kernel::db::sql;
+use crate::kernel::db::{Conn, sql};
 use crate::kernel::id::{AccountId, MediaId};
+
+/// After this time a drawing that was begun counts as broken off.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// A file with what its sender says about it.
 #[derive(Debug)]
-pub struct Upload<'a> {
+pub struct Upload {
     /// The file.
     pub file: Incoming,
     /// A picture to show for it, as it came.
     pub cover: Option<Vec<u8>>,
     /// What it shows.
-    pub description: &'a str,
+    pub description: String,
     /// What must stay in view: thousandths from the middle, right and up.
     pub focus: (i64, i64),
 }
@@ -43,8 +46,19 @@ struct Taken {
 ///
 /// # Errors
 /// `Invalid` with a sentence when it is broken, too large or over the member's share.
-pub async fn upload(app: &App, account: &Account, upload: Upload<'_>) -> Result<Media> {
-    check_description(app, upload.description)?;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the task is waited for; only whoever asked may go earlier"
+)]
+pub async fn upload(app: &App, account: &Account, upload: Upload) -> Result<Media> {
+    // A file that is being kept is kept to its end, with its row, also when the sender is gone by then.
+    let (app, account) = (app.clone(), account.clone());
+    let kept = tokio::spawn(async move { take_in(&app, &account, upload).await });
+    kept.await.map_err(anyhow::Error::from)?
+}
+
+async fn take_in(app: &App, account: &Account, upload: Upload) -> Result<Media> {
+    check_description(app, &upload.description)?;
     check_share(app, account, upload.file.bytes).await?;
     let bytes = upload.file.bytes;
     let taken = match upload.file.kind.group() {
@@ -55,6 +69,19 @@ pub async fn upload(app: &App, account: &Account, upload: Upload<'_>) -> Result<
     let now = app.clock.now();
     let id = MediaId::mint(now);
     let mut tx = app.db.begin().await?;
+    // The member's row is held, so that uploads at the same moment are counted one after the other.
+    sql("UPDATE accounts SET updated_at = updated_at WHERE id = $1")
+        .bind(account.id)
+        .run(&mut tx)
+        .await?;
+    let held = share(&mut tx, account.id).await?;
+    if is_over(app, account, held, bytes) {
+        drop(tx);
+        for name in taken.preview.iter().chain([&taken.file]) {
+            files::remove(app, name).await?;
+        }
+        return Err(over(app));
+    }
     sql("INSERT INTO media (id, account_id, kind, media_type, file, preview, width, height, duration_ms, blurhash, description, focus_x, focus_y, bytes, processing, title, artist, album, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)")
         .bind(id)
         .bind(account.id)
@@ -85,7 +112,11 @@ pub async fn upload(app: &App, account: &Account, upload: Upload<'_>) -> Result<
     find_own(app, account.id, id).await?.ok_or(Error::NotFound)
 }
 
-fn check_description(app: &App, description: &str) -> Result<()> {
+/// Refuses a description that is too long.
+///
+/// # Errors
+/// `Invalid` with the bound.
+pub fn check_description(app: &App, description: &str) -> Result<()> {
     let most = usize::try_from(app.settings.limits.description_chars).unwrap_or(usize::MAX);
     if description.chars().count() > most {
         return Err(Error::invalid_with("description", "error-too-long", most));
@@ -98,18 +129,34 @@ fn check_description(app: &App, description: &str) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn share_of(app: &App, account: AccountId) -> Result<i64> {
-    let row = sql("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS n FROM media WHERE account_id = $1 AND remote_url IS NULL")
+    Ok(share(&app.db, account).await?)
+}
+
+async fn share(conn: impl Conn, account: AccountId) -> sqlx::Result<i64> {
+    sql("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS n FROM media WHERE account_id = $1 AND remote_url IS NULL")
         .bind(account)
-        .one(&app.db)
-        .await?;
-    Ok(row.get("n")?)
+        .one(conn)
+        .await?
+        .get("n")
+}
+
+fn is_over(app: &App, account: &Account, held: i64, bytes: u64) -> bool {
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    account.role != Role::Host && held.saturating_add(bytes) > app.settings.limits.member_bytes
+}
+
+fn over(app: &App) -> Error {
+    Error::invalid_with(
+        "media",
+        "error-share",
+        app.settings.limits.member_bytes >> 20,
+    )
 }
 
 async fn check_share(app: &App, account: &Account, bytes: u64) -> Result<()> {
-    let most = app.settings.limits.member_bytes;
-    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-    if account.role != Role::Host && share_of(app, account.id).await?.saturating_add(bytes) > most {
-        return Err(Error::invalid_with("media", "error-share", most >> 20));
+    let held = share_of(app, account.id).await?;
+    if is_over(app, account, held, bytes) {
+        return Err(over(app));
     }
     Ok(())
 }
@@ -152,7 +199,11 @@ async fn take_video(app: &App, file: Incoming, cover: Option<Vec<u8>>) -> Result
         } else {
             Kind::M4a
         };
-        return keep(app, kind, "audio", file, tags, cover).await;
+        let facts = Facts {
+            duration_ms: tags.duration_ms.or(told.duration_ms),
+            ..tags
+        };
+        return keep(app, kind, "audio", file, facts, cover).await;
     }
     let facts = Facts {
         duration_ms: told.duration_ms,
@@ -208,8 +259,12 @@ async fn keep(
 /// # Errors
 /// What the storage or the database says.
 pub async fn process(app: &App, id: MediaId) -> Result<()> {
-    let row = sql("SELECT account_id, kind, file FROM media WHERE id = $1 AND processing = 1")
+    // Whoever asks first does it; a program that ended meanwhile left it to be done again.
+    let now = app.clock.now();
+    let row = sql("UPDATE media SET processing = $2 WHERE id = $1 AND processing > 0 AND (processing = 1 OR processing < $3) RETURNING account_id, kind, file")
         .bind(id)
+        .bind(now)
+        .bind(now.minus(AGAIN))
         .optional(&app.db)
         .await?;
     let Some(row) = row else {
@@ -232,7 +287,7 @@ pub async fn process(app: &App, id: MediaId) -> Result<()> {
         }
         ("video", Ok(kind)) => {
             if let Some(bytes) = video::poster::draw(local.path(), kind).await {
-                set_cover(app, id, bytes).await?;
+                give_poster(app, id, bytes).await?;
             }
         }
         _ => {}
@@ -241,6 +296,23 @@ pub async fn process(app: &App, id: MediaId) -> Result<()> {
         .bind(id)
         .run(&app.db)
         .await?;
+    Ok(())
+}
+
+/// Gives a video the picture that was drawn for it, unless its author gave it one meanwhile.
+async fn give_poster(app: &App, id: MediaId, bytes: Vec<u8>) -> Result<()> {
+    let cover = pictures::process(bytes, pictures::COVER).await?;
+    let preview = files::put(app, cover.preview, "jpg").await?;
+    let touched =
+        sql("UPDATE media SET preview = $1, blurhash = $2 WHERE id = $3 AND preview IS NULL")
+            .bind(&preview)
+            .bind(cover.blurhash)
+            .bind(id)
+            .run(&app.db)
+            .await?;
+    if touched == 0 {
+        files::remove(app, &preview).await?;
+    }
     Ok(())
 }
 

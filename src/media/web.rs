@@ -141,26 +141,26 @@ pub async fn show(
 ) -> PageResult {
     let name = format!("{shard}/{file}");
     let item = media::find_by_file(&app, &name).await?;
-    let mut open = true;
     let signed = key
         .k
         .is_some_and(|key| crypt::equal(key.as_bytes(), app.secret.sign_address(&name).as_bytes()));
-    if let Some(item) = item.as_ref().filter(|_| !signed) {
-        match item.post {
-            Some(post) => {
-                let post = posts::get_for(&app, visitor.account.as_ref(), post).await?;
-                open = post.audience.is_open();
-            }
-            None if visitor
-                .account
-                .as_ref()
-                .is_some_and(|viewer| viewer.id == item.account) =>
-            {
-                open = false;
-            }
-            None => return Err(Error::NotFound.into()),
+    let open = match item.as_ref().map(|item| (item.post, item.account)) {
+        None => true,
+        Some((Some(post), _)) if signed => posts::find(&app, post)
+            .await?
+            .is_some_and(|post| post.audience.is_open()),
+        Some((Some(post), _)) => {
+            let post = posts::get_for(&app, visitor.viewer(), post).await?;
+            post.audience.is_open()
         }
-    }
+        Some((None, owner)) => {
+            let own = visitor.account.as_ref().is_some_and(|me| me.id == owner);
+            if !own && !signed {
+                return Err(Error::NotFound.into());
+            }
+            false
+        }
+    };
     let known = item
         .as_ref()
         .filter(|item| item.file.as_ref() == Some(&name));

@@ -142,6 +142,15 @@ pub fn check(app: &App, draft: &Draft) -> Result<()> {
     }
 }
 
+/// Whether a form with this key became a post already.
+///
+/// # Errors
+/// What the database says.
+pub async fn was_sent(app: &App, author: &Account, key: &str) -> Result<bool> {
+    let found = store::find_idempotent(&app.db, author.id, key).await?;
+    Ok(!key.is_empty() && found.is_some())
+}
+
 /// Writes a post, and in the same transaction everything that follows from it.
 ///
 /// # Errors

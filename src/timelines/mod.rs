@@ -82,7 +82,8 @@ pub async fn home(app: &App, member: &Account, window: Window) -> Result<Vec<Pos
 
 /// Whether little within the bounds may belong to a member's home timeline.
 async fn is_sparse(app: &App, member: &Account, window: Window) -> Result<bool> {
-    if window.limit == 1 {
+    // A stream asks about one post.
+    if window.before.saturating_sub(window.after) <= 2 {
         return Ok(false);
     }
     let count = sql(concat!(
@@ -135,6 +136,9 @@ pub async fn public(
     wished: Wished,
     window: Window,
 ) -> Result<Vec<Post>> {
+    if wished.local && !wished.media {
+        return local(app, viewer, window).await;
+    }
     let query = sql(concat!(
         "SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND accounts.deleted_at IS NULL AND ($6 = 0 OR accounts.kind = 'local') AND ($7 = 0 OR accounts.kind = 'remote') AND ($8 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND ",
         crate::visible!(),

@@ -77,13 +77,9 @@ pub async fn local(
     visitor: Visitor,
     Query(paging): Query<Paging>,
 ) -> PageResult {
-    let posts = timelines::local(
-        &app,
-        visitor.account.as_ref(),
-        Window::before(paging.before, POSTS),
-    )
-    .await?;
-    let views = view::load(&app, visitor.account.as_ref(), &posts).await?;
+    let posts =
+        timelines::local(&app, visitor.viewer(), Window::before(paging.before, POSTS)).await?;
+    let views = view::load(&app, visitor.viewer(), &posts).await?;
     let ui = visitor.ui;
     let step = ui
         .viewer
@@ -112,13 +108,13 @@ pub async fn tag(
     let tag = fold_tag(&tag);
     let posts = timelines::tagged(
         &app,
-        visitor.account.as_ref(),
+        visitor.viewer(),
         &tag,
         false,
         Window::before(paging.before, POSTS),
     )
     .await?;
-    let views = view::load(&app, visitor.account.as_ref(), &posts).await?;
+    let views = view::load(&app, visitor.viewer(), &posts).await?;
     let ui = visitor.ui;
     Ok(Page(ListPage {
         title: format!("#{tag}"),

@@ -11,6 +11,7 @@ use super::{Locale, PageError};
 use crate::accounts::{Account, sessions};
 use crate::app::App;
 use crate::error::{Error, Problem};
+use crate::guests::sessions as guests;
 use crate::kernel::clock::Time;
 use crate::kernel::id::SessionId;
 use crate::kernel::net;
@@ -23,6 +24,8 @@ use crate::notifications;
 pub struct Visitor {
     /// The member, where somebody is signed in.
     pub account: Option<Account>,
+    /// The guest, where somebody proved that their home is elsewhere.
+    pub guest: Option<Account>,
     /// Their session.
     pub session: Option<SessionId>,
     /// What the page frame shows.
@@ -47,6 +50,8 @@ pub struct Ui {
     pub locale: Locale,
     /// The member, where somebody is signed in.
     pub viewer: Option<Account>,
+    /// The guest, where somebody proved that their home is elsewhere.
+    pub guest: Option<Account>,
     /// Unread notifications.
     pub unread: i64,
     /// The present moment.
@@ -226,16 +231,30 @@ pub fn cookie_name(app: &App) -> String {
 
 /// The `Set-Cookie` value that signs a browser in, or out where the token is empty.
 pub fn cookie(app: &App, token: &str) -> String {
+    let age = if token.is_empty() { 0 } else { 90 * 86_400 };
+    full_cookie(app, &cookie_name(app), token, age)
+}
+
+fn full_cookie(app: &App, name: &str, value: &str, seconds: u32) -> String {
     let secure = if app.origin().scheme() == "https" {
         "; Secure"
     } else {
         ""
     };
-    let age = if token.is_empty() { 0 } else { 90 * 86_400 };
-    format!(
-        "{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}",
-        cookie_name(app)
-    )
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
+}
+
+/// The cookie of a guest.
+pub const GUEST: &str = "guest";
+
+/// The full name of a cookie of ours beside the member's.
+pub fn cookie_of(app: &App, name: &str) -> String {
+    format!("{}-{name}", cookie_name(app))
+}
+
+/// The `Set-Cookie` value of such a cookie; it is taken back where it may live no second.
+pub fn named_cookie(app: &App, name: &str, value: &str, seconds: u32) -> String {
+    full_cookie(app, &cookie_of(app, name), value, seconds)
 }
 
 /// The value of a cookie.
@@ -251,6 +270,11 @@ pub fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 impl Visitor {
+    /// Whose rights count for what is read: the member's, else the guest's.
+    pub fn viewer(&self) -> Option<&Account> {
+        self.account.as_ref().or(self.guest.as_ref())
+    }
+
     /// Reads the visitor of a request.
     ///
     /// # Errors
@@ -263,6 +287,11 @@ impl Visitor {
             None => None,
         };
         let (account, session) = found.unzip();
+        let token = read_cookie(&parts.headers, &cookie_of(app, GUEST));
+        let guest = match token.filter(|token| account.is_none() && !token.is_empty()) {
+            Some(token) => guests::find(app, &token).await?,
+            None => None,
+        };
         let text = |name| {
             parts
                 .headers
@@ -284,6 +313,7 @@ impl Visitor {
             house: house::get(app).await?,
             locale,
             viewer: account.clone(),
+            guest: guest.clone(),
             unread,
             now: app.clock.now(),
             path: parts.uri.path().to_owned(),
@@ -294,6 +324,7 @@ impl Visitor {
             .map(|info| info.0);
         Ok(Self {
             account,
+            guest,
             session,
             ui,
             address: net::address(&app.settings.server.trusted_proxies, &parts.headers, peer),

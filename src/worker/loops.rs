@@ -11,10 +11,11 @@ use tokio::task::JoinSet;
 use super::{run_host, run_received, start_jobs};
 use crate::app::App;
 use crate::federation::{delivery, inbox};
+use crate::guests;
 use crate::jobs::{self, Job, news};
 use crate::kernel::db::{Db, sql};
 use crate::kernel::id::AccountId;
-use crate::media::{self, incoming};
+use crate::media::{self, files, incoming};
 use crate::oauth::tokens;
 use crate::posts::previews;
 
@@ -173,7 +174,9 @@ async fn sweep_loop(app: App, stop: Arc<AtomicBool>) {
 async fn sweep(app: &App) -> anyhow::Result<()> {
     delivery::sweep(app).await?;
     media::sweep(app).await?;
+    files::sweep(app).await?;
     incoming::sweep(app)?;
+    guests::sessions::sweep(app).await?;
     previews::sweep(app).await?;
     tokens::sweep(&app.db, app.clock.now()).await?;
     let day = app.clock.now().minus(Duration::from_secs(7 * 86_400));

@@ -17,6 +17,7 @@ mod clients;
 mod faults;
 mod federation;
 mod fixtures;
+mod guests;
 mod pages;
 mod peers;
 mod program;

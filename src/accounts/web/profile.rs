@@ -31,6 +31,7 @@ struct ProfilePage {
     account: Account,
     front: bool,
     relation: Option<Relationship>,
+    from_home: Option<Relationship>,
     pinned: Vec<View>,
     views: Vec<View>,
     older: Option<String>,
@@ -43,8 +44,8 @@ async fn page(
     front: bool,
     before: Option<i64>,
 ) -> PageResult {
-    let viewer = visitor.account.as_ref();
-    let relation = match viewer {
+    let viewer = visitor.viewer();
+    let mut relation = match viewer {
         Some(viewer) if viewer.id != account.id => {
             Some(between::one(app, viewer.id, &account).await?)
         }
@@ -56,6 +57,8 @@ async fn page(
     {
         return Err(Error::NotFound.into());
     }
+    // A guest's home does what a guest wants done; here is only seen how it stands.
+    let from_home = relation.take_if(|_| visitor.guest.is_some());
     let posts = timelines::of_account(app, viewer, account.id, Window::before(before, 20)).await?;
     let older = posts
         .last()
@@ -72,6 +75,7 @@ async fn page(
         account,
         front,
         relation,
+        from_home,
         pinned,
         views,
         older,

@@ -99,9 +99,10 @@ pub async fn update(
 ) -> PageResult {
     let mut edit = Edit::default();
     let outcome = match read(&app, form, &mut edit).await {
-        Ok(()) => profile::update(&app, &member, edit.clone())
-            .await
-            .map(|_| ()),
+        Ok(()) => match profile::update(&app, &member, edit.clone()).await {
+            Ok(after) => files::replaced(&app, &member, &after).await,
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     match outcome {
@@ -122,6 +123,11 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
     while let Some(mut part) = form.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
         let mut bytes = Vec::new();
+        let most = if matches!(name.as_str(), "avatar" | "header") {
+            most
+        } else {
+            256 << 10
+        };
         while let Some(chunk) = part.chunk().await.map_err(broken)? {
             if bytes.len() + chunk.len() > most {
                 return Err(Error::invalid_with(

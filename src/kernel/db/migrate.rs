@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     step!(4, "0004_search"),
     step!(5, "0005_media"),
     step!(6, "0006_timelines"),
+    step!(7, "0007_guests"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, GetOptions, GetRange, ObjectStore as _};
+use object_store::{Attribute, Attributes, ClientOptions, GetOptions, GetRange, ObjectStore as _};
 use object_store::{ObjectStoreExt as _, PutMultipartOptions, RetryConfig, WriteMultipart};
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -44,6 +44,13 @@ impl Bucket {
                     .access_key
                     .as_deref()
                     .context("storage.access_key is not set: the bucket needs it")?,
+            )
+            .with_client_options(
+                // Whoever listens slowly may take their time, as long as something moves.
+                ClientOptions::new()
+                    .with_timeout_disabled()
+                    .with_read_timeout(Duration::from_secs(30))
+                    .with_connect_timeout(Duration::from_secs(5)),
             )
             .with_retry(RetryConfig {
                 max_retries: 3,

@@ -102,7 +102,7 @@ fn plain(
         "in_reply_to_id": post.in_reply_to.map(|id| id.to_string()),
         "in_reply_to_account_id": view.answers.as_ref().map(|account| account.id.to_string()),
         "reblog": null,
-        "media_attachments": view.media.iter().filter(|media| media.kind != "link").map(|media| attachment(app, media)).collect::<Vec<_>>(),
+        "media_attachments": view.media.iter().filter(|media| media.kind != "link").map(|media| attachment(app, media, post.audience.is_open())).collect::<Vec<_>>(),
         "mentions": view.mentions.iter().map(mention).collect::<Vec<_>>(),
         "tags": view.tags.iter().map(|tag| various::tag_link(app, tag)).collect::<Vec<_>>(),
         "emojis": emojis(app, &post.emojis),
@@ -202,9 +202,17 @@ fn filtered(view: &View, filters: &[Filter], context: &str) -> Vec<Value> {
 }
 
 /// A MediaAttachment.
-pub fn attachment(app: &App, media: &Media) -> Value {
+pub fn attachment(app: &App, media: &Media, open: bool) -> Value {
     let origin = app.origin();
-    let own = |file: &String| origin.at(&format!("/media/{file}"));
+    // An app has no cookie: what not everybody may see opens by its key, as on the wire.
+    let own = |file: &String| {
+        let key = if open {
+            String::new()
+        } else {
+            format!("?k={}", app.secret.sign_address(file))
+        };
+        origin.at(&format!("/media/{file}{key}"))
+    };
     let proxied = |url: &String| origin.at(&proxy::address(app, url));
     let picture = media.kind == "image";
     let url = match (&media.file, &media.remote_url) {

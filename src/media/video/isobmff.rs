@@ -37,6 +37,7 @@ pub(super) fn clean(file: &mut Disk) -> io::Result<Facts> {
                 seen = true;
                 movie(file, atom, &mut facts)?;
             }
+            b"moof" => fragment(file, atom, &mut facts)?,
             b"free" | b"skip" | b"uuid" | b"meta" | b"udta" | b"wide" => void(file, atom)?,
             _ => {}
         }
@@ -76,6 +77,28 @@ fn children(file: &mut Disk, range: Range<u64>) -> io::Result<Vec<Atom>> {
     Ok(found)
 }
 
+/// A piece of a film that is written while it is recorded; one with a track that must go is not taken, since where
+/// its samples lie is told in many places.
+fn fragment(file: &mut Disk, piece: Atom, facts: &mut Facts) -> io::Result<()> {
+    if facts.has_foreign {
+        return Err(broken());
+    }
+    for atom in children(file, piece.inner..piece.end)? {
+        match &atom.kind {
+            b"uuid" | b"udta" | b"meta" => void(file, atom)?,
+            b"traf" => {
+                for part in children(file, atom.inner..atom.end)? {
+                    if matches!(&part.kind, b"uuid" | b"udta" | b"meta") {
+                        void(file, part)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn movie(file: &mut Disk, movie: Atom, facts: &mut Facts) -> io::Result<()> {
     for atom in children(file, movie.inner..movie.end)? {
         match &atom.kind {
@@ -89,9 +112,11 @@ fn movie(file: &mut Disk, movie: Atom, facts: &mut Facts) -> io::Result<()> {
                         facts.size = facts.size.or(track.size);
                     }
                     b"soun" => facts.has_sound = true,
-                    b"text" | b"sbtl" | b"subt" | b"clcp" | b"hint" | b"tmcd" => {}
+                    b"hint" | b"tmcd" => {}
                     _ => {
-                        // A track of places and times: its samples go with it.
+                        // A track of places and times, or of words in which some cameras write them: its samples
+                        // go with it.
+                        facts.has_foreign = true;
                         zero_samples(file, &track)?;
                         void(file, atom)?;
                     }
@@ -216,7 +241,7 @@ fn zero_samples(file: &mut Disk, track: &Track) -> io::Result<()> {
         .map(|group| (group[0], group[1]))
         .collect();
     let mut sizes = sizes.into_iter();
-    let mut group = 0;
+    let (mut group, mut zeroed) = (0, 0_u64);
     for (number, place) in (1_u32..).zip(places) {
         while groups
             .get(group + 1)
@@ -232,6 +257,11 @@ fn zero_samples(file: &mut Disk, track: &Track) -> io::Result<()> {
             taken.map(u64::from).sum()
         };
         let end = place.saturating_add(length).min(file.size);
+        // Samples do not lie over one another; a table that says so would have the disk written without end.
+        zeroed += end.saturating_sub(place);
+        if zeroed > file.size {
+            return Err(broken());
+        }
         file.zero(place..end)?;
     }
     Ok(())

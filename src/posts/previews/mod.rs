@@ -5,6 +5,8 @@ mod page;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::{Post, store};
 use crate::app::App;
 use crate::error::Result;
@@ -12,7 +14,7 @@ use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Row, Tx, ids, sql};
+use crate::kernel::db::{Conn, Row, Tx, ids, sql};
 use crate::kernel::html;
 use crate::kernel::id::PostId;
 use crate::kernel::origin::{host_of_uri, parse_url};
@@ -20,8 +22,13 @@ use crate::media;
 use crate::nodes;
 pub use page::Page;
 
-/// The head of a page stands in its first half megabyte, or we do without.
-const MOST: usize = 512 << 10;
+/// The head of a page stands in its first 128 KiB, or we do without.
+const MOST: usize = 128 << 10;
+/// How long a page may take, redirects included.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// So many pages are looked at at the same time; jobs of other kinds have places of their own.
+static TURNS: Semaphore = Semaphore::const_new(4);
 /// The largest page whose beginning is read.
 const LARGEST: u64 = 64 << 20;
 /// How long what was found is good.
@@ -52,6 +59,19 @@ impl Preview {
     /// The host it lies on.
     pub fn host(&self) -> String {
         host_of_uri(&self.url).unwrap_or_default()
+    }
+
+    /// A link that leads to nothing that could be shown.
+    fn nothing(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            title: String::new(),
+            description: String::new(),
+            provider: String::new(),
+            author: String::new(),
+            picture: None,
+            size: None,
+        }
     }
 
     fn read(row: &Row) -> sqlx::Result<Self> {
@@ -111,14 +131,21 @@ pub async fn fetch(app: &App, id: PostId) -> Result<()> {
         Some(row) => now.since(row.get("fetched_at")?) < FRESH,
         None => false,
     };
-    let found = if fresh { None } else { look(app, &url).await? };
-    if !fresh && found.is_none() {
-        return Ok(());
+    if !fresh {
+        // Where many links came at once, the rest does without.
+        let Ok(_turn) = TURNS.try_acquire() else {
+            return Ok(());
+        };
+        let found = look(app, &url).await?;
+        // What leads nowhere is remembered as well, and not asked for again and again.
+        keep(
+            &app.db,
+            &found.unwrap_or_else(|| Preview::nothing(&url)),
+            now,
+        )
+        .await?;
     }
     let mut tx = app.db.begin().await?;
-    if let Some(found) = found {
-        keep(&mut tx, &found, now).await?;
-    }
     sql("UPDATE posts SET preview_url = $1 WHERE id = $2")
         .bind(&url)
         .bind(id)
@@ -141,8 +168,7 @@ async fn look(app: &App, url: &str) -> Result<Option<Preview>> {
     }
     let read = async {
         let accept = "text/html,application/xhtml+xml";
-        let time = Duration::from_secs(15);
-        let mut coming = app.http.download(url, accept, LARGEST, time).await?;
+        let mut coming = app.http.download(url, accept, LARGEST, PATIENCE).await?;
         let kind = coming.header(http::header::CONTENT_TYPE);
         let mut bytes = Vec::new();
         while let Some(piece) = coming.chunk().await? {
@@ -154,12 +180,13 @@ async fn look(app: &App, url: &str) -> Result<Option<Preview>> {
         }
         Ok::<_, crate::kernel::http::FetchError>((kind, bytes, coming.url))
     };
-    let (kind, bytes, at) = match read.await {
-        Ok(read) => read,
-        Err(error) => {
+    let (kind, bytes, at) = match tokio::time::timeout(PATIENCE, read).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(error)) => {
             tracing::debug!(url, %error, "a link could not be looked at");
             return Ok(None);
         }
+        Err(_) => return Ok(None),
     };
     let html = ["text/html", "application/xhtml+xml"];
     if !html
@@ -186,7 +213,7 @@ async fn look(app: &App, url: &str) -> Result<Option<Preview>> {
     }))
 }
 
-async fn keep(tx: &mut Tx, preview: &Preview, now: Time) -> sqlx::Result<()> {
+async fn keep(conn: impl Conn, preview: &Preview, now: Time) -> sqlx::Result<()> {
     sql("INSERT INTO previews (url, kind, title, description, provider_name, author_name, picture_url, width, height, fetched_at) VALUES ($1, 'link', $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (url) DO UPDATE SET title = EXCLUDED.title, description = EXCLUDED.description, provider_name = EXCLUDED.provider_name, author_name = EXCLUDED.author_name, picture_url = EXCLUDED.picture_url, width = EXCLUDED.width, height = EXCLUDED.height, fetched_at = EXCLUDED.fetched_at")
         .bind(&preview.url)
         .bind(&preview.title)
@@ -197,7 +224,7 @@ async fn keep(tx: &mut Tx, preview: &Preview, now: Time) -> sqlx::Result<()> {
         .bind(preview.size.map(|(width, _)| width))
         .bind(preview.size.map(|(_, height)| height))
         .bind(now)
-        .run(tx)
+        .run(conn)
         .await?;
     Ok(())
 }
@@ -207,7 +234,7 @@ async fn keep(tx: &mut Tx, preview: &Preview, now: Time) -> sqlx::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn of_posts(app: &App, posts: &[PostId]) -> Result<HashMap<PostId, Preview>> {
-    let rows = sql("SELECT posts.id AS post_id, previews.* FROM posts JOIN previews ON previews.url = posts.preview_url WHERE posts.id IN (SELECT value FROM json_each($1))")
+    let rows = sql("SELECT posts.id AS post_id, previews.* FROM posts JOIN previews ON previews.url = posts.preview_url WHERE previews.title <> '' AND posts.id IN (SELECT value FROM json_each($1))")
         .bind(ids(posts.iter().copied()))
         .all(&app.db)
         .await?;

@@ -298,6 +298,7 @@ async fn describe(
     filled: &Filled,
     form: &mut ComposeForm,
 ) -> Result<()> {
+    let mut gone = false;
     for id in filled
         .all("media")
         .iter()
@@ -310,8 +311,16 @@ async fn describe(
                 .unwrap_or(0)
         };
         let said = filled.text(&format!("description-{id}"));
+        upload::check_description(app, &said)?;
         media::describe(app, member.id, id, &said, (number("x"), number("y"))).await?;
-        form.media.push(media::get(app, member.id, id).await?);
+        match media::get(app, member.id, id).await {
+            Ok(item) => form.media.push(item),
+            Err(Error::NotFound) => gone = true,
+            Err(error) => return Err(error),
+        }
+    }
+    if gone && !compose::was_sent(app, member, &form.key).await? {
+        return Err(Error::invalid("media", "error-media-gone"));
     }
     Ok(())
 }
@@ -333,7 +342,7 @@ async fn take_in(
         let upload = Upload {
             file,
             cover: if takes { cover.take() } else { None },
-            description: "",
+            description: String::new(),
             focus: (0, 0),
         };
         let taken = upload::upload(app, member, upload).await?;

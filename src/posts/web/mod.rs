@@ -37,12 +37,12 @@ struct ShowPage {
 /// # Errors
 /// `NotFound` when it is not for this viewer.
 pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
-    let viewer = visitor.account.as_ref();
+    let viewer = visitor.viewer();
     let post = posts::get_for(app, viewer, id).await?;
     if post.boost_of.is_some() {
         return Err(Error::NotFound.into());
     }
-    if viewer.is_some() {
+    if visitor.account.is_some() {
         jobs::enqueue(&app.db, app.clock.now(), Job::FetchReplies(post.id)).await?;
         app.wake.notify_waiters();
     }
@@ -63,7 +63,8 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
         .into_iter()
         .zip(depths)
         .collect();
-    let form = viewer.map(|viewer| reply_form(app, viewer, &view));
+    let member = visitor.account.as_ref();
+    let form = member.map(|member| reply_form(app, member, &view));
     Ok(Page(ShowPage {
         ui: visitor.ui,
         focus: view,
@@ -356,7 +357,7 @@ pub async fn history(
     visitor: Visitor,
     Path((handle, id)): Path<(String, PostId)>,
 ) -> PageResult<Response> {
-    let post = posts::get_for(&app, visitor.account.as_ref(), id).await?;
+    let post = posts::get_for(&app, visitor.viewer(), id).await?;
     let mut versions = edit::history(&app, id).await?;
     versions.push(edit::Version {
         created_at: post.edited_at.unwrap_or(post.created_at),

@@ -12,6 +12,8 @@ use crate::support::s3::S3;
 use crate::support::{Backend, Net, Peer, TestNode, settle};
 
 both!(
+    files_come_in_only_where_they_belong,
+    apps_open_what_is_not_for_everyone,
     music_is_one_sound_with_its_cover,
     the_same_file_is_kept_once_and_nobody_learns_of_it,
     uploads_have_limits,
@@ -306,7 +308,11 @@ async fn the_same_file_is_kept_once_and_nobody_learns_of_it(backend: Backend) {
     let other = ready(&bob, "b.wav", &song).await;
     assert_eq!(node.count(blobs).await, 1, "kept once");
     assert_ne!(mine["url"], other["url"], "under two names");
-    let (a, b) = (path(&mine["url"]), path(&other["url"]));
+    // Without the keys that stand in the addresses only its owner has.
+    let [a, b] = [&mine, &other].map(|entity| {
+        let path = path(&entity["url"]);
+        path.split('?').next().unwrap().to_owned()
+    });
     let cookie = node.cookie(&bob.me).await;
     assert_eq!(node.get(&a, &[("cookie", &cookie)]).await.status(), 404);
     let answer = node.get(&b, &[("cookie", &cookie)]).await;
@@ -336,6 +342,55 @@ async fn the_same_file_is_kept_once_and_nobody_learns_of_it(backend: Backend) {
         .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
         .sum();
     assert_eq!(left, 0, "no file is left");
+}
+
+async fn files_come_in_only_where_they_belong(backend: Backend) {
+    let (_net, node) = house(&backend).await;
+    let nina = Fan::new(&node, node.host("nina").await).await;
+    // Anywhere else a file is neither kept nor held.
+    let large = vec![0xff; 3 << 20];
+    for path in ["/api/v1/apps", "/api/v1/statuses", "/api/v2/search"] {
+        let files = [("file", "a.wav", &large[..])];
+        let method = if path.ends_with("search") {
+            Method::GET
+        } else {
+            Method::POST
+        };
+        let got = nina.send(method, path, &[], &files).await;
+        assert_eq!(got.status, 413, "{path}: {}", got.body);
+    }
+    let long = "x".repeat(300 << 10);
+    let got = nina
+        .send(Method::POST, "/api/v1/statuses", &[("status", &long)], &[])
+        .await;
+    assert!((400..500).contains(&got.status), "{}", got.body);
+    let incoming = node.app().data_dir().join("incoming");
+    assert!(!incoming.exists() || std::fs::read_dir(incoming).unwrap().count() == 0);
+}
+
+async fn apps_open_what_is_not_for_everyone(backend: Backend) {
+    let (_net, node) = house(&backend).await;
+    let nina = Fan::new(&node, node.host("nina").await).await;
+    let picture = nina.picture().await;
+    let fresh = nina.get(&format!("/api/v1/media/{picture}")).await;
+    let opened = node.get(&path(&fresh["preview_url"]), &[]).await;
+    assert_eq!(
+        opened.status(),
+        200,
+        "what was just uploaded, without a cookie"
+    );
+    let body = json!({"status": "For you", "media_ids": [picture], "visibility": "private"});
+    let post = nina.post("/api/v1/statuses", body).await;
+    let shown = path(&post["media_attachments"][0]["url"]);
+    let opened = node.get(&shown, &[]).await;
+    assert_eq!(opened.status(), 200);
+    assert_eq!(opened.headers()["cache-control"], "private, no-store");
+    let bare = shown.split('?').next().unwrap();
+    assert_eq!(
+        node.get(bare, &[]).await.status(),
+        404,
+        "not without its key"
+    );
 }
 
 async fn uploads_have_limits(backend: Backend) {

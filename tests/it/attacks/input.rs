@@ -255,7 +255,7 @@ async fn take(node: &TestNode, member: &Account, bytes: Vec<u8>) -> Result<Media
     let upload = Upload {
         file: Incoming::of_bytes(node.app(), bytes).await?,
         cover: None,
-        description: "",
+        description: String::new(),
         focus: (0, 0),
     };
     upload::upload(node.app(), member, upload).await

@@ -123,7 +123,7 @@ async fn a_picture_arrives_with_its_description(backend: Backend) {
             .await
             .unwrap(),
         cover: None,
-        description: "The stage",
+        description: "The stage".to_owned(),
         focus: (100, -200),
     };
     let picture = upload::upload(there.app(), &nina, upload).await.unwrap();

@@ -95,6 +95,11 @@ impl Peer {
             .insert(path.to_owned(), (status, media_type.to_owned(), body));
     }
 
+    /// Leads on from a path to another address.
+    pub fn redirect(&self, path: &str, to: &str) {
+        self.serve_at(path, 302, to, Vec::new());
+    }
+
     /// Serves a body that is compressed already.
     pub fn serve_packed(&self, path: &str, media_type: &str, body: Vec<u8>) {
         self.serve_at(path, 200, media_type, body);
@@ -301,7 +306,14 @@ fn answer(
         body: serde_json::from_slice(body).unwrap_or_default(),
         raw: body.to_vec(),
     });
-    if method == Method::POST {
+    // An inbox is what nothing was served at; what is asked with a question is served by its path.
+    let asked = path.split('?').next().unwrap_or_default().to_owned();
+    let path = if state.answers.contains_key(&path) {
+        path
+    } else {
+        asked
+    };
+    if method == Method::POST && !state.answers.contains_key(&path) {
         let mut response =
             StatusCode::from_u16(*state.inboxes.get(&path).unwrap_or(&state.inbox_status))
                 .unwrap()

@@ -1,5 +1,7 @@
 //! Sound: how long it is, what its tags say, its cover, and the shape of its waves.
 
+mod vorbis;
+
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::iter;
@@ -16,6 +18,8 @@ use symphonia::core::meta::{
     MetadataContainer, MetadataOptions, StandardTag, StandardVisualKey, Visual,
 };
 
+use tokio::sync::Semaphore;
+
 use super::kinds::Kind;
 use crate::error::{Error, Result};
 
@@ -27,8 +31,13 @@ const LONGEST: usize = 300;
 const TAG: usize = 64 << 10;
 /// Bytes of a cover inside a file.
 const COVER: usize = 16 << 20;
-/// The longest sound whose waves are drawn; of a longer one the drawing would take a core too long.
-const LONGEST_DRAWN: Duration = Duration::from_secs(4 * 3600);
+/// The most frames that are drawn: four hours of a disc.
+const FRAMES: u64 = 4 * 3600 * 48_000;
+/// How long a drawing may take a core.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// One drawing at a time.
+static TURN: Semaphore = Semaphore::const_new(1);
 
 /// What a file of sound tells about itself.
 #[derive(Clone, Debug, Default)]
@@ -176,13 +185,16 @@ fn read_tags(held: &MetadataContainer, facts: &mut Facts) {
 }
 
 /// Draws a sound: its loudest moment in each of [`BARS`] equal parts, a byte each, and how long it really is.
-/// Nothing for what cannot be decoded, as Opus.
+/// Nothing for what cannot be decoded within bounds: Opus not at all, Vorbis not with tables that no encoder writes.
 pub async fn draw(path: &Path, kind: Kind) -> Option<(Vec<u8>, i64)> {
-    if kind == Kind::Opus {
-        return None;
-    }
+    // One at a time, and none for long.
+    let _turn = TURN.acquire().await.ok()?;
     let path = path.to_owned();
-    let drawn = tokio::task::spawn_blocking(move || draw_now(&path, kind));
+    let drawn = tokio::task::spawn_blocking(move || match kind {
+        Kind::Opus => None,
+        Kind::Vorbis if !vorbis::has_small_tables(&path) => None,
+        _ => draw_now(&path, kind),
+    });
     drawn.await.ok().flatten()
 }
 
@@ -194,6 +206,7 @@ fn draw_now(path: &Path, kind: Kind) -> Option<(Vec<u8>, i64)> {
         .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
         .ok()?;
     let rate = u64::from(parameters.sample_rate?).max(1);
+    let begun = std::time::Instant::now();
     let mut waves = Waves::default();
     let mut samples: Vec<f32> = Vec::new();
     while let Ok(Some(packet)) = format.next_packet() {
@@ -210,7 +223,7 @@ fn draw_now(path: &Path, kind: Kind) -> Option<(Vec<u8>, i64)> {
             Err(DecodeError::DecodeError(_)) => {}
             Err(_) => break,
         }
-        if waves.frames > rate * LONGEST_DRAWN.as_secs() {
+        if waves.frames > FRAMES || begun.elapsed() > PATIENCE {
             return None;
         }
     }

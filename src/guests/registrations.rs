@@ -1,0 +1,227 @@
+//! This house as an app at the homes of its guests: one registration for each home and scope, renewed when refused.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use serde_json::Value;
+
+use super::homes::Doors;
+use super::{Attempt, Closed};
+use crate::app::App;
+use crate::kernel::crypt;
+use crate::kernel::db::{Row, sql};
+use crate::kernel::http::{Answer, DOCUMENT, FetchError};
+use crate::kernel::json;
+use crate::kernel::origin::parse_url;
+
+/// A registration that worked within this time is not tried out.
+const FRESH: Duration = Duration::from_secs(86_400);
+
+/// This house as a home knows it.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Its random id, which stands in the address people come back to: an answer of one home cannot pass for
+    /// another's.
+    pub id: String,
+    /// The home.
+    pub origin: String,
+    /// What we ask for.
+    pub scope: String,
+    /// The name the home gave us.
+    pub client_id: String,
+    /// The secret it gave us.
+    pub secret: String,
+    worked_at: crate::kernel::clock::Time,
+}
+
+impl Registration {
+    /// Where people come back to.
+    pub fn redirect_uri(&self, app: &App) -> String {
+        redirect_uri(app, &self.id)
+    }
+}
+
+fn redirect_uri(app: &App, id: &str) -> String {
+    app.origin().at(&format!("/auth/home/callback/{id}"))
+}
+
+fn read(app: &App, row: &Row) -> anyhow::Result<Registration> {
+    let sealed: String = row.get("secret_sealed")?;
+    let sealed = crypt::from_base64(&sealed).unwrap_or_default();
+    Ok(Registration {
+        id: row.get("id")?,
+        origin: row.get("origin")?,
+        scope: row.get("scope")?,
+        client_id: row.get("client_id")?,
+        secret: String::from_utf8(app.secret.open(&sealed)?)?,
+        worked_at: row.get("worked_at")?,
+    })
+}
+
+/// The registration with this id.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(app: &App, id: &str) -> crate::error::Result<Option<Registration>> {
+    let row = sql("SELECT * FROM guest_apps WHERE id = $1")
+        .bind(id)
+        .optional(&app.db)
+        .await?;
+    Ok(row.map(|row| read(app, &row)).transpose()?)
+}
+
+/// The registration at a home: the one we have, if it still works there, else a new one.
+///
+/// # Errors
+/// What the database says; `Closed` when the home does not register us.
+pub async fn at(app: &App, origin: &str, doors: &Doors) -> Attempt<Registration> {
+    let row = sql("SELECT * FROM guest_apps WHERE origin = $1 AND scope = $2")
+        .bind(origin)
+        .bind(doors.scope)
+        .optional(&app.db)
+        .await?;
+    if let Some(row) = row {
+        let known = read(app, &row)?;
+        if app.clock.now().since(known.worked_at) < FRESH || works(app, &known, doors).await {
+            return Ok(Ok(known));
+        }
+        forget(app, &known).await?;
+    }
+    register(app, origin, doors).await
+}
+
+/// Whether the home still knows us; one that does not let apps ask for themselves gets the benefit of the doubt.
+async fn works(app: &App, known: &Registration, doors: &Doors) -> bool {
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &known.client_id),
+        ("client_secret", &known.secret),
+        ("scope", &known.scope),
+    ];
+    match post(app, &doors.token, &form, None).await {
+        Ok(answer) => error_of(&answer).as_deref() != Some("invalid_client"),
+        Err(_) => true,
+    }
+}
+
+/// Forgets a registration that the home does not know any more.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget(app: &App, known: &Registration) -> crate::error::Result<()> {
+    let mut tx = app.db.begin().await?;
+    for statement in [
+        sql("DELETE FROM guest_states WHERE app_id = $1"),
+        sql("DELETE FROM guest_apps WHERE id = $1"),
+    ] {
+        statement.bind(&known.id).run(&mut tx).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn register(app: &App, origin: &str, doors: &Doors) -> Attempt<Registration> {
+    if app
+        .limits
+        .registrations
+        .take(&origin.to_owned(), app.clock.now())
+        .is_err()
+    {
+        return Ok(Err(Closed::Silent));
+    }
+    let (id, house) = (crypt::opaque(), crate::nodes::house::get(app).await?);
+    let form = [
+        ("client_name", house.name.as_str()),
+        ("redirect_uris", &redirect_uri(app, &id)),
+        ("scopes", doors.scope),
+        ("website", &app.origin().url),
+    ];
+    let answer = match post(app, &doors.register, &form, None).await {
+        Ok(answer) if answer.status.is_success() => answer,
+        Ok(_) => return Ok(Err(Closed::Unable)),
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let document = json::parse(&answer.body).unwrap_or_default();
+    let text = |name: &str| document.get(name).and_then(Value::as_str);
+    let (Some(client_id), Some(secret)) = (text("client_id"), text("client_secret")) else {
+        return Ok(Err(Closed::Contradicts));
+    };
+    let now = app.clock.now();
+    let made = Registration {
+        id,
+        origin: origin.to_owned(),
+        scope: doors.scope.to_owned(),
+        client_id: client_id.to_owned(),
+        secret: secret.to_owned(),
+        worked_at: now,
+    };
+    let touched = sql("INSERT INTO guest_apps (id, origin, scope, client_id, secret_sealed, created_at, worked_at) VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (origin, scope) DO NOTHING")
+        .bind(&made.id)
+        .bind(origin)
+        .bind(&made.scope)
+        .bind(&made.client_id)
+        .bind(crypt::base64(&app.secret.seal(secret.as_bytes())))
+        .bind(now)
+        .run(&app.db)
+        .await?;
+    if touched == 1 {
+        return Ok(Ok(made));
+    }
+    // Somebody else came from the same home at the same moment.
+    let row = sql("SELECT * FROM guest_apps WHERE origin = $1 AND scope = $2")
+        .bind(origin)
+        .bind(doors.scope)
+        .one(&app.db)
+        .await?;
+    Ok(Ok(read(app, &row)?))
+}
+
+/// Notes that the home knew us just now.
+///
+/// # Errors
+/// What the database says.
+pub async fn worked(app: &App, known: &Registration) -> crate::error::Result<()> {
+    sql("UPDATE guest_apps SET worked_at = $1 WHERE id = $2")
+        .bind(app.clock.now())
+        .bind(&known.id)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// Posts a form to a home; a redirect is an answer, never followed.
+///
+/// # Errors
+/// When it cannot be reached.
+pub async fn post(
+    app: &App,
+    url: &str,
+    form: &[(&str, &str)],
+    token: Option<&str>,
+) -> Result<Answer, FetchError> {
+    let url = parse_url(url).ok_or_else(|| FetchError::Refused(url.to_owned()))?;
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(token) = token
+        && let Ok(value) = HeaderValue::from_str(&format!("Bearer {token}"))
+    {
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    app.http
+        .send(Method::POST, &url, headers, Bytes::from(body), DOCUMENT)
+        .await
+}
+
+/// The `error` of an answer (RFC 6749 §5.2).
+pub fn error_of(answer: &Answer) -> Option<String> {
+    let document = json::parse(&answer.body).ok()?;
+    document.get("error")?.as_str().map(str::to_owned)
+}
