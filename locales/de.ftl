@@ -329,6 +329,7 @@ notice-quote = hat deinen Beitrag zitiert
 oauth-allow = Hereinlassen
 oauth-ask = { $value } möchte für dich handeln
 oauth-ask-as = Du bist als { $value } angemeldet.
+oauth-ask-who = { $value } möchte wissen, wer du bist
 oauth-code = Kopiere diesen Code in { $value }. Er gilt zehn Minuten, einmal.
 oauth-code-title = Dein Code
 oauth-continue = Weiter

@@ -323,6 +323,7 @@ notice-quote = quoted your post
 oauth-allow = Let it in
 oauth-ask = { $value } wants to act for you
 oauth-ask-as = You are signed in as { $value }.
+oauth-ask-who = { $value } wants to know who you are
 oauth-code = Copy this code into { $value }. It is good for ten minutes, once.
 oauth-code-title = Your code
 oauth-continue = Go on

@@ -245,6 +245,8 @@ impl Home {
         let filled = |template: &str, name: &str| {
             let value: String = url::form_urlencoded::byte_serialize(object.as_bytes()).collect();
             let link = template.replace(&format!("{{{name}}}"), &value);
+            // Where to go afterwards is left to the home.
+            let link = link.replace("{on-success}", "").replace("{on-cancel}", "");
             let link = Url::parse(&link).ok()?;
             // A template that leads elsewhere is no door of this home.
             (origin_of(&link).as_deref() == Some(self.origin.as_str())).then(|| link.to_string())

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::accounts::sessions::Session;
 use crate::accounts::{Account, store};
 use crate::app::App;
 use crate::error::Result;
-use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::sql;
 use crate::kernel::html::truncate;
@@ -52,18 +52,25 @@ pub async fn find(app: &App, token: &str) -> Result<Option<Account>> {
     Ok(welcome.then_some(guest))
 }
 
-/// Since when this guest comes here: their browsers and when each came in, the last first.
+/// The browsers of a guest, the last that came in first.
 ///
 /// # Errors
 /// What the database says.
-pub async fn list(app: &App, guest: AccountId) -> Result<Vec<(String, Time)>> {
-    let rows = sql("SELECT browser, created_at FROM guest_sessions WHERE account_id = $1 ORDER BY created_at DESC, id DESC LIMIT 50")
+pub async fn list(app: &App, guest: AccountId) -> Result<Vec<Session>> {
+    let rows = sql("SELECT id, browser, created_at, seen_at FROM guest_sessions WHERE account_id = $1 ORDER BY created_at DESC, id DESC LIMIT 50")
         .bind(guest)
         .all(&app.db)
         .await?;
     Ok(rows
         .iter()
-        .map(|row| Ok((row.get("browser")?, row.get("created_at")?)))
+        .map(|row| {
+            Ok(Session {
+                id: row.get("id")?,
+                browser: row.get("browser")?,
+                created_at: row.get("created_at")?,
+                seen_at: row.get("seen_at")?,
+            })
+        })
         .collect::<sqlx::Result<_>>()?)
 }
 

@@ -10,9 +10,9 @@ use super::door::{self, Back};
 use super::homes::{self, Home};
 use super::{Closed, sessions};
 use crate::accounts::Account;
+use crate::accounts::sessions::Session;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::clock::Time;
 use crate::kernel::origin::parse_url;
 use crate::ui::page::{is_own_path, with_status};
 use crate::ui::visitor::{GUEST, cookie_of, named_cookie, read_cookie};
@@ -38,6 +38,9 @@ pub struct Wish {
     /// Where their home is, as typed.
     #[serde(default)]
     home: String,
+    /// Whether the home is known and the way there needs no further word.
+    #[serde(default)]
+    known: String,
 }
 
 impl Wish {
@@ -149,6 +152,15 @@ pub async fn look_at(
             .flatten(),
         enters: home.doors.is_some(),
     };
+    if let Some(target) = offer.does.as_ref().filter(|_| wish.known == "1") {
+        return Ok(Page(OnwardPage {
+            ui: visitor.ui,
+            target: target.clone(),
+            app: offer.host,
+            by_itself: true,
+        })
+        .into_response());
+    }
     let remembered = format!(
         "{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000{}",
         HOME,
@@ -271,7 +283,7 @@ pub async fn back(
 struct GuestPage {
     ui: Ui,
     guest: Account,
-    browsers: Vec<(String, Time)>,
+    browsers: Vec<Session>,
     follows: Vec<Account>,
 }
 

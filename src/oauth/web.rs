@@ -94,7 +94,7 @@ async fn look(app: &App, request: &Request) -> Result<std::result::Result<Asked,
 #[template(path = "oauth/ask.html")]
 struct AskPage {
     ui: Ui,
-    app: String,
+    title: String,
     website: Option<String>,
     sentences: Vec<String>,
     hidden: Vec<(String, String)>,
@@ -137,8 +137,11 @@ pub async fn ask(
     let ui = visitor.ui;
     let hidden = serde_json::to_value(&request)?;
     let hidden = hidden.as_object().into_iter().flatten();
+    // A house that only wants to know who somebody is does not act.
+    let who = asked.scopes.names() == ["profile"];
+    let title = if who { "oauth-ask-who" } else { "oauth-ask" };
     let page = AskPage {
-        app: asked.client.name,
+        title: ui.tv(title, "value", asked.client.name.clone()),
         website: asked.client.website,
         sentences: sentences(&ui, &asked.scopes),
         hidden: hidden

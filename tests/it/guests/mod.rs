@@ -250,6 +250,19 @@ async fn a_wish_is_done_at_home(backend: Backend) {
     .await;
     assert!(page.contains("<svg") && page.contains(&format!("<code>{}</code>", nina.uri)));
     assert!(!page.contains("//evil.test"));
+    // Who is remembered needs one click here and one at home.
+    let fields = [
+        ("home", "@fan@here.test"),
+        ("verb", "follow"),
+        ("object", nina.uri.as_str()),
+        ("known", "1"),
+    ];
+    let page = text(there.form("/door", "", &fields).await).await;
+    assert!(
+        page.contains("http-equiv=\"refresh\"")
+            && target(&page).starts_with("http://here.test/intents/follow"),
+        "{page}"
+    );
     // Who is remembered goes on with one click, or says that it is not them.
     let page = text(
         there
