@@ -17,6 +17,34 @@ struct Browser {
 }
 
 impl Browser {
+    /// A page fits its width, has one heading, and everything in it that can be used has a name.
+    async fn fits(&self, path: &str, width: u32, dark: bool, who: &str) {
+        self.open(path).await;
+        let wide = self
+            .ask("return document.documentElement.scrollWidth")
+            .await
+            .as_u64()
+            .unwrap();
+        assert!(wide <= u64::from(width), "{path} is {wide} wide on {width}");
+        let headings = self
+            .ask("return document.querySelectorAll('h1').length")
+            .await;
+        assert_eq!(headings, 1, "{path} has one heading");
+        let nameless = self.ask("return [...document.querySelectorAll('button, a, input:not([type=hidden]), textarea, select')].filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length || e.querySelector('img[alt]:not([alt=\"\"])') || e.title)).map(e => e.outerHTML.slice(0, 80))").await;
+        assert_eq!(
+            nameless,
+            json!([]),
+            "{path}: everything that can be used has a name"
+        );
+        let shade = if dark { "dark" } else { "light" };
+        self.screenshot(&format!(
+            "{who}{}-{width}-{shade}",
+            path.trim_matches('/')
+                .replace(['/', '@', '?', '=', '.', '&', '%', ':'], "_")
+        ))
+        .await;
+    }
+
     /// Starts a browser of one width that finds the node; nothing where it is not installed and not demanded.
     async fn start(node: &TestNode, width: u32, dark: bool) -> Option<Self> {
         let driver = Command::new("chromedriver")
@@ -242,6 +270,11 @@ async fn pages_fit_the_phone_and_nothing_foreign_runs() {
         let Some(browser) = Browser::start(&node, width, dark).await else {
             return;
         };
+        // Whoever is not known here yet, then the host.
+        let door = "/door?verb=follow&object=http%3A%2F%2Fhere.test%2Fusers%2Fnina";
+        for path in ["/", post, "/sign-in", "/door", door] {
+            browser.fits(path, width, dark, "visitor-").await;
+        }
         browser.sign_in(cookie).await;
         let pages = [
             "/",
@@ -265,31 +298,7 @@ async fn pages_fit_the_phone_and_nothing_foreign_runs() {
             "/nothing",
         ];
         for path in pages {
-            browser.open(path).await;
-            let wide = browser
-                .ask("return document.documentElement.scrollWidth")
-                .await
-                .as_u64()
-                .unwrap();
-            assert!(wide <= u64::from(width), "{path} is {wide} wide on {width}");
-            let headings = browser
-                .ask("return document.querySelectorAll('h1').length")
-                .await;
-            assert_eq!(headings, 1, "{path} has one heading");
-            let nameless = browser.ask("return [...document.querySelectorAll('button, a, input:not([type=hidden]), textarea, select')].filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length || e.querySelector('img[alt]:not([alt=\"\"])') || e.title)).map(e => e.outerHTML.slice(0, 80))").await;
-            assert_eq!(
-                nameless,
-                json!([]),
-                "{path}: everything that can be used has a name"
-            );
-            let shade = if dark { "dark" } else { "light" };
-            browser
-                .screenshot(&format!(
-                    "{}-{width}-{shade}",
-                    path.trim_matches('/')
-                        .replace(['/', '@', '?', '=', '.'], "_")
-                ))
-                .await;
+            browser.fits(path, width, dark, "").await;
         }
         let complaints = browser.complaints().await;
         assert!(complaints.is_empty(), "{complaints:?}");

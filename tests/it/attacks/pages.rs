@@ -6,7 +6,11 @@ use crate::support::Backend;
 use afterparty::audiences::Audience;
 use afterparty::posts::compose::Draft;
 
-both!(cookies_work_from_our_own_pages_only,);
+both!(
+    cookies_work_from_our_own_pages_only,
+    nobody_learns_whose_address_is_known,
+    a_shared_cache_mixes_nothing_up,
+);
 
 async fn cookies_work_from_our_own_pages_only(backend: Backend) {
     let s = scene(&backend).await;
@@ -24,6 +28,10 @@ async fn cookies_work_from_our_own_pages_only(backend: Backend) {
         ("/posts", "null", "cross-site"),
         ("/settings", "http://here.test.evil.test", "same-site"),
         ("/operator/blocks", "http://evil.test", "cross-site"),
+        ("/operator/announcements", "http://evil.test", "cross-site"),
+        ("/announcements/1/dismiss", "http://evil.test", "cross-site"),
+        ("/door/enter", "http://evil.test", "cross-site"),
+        ("/guest/erase", "http://evil.test", "cross-site"),
     ] {
         let request = client
             .post(s.node.at(path))
@@ -111,5 +119,122 @@ async fn cookies_work_from_our_own_pages_only(backend: Backend) {
         "vary",
     ] {
         assert!(answer.headers().contains_key(name), "{name}");
+    }
+}
+
+/// 53: asking for a new password looks the same whether the address is known or not, and takes as long.
+async fn nobody_learns_whose_address_is_known(backend: Backend) {
+    let s = scene(&backend).await;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    let fan = afterparty::accounts::create::New {
+        name: "fan",
+        display_name: "Fan",
+        email: Some("fan@mail.example"),
+        password: crate::support::node::PASSWORD,
+        role: afterparty::accounts::Role::Member,
+        confirmed: true,
+    };
+    afterparty::accounts::create::create(s.node.app(), fan)
+        .await
+        .unwrap();
+    for round in 0..21 {
+        let stranger = format!("stranger{round}@mail.example");
+        for (address, times) in [
+            ("fan@mail.example", &mut known),
+            (stranger.as_str(), &mut unknown),
+        ] {
+            s.net.clock.advance(std::time::Duration::from_secs(3600));
+            let begun = std::time::Instant::now();
+            let answer = s.node.form("/forgot", "", &[("email", address)]).await;
+            let status = answer.status();
+            let page = answer.text().await.unwrap();
+            times.push((begun.elapsed(), status, page.replace(address, "")));
+        }
+    }
+    assert_eq!((known[0].1, &known[0].2), (unknown[0].1, &unknown[0].2));
+    let middle = |times: &mut Vec<(std::time::Duration, _, _)>| {
+        times.sort_by_key(|(time, ..)| *time);
+        times[times.len() / 2].0
+    };
+    let apart = middle(&mut known).abs_diff(middle(&mut unknown));
+    assert!(apart.as_millis() < 20, "{apart:?}");
+}
+
+/// 55: whatever is asked for, an answer says what it depends on, has the right type, and nothing personal is kept.
+async fn a_shared_cache_mixes_nothing_up(backend: Backend) {
+    let s = scene(&backend).await;
+    let cookie = s.node.cookie(&s.nina).await;
+    let post = s.node.post(&s.nina, "mine").await;
+    let own = |url: &str| url.replace("http://here.test", "");
+    let document = "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"";
+    let accepts = [
+        "text/html",
+        "application/activity+json",
+        document,
+        "*/*",
+        "image/avif,image/webp",
+        "text/html;q=0.5, application/activity+json",
+    ];
+    let paths = [
+        "/".to_owned(),
+        "/@nina".to_owned(),
+        own(post.url.as_ref().unwrap()),
+        own(&post.uri),
+        "/users/nina".to_owned(),
+        "/users/nina/outbox".to_owned(),
+        "/users/nina/followers".to_owned(),
+        "/local".to_owned(),
+        "/tags/none".to_owned(),
+        "/door".to_owned(),
+        "/guest".to_owned(),
+        "/home".to_owned(),
+        "/settings".to_owned(),
+        "/nothing/here".to_owned(),
+        "/users/nobody".to_owned(),
+        "/media/aa/nothing.png".to_owned(),
+        "/api/v1/instance".to_owned(),
+        "/api/v1/timelines/home".to_owned(),
+        "/.well-known/webfinger?resource=acct:nina@here.test".to_owned(),
+    ];
+    for path in &paths {
+        for accept in accepts {
+            for cookie in ["", cookie.as_str()] {
+                let headers = [("accept", accept), ("cookie", cookie)];
+                let answer = s.node.get(path, &headers).await;
+                let of = |name: &str| {
+                    let values = answer.headers().get_all(name).iter();
+                    let values: Vec<&str> = values.map(|value| value.to_str().unwrap()).collect();
+                    values.join(", ").to_ascii_lowercase()
+                };
+                let (vary, kind, cache) = (of("vary"), of("content-type"), of("cache-control"));
+                let asked = format!("{path} for {accept}: {}", answer.status());
+                for name in ["accept", "cookie", "authorization", "signature"] {
+                    assert!(vary.contains(name), "{asked} varies by {vary}");
+                }
+                let page = kind.starts_with("text/html");
+                // What has a document gives it to whom asks for one, and a page to whom asks for that.
+                let both = answer.status() == 200
+                    && (path.starts_with("/@") || path.starts_with("/users/nina"));
+                let json = kind.contains("json");
+                assert!(
+                    !both || !accept.starts_with("application/") || json,
+                    "{asked} is {kind}"
+                );
+                assert!(
+                    !path.starts_with("/@") || accept != "text/html" || page,
+                    "{asked} is {kind}"
+                );
+                assert!(!page || !kind.contains("json"), "{asked} is {kind}");
+                let personal = page && !cookie.is_empty();
+                assert!(
+                    !personal || cache.contains("private") || cache.contains("no-store"),
+                    "{asked}: {cache}"
+                );
+                assert!(
+                    !(cache.contains("public") && path.starts_with("/api/v1/timelines")),
+                    "{asked}: {cache}"
+                );
+            }
+        }
     }
 }
