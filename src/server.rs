@@ -26,7 +26,7 @@ use crate::oauth::web as oauth_pages;
 use crate::posts::web as post_pages;
 use crate::relations::web as people_pages;
 use crate::search::web as search_pages;
-use crate::timelines::web as timeline_pages;
+use crate::timelines::web::{self as timeline_pages, feeds};
 use crate::ui;
 
 /// The whole server.
@@ -97,6 +97,9 @@ fn pages(uploads: usize, pictures: usize) -> Router<App> {
         .route("/home", get(timeline_pages::home))
         .route("/local", get(timeline_pages::local))
         .route("/tags/{tag}", get(timeline_pages::tag))
+        .route("/feed.atom", get(feeds::of_host))
+        .route("/local/feed.atom", get(feeds::of_house))
+        .route("/tags/{tag}/feed.atom", get(feeds::of_tag))
         .route("/search", get(search_pages::index))
         .route("/bookmarks", get(timeline_pages::bookmarks))
         .route("/notifications", get(notification_pages::index))

@@ -2,6 +2,8 @@
 
 use afterparty::accounts::sign_in;
 use afterparty::nodes::setup;
+use afterparty::posts::compose::Draft;
+use quick_xml::events::Event;
 use serde_json::Value;
 
 use crate::both;
@@ -14,7 +16,8 @@ both!(
     pages_and_documents_share_an_address,
     a_forgotten_password_is_replaced,
     newcomers_confirm_their_address_by_mail,
-    members_follow_and_write_with_forms
+    members_follow_and_write_with_forms,
+    public_lists_have_feeds
 );
 
 async fn text(answer: reqwest::Response) -> String {
@@ -402,6 +405,61 @@ async fn newcomers_confirm_their_address_by_mail(backend: Backend) {
     assert_eq!(node.form(&path, "", &[]).await.status(), 200);
     let known = sign_in::email(node.app(), fan.id).await.unwrap();
     assert_eq!(known.as_deref(), Some("fan@new.example"));
+}
+
+/// Every public list is a feed that any reader understands; nothing narrow and nothing hostile stands in it.
+async fn public_lists_have_feeds(backend: Backend) {
+    let (_, node) = TestNode::one(&backend).await;
+    let nina = node.host("nina").await;
+    let evil = "]]> </content> <script>alert(1)</script> & \u{1}\u{b}\u{fffe} #tour \u{202e}";
+    node.post(&nina, evil).await;
+    let narrow = Draft {
+        text: "for friends".into(),
+        audience: afterparty::audiences::Audience::Followers,
+        ..Draft::default()
+    };
+    node.write(&nina, narrow).await;
+    let warned = Draft {
+        text: "the end of the film".into(),
+        warning: "spoiler".into(),
+        ..Draft::default()
+    };
+    node.write(&nina, warned).await;
+    for (path, page, entries) in [
+        ("/feed.atom", "/", 2),
+        ("/@nina/feed.atom", "/@nina", 2),
+        ("/local/feed.atom", "/local", 2),
+        ("/tags/tour/feed.atom", "/tags/tour", 1),
+    ] {
+        let answer = node.get(path, &[]).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let kind = &answer.headers()["content-type"];
+        assert_eq!(kind, "application/atom+xml; charset=utf-8");
+        let feed = text(answer).await;
+        let mut reader = quick_xml::Reader::from_str(&feed);
+        let mut found = 0;
+        loop {
+            let event = reader.read_event();
+            match event.unwrap_or_else(|error| panic!("{path}: {error}\n{feed}")) {
+                Event::Start(tag) if tag.name().as_ref() == b"entry" => found += 1,
+                Event::Eof => break,
+                _ => {}
+            }
+        }
+        assert_eq!(found, entries, "{path}: {feed}");
+        let sound = |c: char| c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}' || c == '\n';
+        assert!(feed.chars().all(sound), "{path}");
+        for secret in ["<script", "for friends", "end of the film"] {
+            assert!(!feed.contains(secret), "{path}: {secret}");
+        }
+        let html = text(node.get(page, &[]).await).await;
+        assert!(
+            html.contains("application/atom+xml"),
+            "{page} names its feed"
+        );
+    }
+    let nobody = node.get("/@nobody/feed.atom", &[]).await;
+    assert_eq!(nobody.status(), 404);
 }
 
 async fn members_follow_and_write_with_forms(backend: Backend) {

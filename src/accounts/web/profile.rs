@@ -16,6 +16,7 @@ use crate::posts::{keep, web as post_pages};
 use crate::relations::between::{self, Relationship};
 use crate::relations::web as people_pages;
 use crate::timelines;
+use crate::timelines::web::feeds;
 use crate::ui::{Page, PageResult, Ui, Visitor};
 
 /// Where a list goes on.
@@ -127,6 +128,9 @@ pub async fn part(
     headers: HeaderMap,
 ) -> PageResult {
     let account = find(&app, &handle).await?;
+    if what == "feed.atom" {
+        return feeds::of_account(&app, &account).await;
+    }
     if matches!(what.as_str(), "followers" | "following") {
         return people_pages::list(&app, visitor, &account, &what, paging.before).await;
     }

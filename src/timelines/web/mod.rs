@@ -1,5 +1,7 @@
 //! Pages of posts: home, the house, hashtags, bookmarks, look-up.
 
+pub mod feeds;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
@@ -30,6 +32,8 @@ struct ListPage {
     ui: Ui,
     title: String,
     announcements: Vec<Announcement>,
+    /// The same list for feed readers, where everybody may read it.
+    feed: Option<String>,
     form: Option<ComposeForm>,
     views: Vec<View>,
     empty: String,
@@ -61,6 +65,7 @@ pub async fn home(
     Ok(Page(ListPage {
         title: ui.t("nav-home"),
         announcements,
+        feed: None,
         form,
         older: older("/home", &views),
         views,
@@ -88,6 +93,7 @@ pub async fn local(
     Ok(Page(ListPage {
         title: ui.t("nav-local"),
         announcements: Vec::new(),
+        feed: Some("/local/feed.atom".to_owned()),
         form: None,
         older: older("/local", &views),
         views,
@@ -119,6 +125,7 @@ pub async fn tag(
     Ok(Page(ListPage {
         title: format!("#{tag}"),
         announcements: Vec::new(),
+        feed: Some(format!("/tags/{tag}/feed.atom")),
         form: None,
         older: older(&format!("/tags/{tag}"), &views),
         views,
@@ -146,6 +153,7 @@ pub async fn bookmarks(
     Ok(Page(ListPage {
         title: ui.t("nav-bookmarks"),
         announcements: Vec::new(),
+        feed: None,
         form: None,
         older,
         views,
