@@ -214,46 +214,53 @@ impl Gathered {
                 .map(|row| row.get("post_id"))
                 .collect::<sqlx::Result<_>>()?)
         };
+        // The statements know nothing of each other: they are asked side by side.
+        let (favourited, boosted, bookmarked, muted, with_poll) = tokio::try_join!(
+            marked(sql(
+                "SELECT post_id FROM favourites WHERE account_id = $1 AND post_id IN (SELECT value FROM json_each($2))",
+            )),
+            marked(sql(
+                "SELECT boost_of_id AS post_id FROM posts WHERE account_id = $1 AND boost_of_id IN (SELECT value FROM json_each($2))",
+            )),
+            marked(sql(
+                "SELECT post_id FROM bookmarks WHERE account_id = $1 AND post_id IN (SELECT value FROM json_each($2))",
+            )),
+            marked(sql(
+                "SELECT posts.id AS post_id FROM posts JOIN muted_threads ON muted_threads.thread_id = posts.thread_id WHERE muted_threads.account_id = $1 AND posts.id IN (SELECT value FROM json_each($2))",
+            )),
+            marked(sql(
+                "SELECT post_id FROM polls WHERE $1 = $1 AND post_id IN (SELECT value FROM json_each($2))",
+            )),
+        )?;
+        let (people, mentions, tags, apps) = tokio::try_join!(
+            account_store::list(&app.db, &accounts),
+            store::mentioned(&app.db, &list),
+            store::tags_of(&app.db, &list),
+            store::apps_of(&app.db, &list),
+        )?;
+        let (attached, previews) =
+            tokio::try_join!(media::of_posts(app, posts), previews::of_posts(app, posts),)?;
         let mut media: HashMap<PostId, Vec<Media>> = HashMap::new();
-        for item in media::of_posts(app, posts).await? {
+        for item in attached {
             if let Some(post) = item.post {
                 media.entry(post).or_default().push(item);
             }
         }
         let mut gathered = Self {
-            accounts: account_store::list(&app.db, &accounts)
-                .await?
-                .into_iter()
-                .map(|account| (account.id, account))
-                .collect(),
+            accounts: people.into_iter().map(|one| (one.id, one)).collect(),
             media,
-            previews: previews::of_posts(app, posts).await?,
+            previews,
             polls: HashMap::new(),
             votes: HashMap::new(),
-            favourited: marked(sql(
-                "SELECT post_id FROM favourites WHERE account_id = $1 AND post_id IN (SELECT value FROM json_each($2))",
-            ))
-            .await?,
-            boosted: marked(sql(
-                "SELECT boost_of_id AS post_id FROM posts WHERE account_id = $1 AND boost_of_id IN (SELECT value FROM json_each($2))",
-            ))
-            .await?,
-            bookmarked: marked(sql(
-                "SELECT post_id FROM bookmarks WHERE account_id = $1 AND post_id IN (SELECT value FROM json_each($2))",
-            ))
-            .await?,
-            muted: marked(sql(
-                "SELECT posts.id AS post_id FROM posts JOIN muted_threads ON muted_threads.thread_id = posts.thread_id WHERE muted_threads.account_id = $1 AND posts.id IN (SELECT value FROM json_each($2))",
-            ))
-            .await?,
-            mentions: grouped(store::mentioned(&app.db, &list).await?),
-            tags: grouped(store::tags_of(&app.db, &list).await?),
-            apps: store::apps_of(&app.db, &list).await?.into_iter().collect(),
+            favourited,
+            boosted,
+            bookmarked,
+            muted,
+            mentions: grouped(mentions),
+            tags: grouped(tags),
+            apps: apps.into_iter().collect(),
         };
-        let with_poll = sql(
-            "SELECT post_id FROM polls WHERE $1 = $1 AND post_id IN (SELECT value FROM json_each($2))",
-        );
-        for post in marked(with_poll).await? {
+        for post in with_poll {
             if let Some(poll) = polls::of_post(app, post).await? {
                 gathered.polls.insert(post, poll);
                 gathered.votes.insert(
