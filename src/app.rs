@@ -99,6 +99,8 @@ pub struct Limits {
     pub tokens: Limit<IpAddr>,
     /// Registrations at one guest's home.
     pub registrations: Limit<String>,
+    /// Registrations at homes, wherever.
+    pub all_registrations: Limit<()>,
     /// Homes looked at for one address.
     pub homes: Limit<IpAddr>,
 }
@@ -126,7 +128,8 @@ impl Limits {
             apps: Limit::new(25, minutes(10)),
             tokens: Limit::new(30, minutes(5)),
             registrations: Limit::new(2, minutes(10)),
-            homes: Limit::new(20, minutes(5)),
+            all_registrations: Limit::new(200, minutes(60)),
+            homes: Limit::new(60, minutes(5)),
         }
     }
 }

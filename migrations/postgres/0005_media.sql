@@ -7,6 +7,8 @@ ALTER TABLE media ADD COLUMN album TEXT COLLATE "C";
 ALTER TABLE media ADD COLUMN waveform TEXT COLLATE "C";
 CREATE INDEX media_account ON media (account_id, id);
 CREATE INDEX media_file ON media (file) WHERE file IS NOT NULL;
+CREATE INDEX accounts_avatar ON accounts (avatar) WHERE avatar IS NOT NULL;
+CREATE INDEX accounts_header ON accounts (header) WHERE header IS NOT NULL;
 CREATE INDEX media_preview ON media (preview) WHERE preview IS NOT NULL;
 
 CREATE TABLE blobs (

@@ -3,18 +3,16 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use url::Url;
 
-use super::homes::{Address, Doors, Home};
+use super::homes::{Doors, Home};
 use super::registrations::{self, Registration};
 use super::{Attempt, Closed, homes, proof};
 use crate::accounts::Account;
 use crate::app::App;
-use crate::error::Result;
 use crate::kernel::crypt;
 use crate::kernel::db::sql;
 use crate::kernel::json;
-use crate::kernel::origin::{host_of, parse_url};
+use crate::kernel::origin::parse_url;
 
 /// How long the way there and back may take.
 pub const PATIENCE: Duration = Duration::from_secs(600);
@@ -128,13 +126,13 @@ pub async fn arrive(app: &App, id: &str, back: &Back, cookie: Option<&str>) -> A
     let Some(registration) = registrations::find(app, id).await? else {
         return Ok(Err(Closed::Stale));
     };
-    let home = match look_again(app, &origin).await {
-        Ok(home) => home,
+    // What was shown to the person has the last word: the same origin, with the doors it publishes now.
+    let doors = match homes::doors_of(app, &origin).await {
+        Ok(Some(doors)) => doors,
+        Ok(None) => return Ok(Err(Closed::Unable)),
         Err(closed) => return Ok(Err(closed)),
     };
-    let Some(doors) = &home.doors else {
-        return Ok(Err(Closed::Unable));
-    };
+    let doors = &doors;
     if let Some(closed) = refused(back, doors) {
         return Ok(Err(closed));
     }
@@ -154,18 +152,6 @@ pub async fn arrive(app: &App, id: &str, back: &Back, cookie: Option<&str>) -> A
         origin,
         next,
     }))
-}
-
-async fn look_again(app: &App, origin: &str) -> std::result::Result<Home, Closed> {
-    let host = parse_url(origin).and_then(|url: Url| host_of(&url));
-    let domain = host.ok_or(Closed::Contradicts)?;
-    let home = homes::look(app, &Address { name: None, domain }).await?;
-    // What was shown to the person has the last word.
-    if home.origin == origin {
-        Ok(home)
-    } else {
-        Err(Closed::Contradicts)
-    }
 }
 
 fn refused(back: &Back, doors: &Doors) -> Option<Closed> {
@@ -230,16 +216,4 @@ async fn give_back(app: &App, doors: &Doors, registration: &Registration, token:
     if let Err(error) = registrations::post(app, &doors.revoke, &form, None).await {
         tracing::debug!(%error, "a guest's token could not be given back");
     }
-}
-
-/// Ends ways that nobody came back from.
-///
-/// # Errors
-/// What the database says.
-pub async fn abandon(app: &App, cookie: &str) -> Result<()> {
-    sql("DELETE FROM guest_states WHERE browser_hash = $1")
-        .bind(crypt::token_hash(cookie))
-        .run(&app.db)
-        .await?;
-    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::federation::doc::Doc;
 use crate::federation::fetch::Budget;
 use crate::federation::webfinger;
-use crate::kernel::http::{DOCUMENT, FetchError};
+use crate::kernel::http::DOCUMENT;
 use crate::kernel::json;
 use crate::kernel::origin::{ascii_domain, host_of, name_of, origin_of, parse_url};
 use crate::nodes;
@@ -101,7 +101,15 @@ pub fn parse(app: &App, text: &str) -> Result<Address, Closed> {
         .federation
         .hosts
         .contains_key(name_of(&address.domain));
-    let public = name_of(&address.domain).contains('.') || known;
+    // An address or a port is a home only where the operator admits such peers.
+    let name = name_of(&address.domain);
+    let odd = name != address.domain
+        || name
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok();
+    let tests = !app.settings.federation.allow_networks.is_empty();
+    let public = (name.contains('.') && (!odd || tests)) || known;
     if !public || address.domain.ends_with(".onion") {
         return Err(Closed::NotAHome);
     }
@@ -153,8 +161,25 @@ async fn look_now(app: &App, address: &Address) -> Result<Home, Closed> {
     if is_blocked(app, &host).await {
         return Err(Closed::Refused);
     }
-    home.doors = doors(app, &home.origin).await?;
+    home.doors = match doors(app, &home.origin).await {
+        // What is done at home needs no proof of who somebody is.
+        Err(_) if home.subscribe.is_some() || !home.intents.is_empty() => None,
+        looked => looked?,
+    };
     Ok(home)
+}
+
+/// The doors of a home that was looked at before.
+///
+/// # Errors
+/// Why it cannot be used now.
+pub async fn doors_of(app: &App, origin: &str) -> Result<Option<Doors>, Closed> {
+    let host = parse_url(origin).and_then(|url| host_of(&url));
+    if is_blocked(app, &host.ok_or(Closed::Contradicts)?).await {
+        return Err(Closed::Refused);
+    }
+    let looked = tokio::time::timeout(PATIENCE, doors(app, origin)).await;
+    looked.map_err(|_| Closed::Silent)?
 }
 
 async fn is_blocked(app: &App, host: &str) -> bool {
@@ -166,22 +191,29 @@ async fn doors(app: &App, origin: &str) -> Result<Option<Doors>, Closed> {
     let asked = format!("{origin}/.well-known/oauth-authorization-server");
     match app.http.get(&asked, "application/json", DOCUMENT).await {
         Ok(answer) => {
-            let document = json::parse(&answer.body).map_err(|_| Closed::Contradicts)?;
+            // Some programs answer every unknown address with their start page: that is no metadata.
+            let Ok(document) = json::parse(&answer.body) else {
+                return unpublished(app, origin).await;
+            };
             if origin_of(&answer.url).as_deref() != Some(origin) {
                 return Err(Closed::Contradicts);
             }
             published(origin, &document).map(Some)
         }
-        Err(FetchError::Status(status)) if status.is_client_error() => {
-            let instance = format!("{origin}/api/v1/instance");
-            let known = app.http.get(&instance, "application/json", DOCUMENT).await;
-            let speaks = known.is_ok_and(|answer| {
-                json::parse(&answer.body).is_ok_and(|doc| doc.get("version").is_some())
-            });
-            Ok(speaks.then(|| usual(origin)))
-        }
+        Err(error) if error.is_gone() => unpublished(app, origin).await,
         Err(error) => Err(error.into()),
     }
+}
+
+/// The usual doors, where the home speaks the Mastodon API.
+async fn unpublished(app: &App, origin: &str) -> Result<Option<Doors>, Closed> {
+    let instance = format!("{origin}/api/v1/instance");
+    let known = app.http.get(&instance, "application/json", DOCUMENT).await;
+    let speaks = known.is_ok_and(|answer| {
+        let document = json::parse(&answer.body);
+        document.is_ok_and(|document| document.get("version").is_some())
+    });
+    Ok(speaks.then(|| usual(origin)))
 }
 
 /// The doors as every server with the Mastodon API has them.

@@ -122,6 +122,11 @@ pub async fn forget(app: &App, known: &Registration) -> crate::error::Result<()>
 }
 
 async fn register(app: &App, origin: &str, doors: &Doors) -> Attempt<Registration> {
+    // Homes are many, and anybody can make them up: there is a bound for each and one for all.
+    let everywhere = app.limits.all_registrations.take(&(), app.clock.now());
+    if everywhere.is_err() {
+        return Ok(Err(Closed::Silent));
+    }
     if app
         .limits
         .registrations
@@ -131,8 +136,10 @@ async fn register(app: &App, origin: &str, doors: &Doors) -> Attempt<Registratio
         return Ok(Err(Closed::Silent));
     }
     let (id, house) = (crypt::opaque(), crate::nodes::house::get(app).await?);
+    // Longer names are refused by some.
+    let name: String = house.name.chars().take(60).collect();
     let form = [
-        ("client_name", house.name.as_str()),
+        ("client_name", name.as_str()),
         ("redirect_uris", &redirect_uri(app, &id)),
         ("scopes", doors.scope),
         ("website", &app.origin().url),
@@ -147,6 +154,9 @@ async fn register(app: &App, origin: &str, doors: &Doors) -> Attempt<Registratio
     let (Some(client_id), Some(secret)) = (text("client_id"), text("client_secret")) else {
         return Ok(Err(Closed::Contradicts));
     };
+    if client_id.len() > 512 || secret.len() > 1024 {
+        return Ok(Err(Closed::Contradicts));
+    }
     let now = app.clock.now();
     let made = Registration {
         id,

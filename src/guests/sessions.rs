@@ -124,5 +124,10 @@ pub async fn sweep(app: &App) -> Result<()> {
         .bind(now.minus(super::door::PATIENCE))
         .run(&app.db)
         .await?;
+    // A home nobody came from for a month is registered with anew.
+    sql("DELETE FROM guest_apps WHERE worked_at <= $1 AND NOT EXISTS (SELECT 1 FROM guest_states WHERE guest_states.app_id = guest_apps.id)")
+        .bind(now.minus(LONGEST))
+        .run(&app.db)
+        .await?;
     Ok(())
 }

@@ -46,12 +46,13 @@ pub struct Wish {
 impl Wish {
     /// The wish with everything taken out that leads elsewhere.
     fn sound(mut self) -> Self {
-        if !is_own_path(&self.next) {
+        if !is_own_path(&self.next) || !self.next.is_ascii() || self.next.len() > 2048 {
             self.next = "/".to_owned();
         }
         if !["follow", "like", "announce", "create"].contains(&self.verb.as_str()) {
             self.verb = String::new();
         }
+        self.home.truncate(self.home.floor_char_boundary(500));
         if parse_url(&self.object).is_none() {
             self.object = String::new();
         }
@@ -118,14 +119,15 @@ async fn look(
     visitor: &Visitor,
     typed: &str,
 ) -> Result<std::result::Result<Home, Closed>> {
+    let address = match homes::parse(app, typed) {
+        Ok(address) => address,
+        Err(closed) => return Ok(Err(closed)),
+    };
     app.limits
         .homes
         .take(&visitor.address, app.clock.now())
         .map_err(Error::TooMany)?;
-    Ok(match homes::parse(app, typed) {
-        Ok(address) => homes::look(app, &address).await,
-        Err(closed) => Err(closed),
-    })
+    Ok(homes::look(app, &address).await)
 }
 
 /// `POST /door`: looks at the home and says what it can do.
@@ -258,12 +260,7 @@ pub async fn back(
     let cookie = read_cookie(&headers, &cookie_of(&app, DOOR));
     let arrival = match door::arrive(&app, &id, &back, cookie.as_deref()).await? {
         Ok(arrival) => arrival,
-        Err(closed) => {
-            if let Some(cookie) = cookie {
-                door::abandon(&app, &cookie).await?;
-            }
-            return Ok(refuse(visitor.ui, Wish::default().sound(), closed));
-        }
+        Err(closed) => return Ok(refuse(visitor.ui, Wish::default().sound(), closed)),
     };
     let token = sessions::start(&app, arrival.guest.id, &arrival.origin, &visitor.browser).await?;
     // Who came as somebody else than they typed is told so before anything is done.

@@ -249,6 +249,18 @@ pub async fn find_by_file(app: &App, file: &str) -> Result<Option<Media>> {
     Ok(row.as_ref().map(read).transpose()?)
 }
 
+/// Whether a file is the picture of a profile.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_on_a_profile(app: &App, file: &str) -> Result<bool> {
+    let row = sql("SELECT id FROM accounts WHERE avatar = $1 UNION ALL SELECT id FROM accounts WHERE header = $1 LIMIT 1")
+        .bind(file)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Removes uploads that stood in no post for a day, with their files.
 ///
 /// # Errors

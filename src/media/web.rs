@@ -145,7 +145,9 @@ pub async fn show(
         .k
         .is_some_and(|key| crypt::equal(key.as_bytes(), app.secret.sign_address(&name).as_bytes()));
     let open = match item.as_ref().map(|item| (item.post, item.account)) {
-        None => true,
+        // The picture of a profile; what no row names is given up, even if its file is still there.
+        None if media::is_on_a_profile(&app, &name).await? => true,
+        None => return Err(Error::NotFound.into()),
         Some((Some(post), _)) if signed => posts::find(&app, post)
             .await?
             .is_some_and(|post| post.audience.is_open()),

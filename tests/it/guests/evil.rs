@@ -153,9 +153,24 @@ async fn homes_that_lie_let_nobody_in(backend: Backend) {
     };
     plain(home);
     assert!(s.come("").await, "so does the older way");
+    home.serve_at(
+        METADATA,
+        200,
+        "text/html",
+        b"<html>the start page</html>".to_vec(),
+    );
+    says(
+        home,
+        "/api/v1/instance",
+        &json!({"version": "2.7.2 (compatible)"}),
+    );
+    assert!(
+        s.come("").await,
+        "and a home that has no metadata, but a page for everything"
+    );
     let sessions = "SELECT COUNT(*) AS n FROM guest_sessions";
     let before = s.node.count(sessions).await;
-    assert_eq!(before, 3);
+    assert_eq!(before, 4);
 
     type Lie<'a> = (&'a str, Box<dyn Fn() + 'a>);
     let userinfo = |sub: &str, name: &str, iss: &str| {
