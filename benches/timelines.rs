@@ -24,6 +24,7 @@ use afterparty::kernel::db::sql;
 use afterparty::kernel::page::Window;
 use afterparty::mastodon::entities::{notification, status};
 use afterparty::notifications::single::{self, Wanted};
+use afterparty::posts::Post;
 use afterparty::timelines;
 
 const ACCOUNTS: i64 = 5_000;
@@ -168,6 +169,12 @@ async fn fill(app: &App, posts: i64) -> Account {
     accounts::get(app, fan.id).await.unwrap()
 }
 
+/// How many of these posts are shown, as entities.
+async fn shown(app: &App, viewer: Option<&Account>, posts: &[Post]) -> usize {
+    let entities = status::several(app, viewer, posts, "home").await;
+    entities.unwrap().len()
+}
+
 async fn measure<F: Future<Output = usize>>(name: &str, mut run: impl FnMut(usize) -> F) {
     for round in 0..20 {
         assert!(run(round).await > 0, "{name} has nothing to show");
@@ -216,20 +223,14 @@ async fn main() {
     let first = timelines::home(app, fan, Window::newest(40)).await.unwrap();
     measure("home, first page of 20", |_| async {
         let posts = timelines::home(app, fan, Window::newest(20)).await.unwrap();
-        status::several(app, Some(fan), &posts, "home")
-            .await
-            .unwrap()
-            .len()
+        shown(app, Some(fan), &posts).await
     })
     .await;
     let deep = first.last().unwrap().id.0;
     measure("home, a later page", |_| async move {
         let window = Window::before(Some(deep - (30 << 32)), 20);
         let posts = timelines::home(app, fan, window).await.unwrap();
-        status::several(app, Some(fan), &posts, "home")
-            .await
-            .unwrap()
-            .len()
+        shown(app, Some(fan), &posts).await
     })
     .await;
     measure("notifications, 40", |_| async {
@@ -252,40 +253,28 @@ async fn main() {
         let posts = timelines::home(app, newcomer, Window::newest(20))
             .await
             .unwrap();
-        status::several(app, Some(newcomer), &posts, "home")
-            .await
-            .unwrap()
-            .len()
+        shown(app, Some(newcomer), &posts).await
     })
     .await;
     measure("the house's own posts, 20", |_| async {
         let posts = timelines::local(app, None, Window::newest(20))
             .await
             .unwrap();
-        status::several(app, None, &posts, "public")
-            .await
-            .unwrap()
-            .len()
+        shown(app, None, &posts).await
     })
     .await;
     measure("a profile, 20", |_| async {
         let posts = timelines::of_account(app, None, artist.id, Window::newest(20))
             .await
             .unwrap();
-        status::several(app, None, &posts, "account")
-            .await
-            .unwrap()
-            .len()
+        shown(app, None, &posts).await
     })
     .await;
     measure("a hashtag, 20", |_| async {
         let posts = timelines::tagged(app, Some(fan), "tour", false, Window::newest(20))
             .await
             .unwrap();
-        status::several(app, Some(fan), &posts, "public")
-            .await
-            .unwrap()
-            .len()
+        shown(app, Some(fan), &posts).await
     })
     .await;
     measure("public timeline, 20", |_| async {
@@ -293,10 +282,7 @@ async fn main() {
         let posts = timelines::public(app, Some(fan), wished, Window::newest(20))
             .await
             .unwrap();
-        status::several(app, Some(fan), &posts, "public")
-            .await
-            .unwrap()
-            .len()
+        shown(app, Some(fan), &posts).await
     })
     .await;
     plans(app, fan).await;

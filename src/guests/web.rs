@@ -83,12 +83,17 @@ struct DoorPage {
 }
 
 /// `GET /door`: asks where somebody's home is.
-pub async fn show(visitor: Visitor, Query(wish): Query<Wish>, headers: HeaderMap) -> PageResult {
+pub async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(wish): Query<Wish>,
+    headers: HeaderMap,
+) -> PageResult {
     let mut wish = wish.sound();
     if visitor.account.is_some() {
         return Ok(see_other(&wish.next));
     }
-    let known = read_cookie(&headers, HOME).filter(|home| home.len() <= 300);
+    let known = read_cookie(&headers, &cookie_of(&app, HOME)).filter(|home| home.len() <= 300);
     let remembered = known.is_some() && wish.home.is_empty();
     if let Some(known) = known.filter(|_| remembered) {
         wish.home = known;
@@ -163,12 +168,8 @@ pub async fn look_at(
         })
         .into_response());
     }
-    let remembered = format!(
-        "{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000{}",
-        HOME,
-        wish.home.trim().replace([';', ',', ' '], ""),
-        secure(&app)
-    );
+    let typed = wish.home.trim().replace([';', ',', ' '], "");
+    let remembered = named_cookie(&app, HOME, &typed, 365 * 86_400);
     let mut answer = Page(DoorPage {
         copy: copy(&wish),
         ui: visitor.ui,
@@ -180,14 +181,6 @@ pub async fn look_at(
     .into_response();
     set_cookie(&mut answer, &remembered);
     Ok(answer)
-}
-
-fn secure(app: &App) -> &'static str {
-    if app.origin().scheme() == "https" {
-        "; Secure"
-    } else {
-        ""
-    }
 }
 
 fn set_cookie(answer: &mut Response, cookie: &str) {
@@ -211,10 +204,7 @@ fn refuse(ui: Ui, wish: Wish, closed: Closed) -> Response {
 /// `POST /door/forget`: "not me".
 pub async fn forget(State(app): State<App>) -> PageResult {
     let mut answer = see_other("/door");
-    set_cookie(
-        &mut answer,
-        &format!("{HOME}=; Path=/; Max-Age=0{}", secure(&app)),
-    );
+    set_cookie(&mut answer, &named_cookie(&app, HOME, "", 0));
     Ok(answer)
 }
 
@@ -315,10 +305,7 @@ pub async fn leave(
     let mut answer = see_other("/");
     set_cookie(&mut answer, &named_cookie(&app, GUEST, "", 0));
     if verb == "erase" {
-        set_cookie(
-            &mut answer,
-            &format!("{HOME}=; Path=/; Max-Age=0{}", secure(&app)),
-        );
+        set_cookie(&mut answer, &named_cookie(&app, HOME, "", 0));
     }
     Ok(answer)
 }

@@ -173,19 +173,9 @@ impl Http {
         body: Bytes,
         limit: usize,
     ) -> Result<Answer, FetchError> {
-        let mut coming = self
-            .start(method, url, headers, body, (TOTAL, limit as u64))
-            .await?;
-        let mut body = Vec::new();
-        while let Some(chunk) = coming.chunk().await? {
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer {
-            status: coming.status,
-            headers: coming.headers,
-            body: body.into(),
-            url: coming.url,
-        })
+        let bounds = (TOTAL, limit as u64);
+        let coming = self.start(method, url, headers, body, bounds).await?;
+        coming.whole().await
     }
 
     /// Sends one request; its answer is read by whoever asked, within a time and a number of bytes.
@@ -235,17 +225,8 @@ impl Http {
         accept: &'static str,
         limit: usize,
     ) -> Result<Answer, FetchError> {
-        let mut coming = self.download(url, accept, limit as u64, TOTAL).await?;
-        let mut body = Vec::new();
-        while let Some(chunk) = coming.chunk().await? {
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer {
-            status: coming.status,
-            headers: coming.headers,
-            body: body.into(),
-            url: coming.url,
-        })
+        let coming = self.download(url, accept, limit as u64, TOTAL).await?;
+        coming.whole().await
     }
 
     /// As [`Http::get`], for what is too large to be held: it is read piece by piece, within a time.
@@ -298,6 +279,20 @@ impl Coming {
     pub fn header(&self, name: header::HeaderName) -> String {
         let value = self.headers.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
+    }
+
+    /// The answer with its whole body.
+    async fn whole(mut self) -> Result<Answer, FetchError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: self.status,
+            headers: self.headers,
+            body: body.into(),
+            url: self.url,
+        })
     }
 
     /// The next piece of the body; nothing at its end.

@@ -231,14 +231,9 @@ async fn media_live_in_a_bucket() {
     let Some(bucket) = S3::start().await else {
         return;
     };
-    let settings = bucket.settings();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
     let mut net = Net::new();
     let peer = Peer::start(&mut net, "far.test").await;
-    let node = house_in(&mut net, &Backend::Sqlite, &settings).await;
+    let node = house_in(&mut net, &Backend::Sqlite, &bucket.settings()).await;
     let nina = Fan::new(&node, node.host("nina").await).await;
     // More than two parts of an upload in parts.
     let long = wav(700);
@@ -283,12 +278,7 @@ async fn a_silent_bucket_loses_nothing() {
     let Some(bucket) = S3::start().await else {
         return;
     };
-    let settings = bucket.settings();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    let node = house_in(&mut Net::new(), &Backend::Sqlite, &settings).await;
+    let node = house_in(&mut Net::new(), &Backend::Sqlite, &bucket.settings()).await;
     let nina = Fan::new(&node, node.host("nina").await).await;
     drop(bucket);
     let refused = upload(&nina, "song.wav", &wav(1)).await;

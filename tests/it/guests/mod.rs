@@ -266,7 +266,7 @@ async fn a_wish_is_done_at_home(backend: Backend) {
     // Who is remembered goes on with one click, or says that it is not them.
     let page = text(
         there
-            .get("/door", &[("cookie", "home=@fan@here.test")])
+            .get("/door", &[("cookie", "afterparty-80-home=@fan@here.test")])
             .await,
     )
     .await;

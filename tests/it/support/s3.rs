@@ -9,7 +9,7 @@ use super::complete;
 /// The server; it ends with the test.
 pub struct S3 {
     child: Child,
-    address: std::net::SocketAddr,
+    endpoint: String,
     folder: tempfile::TempDir,
 }
 
@@ -44,18 +44,18 @@ impl S3 {
         }
         Some(Self {
             child,
-            address,
+            endpoint: format!("http://{address}"),
             folder,
         })
     }
 
     /// The settings of a node that keeps its media here.
-    pub fn settings(&self) -> [(&'static str, String); 4] {
+    pub fn settings(&self) -> [(&str, &str); 4] {
         [
-            ("storage.bucket", "media".to_owned()),
-            ("storage.endpoint", format!("http://{}", self.address)),
-            ("storage.access_key", "house".to_owned()),
-            ("storage.secret_key", "open sesame".to_owned()),
+            ("storage.bucket", "media"),
+            ("storage.endpoint", &self.endpoint),
+            ("storage.access_key", "house"),
+            ("storage.secret_key", "open sesame"),
         ]
     }
 
