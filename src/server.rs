@@ -20,7 +20,7 @@ use crate::federation::{inbox, nodeinfo, serve, webfinger};
 use crate::guests::web as guest_pages;
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
-use crate::nodes::web::{self as node_pages, announcements};
+use crate::nodes::web::{self as node_pages, announcements, front, look};
 use crate::notifications::web as notification_pages;
 use crate::oauth::web as oauth_pages;
 use crate::posts::web as post_pages;
@@ -90,7 +90,7 @@ async fn in_time(request: Request, next: Next) -> Response {
 )]
 fn pages(uploads: usize, pictures: usize) -> Router<App> {
     Router::new()
-        .route("/", get(profile::front))
+        .route("/", get(front::show))
         .route("/@{handle}", get(profile::show))
         .route("/@{handle}/{what}", get(profile::part))
         .route("/@{handle}/{id}/history", get(post_pages::history))
@@ -175,6 +175,13 @@ fn pages(uploads: usize, pictures: usize) -> Router<App> {
         )
         .route("/operator", get(node_pages::operator))
         .route("/operator/house", post(node_pages::update_house))
+        .route(
+            "/operator/look",
+            get(look::show)
+                .post(look::update)
+                .layer(DefaultBodyLimit::max(pictures)),
+        )
+        .route("/operator/look/front", post(look::arrange))
         .route("/operator/members", post(node_pages::create_member))
         .route(
             "/operator/members/{id}/{verb}",
@@ -228,7 +235,7 @@ fn documents() -> Router<App> {
         .route("/.well-known/nodeinfo", get(nodeinfo::index))
         .route("/nodeinfo/{version}", get(nodeinfo::show))
         .route("/assets/{name}", get(ui::assets::show))
-        .route("/theme.css", get(ui::assets::theme))
+        .route("/theme.css", get(ui::theme::show))
         .route("/robots.txt", get(robots))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
@@ -326,7 +333,7 @@ async fn secure_headers(State(app): State<App>, request: Request, next: Next) ->
     };
     set(
         "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; manifest-src 'self'; worker-src 'self'; media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
     );
     set("x-content-type-options", "nosniff");
     set("referrer-policy", "same-origin");

@@ -202,6 +202,7 @@ async fn furnish(app: &App, script: &Script) -> anyhow::Result<()> {
             name: script.house.to_owned(),
             line: script.line.to_owned(),
             accent: script.accent.to_owned(),
+            ..House::default()
         },
     )
     .await?;

@@ -42,6 +42,16 @@ pub const HEADER: Shape = Shape {
     longest: 1500,
     ratio: Some((3, 1)),
 };
+/// Across the front page of the house.
+pub const HERO: Shape = Shape {
+    longest: 2000,
+    ratio: None,
+};
+/// Beside the name of the house.
+pub const LOGO: Shape = Shape {
+    longest: 512,
+    ratio: None,
+};
 /// Shown for a sound or a video.
 pub const COVER: Shape = Shape {
     longest: 1200,

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernel::crypt;
 use crate::kernel::storage::Storage;
 use crate::media::{self, files, kinds, proxy};
+use crate::nodes::house;
 use crate::posts;
 use crate::ui::{PageResult, Visitor};
 
@@ -145,8 +146,9 @@ pub async fn show(
         .k
         .is_some_and(|key| crypt::equal(key.as_bytes(), app.secret.sign_address(&name).as_bytes()));
     let open = match item.as_ref().map(|item| (item.post, item.account)) {
-        // The picture of a profile; what no row names is given up, even if its file is still there.
+        // The picture of a profile or of the house; what no row names is given up, even if its file is still there.
         None if media::is_on_a_profile(&app, &name).await? => true,
+        None if house::is_house_picture(&app, &name).await? => true,
         None => return Err(Error::NotFound.into()),
         Some((Some(post), _)) if signed => posts::find(&app, post)
             .await?

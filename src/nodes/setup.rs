@@ -112,6 +112,7 @@ pub async fn finish(app: &App, answers: &Answers) -> Result<Account> {
         name: answers.house.clone(),
         line: String::new(),
         accent: answers.accent.clone(),
+        ..House::default()
     };
     house::update(app, &house).await?;
     move_to(app, origin).await?;

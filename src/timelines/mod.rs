@@ -293,3 +293,36 @@ pub async fn trending(
         .await?;
     Ok(store::read_all(&rows)?)
 }
+
+/// The newest post of an account with a sound in it, as far as the viewer may see it; at most one.
+///
+/// # Errors
+/// What the database says.
+pub async fn newest_sound(
+    app: &App,
+    viewer: Option<&Account>,
+    account: AccountId,
+) -> Result<Vec<Post>> {
+    let query = sql(concat!(
+        "SELECT posts.* FROM posts WHERE posts.account_id = $6 AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id AND media.kind = 'audio') AND ",
+        crate::visible!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+    ));
+    let query = bound(query, app, viewer, Window::newest(1)).bind(account);
+    let rows = query.all(&app.db).await?;
+    Ok(store::read_all(&rows)?)
+}
+
+/// How many posts an account wrote for its followers alone.
+///
+/// # Errors
+/// What the database says.
+pub async fn count_for_followers(app: &App, account: AccountId) -> Result<i64> {
+    Ok(
+        sql("SELECT COUNT(*) AS n FROM posts WHERE account_id = $1 AND audience = 'followers'")
+            .bind(account)
+            .one(&app.db)
+            .await?
+            .get("n")?,
+    )
+}

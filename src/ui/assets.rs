@@ -1,20 +1,38 @@
-//! Style, script and icons, embedded; and the house's colours.
+//! Style, script, icons and display faces, embedded.
 
-use axum::extract::{Path, State};
+use std::sync::LazyLock;
+
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use rust_embed::Embed;
-
-use super::colour;
-use crate::app::App;
-use crate::nodes::house;
 
 #[derive(Embed)]
 #[folder = "src/ui/assets"]
 struct Assets;
 
+/// What tells one build's style and script from another's, so that browsers may keep them.
+pub static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let mut sum: u64 = 0;
+    for name in ["app.css", "app.js"] {
+        for byte in Assets::get(name)
+            .map(|file| file.metadata.sha256_hash())
+            .unwrap_or_default()
+        {
+            sum = sum.wrapping_mul(257).wrapping_add(u64::from(byte));
+        }
+    }
+    format!("{sum:x}")
+});
+
+/// Which build's file is meant.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Wanted {
+    v: Option<String>,
+}
+
 /// `GET /assets/{name}`
-pub async fn show(Path(name): Path<String>) -> Response {
+pub async fn show(Path(name): Path<String>, Query(wanted): Query<Wanted>) -> Response {
     let Some(file) = Assets::get(&name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -24,18 +42,14 @@ pub async fn show(Path(name): Path<String>) -> Response {
         (header::CONTENT_TYPE, kind),
         (
             header::CACHE_CONTROL,
-            HeaderValue::from_static("public, max-age=3600"),
+            HeaderValue::from_static(
+                if wanted.v.as_ref() == Some(&*VERSION) || name.starts_with("face-") {
+                    "public, max-age=31536000, immutable"
+                } else {
+                    "public, max-age=3600"
+                },
+            ),
         ),
     ];
     (headers, file.data.into_owned()).into_response()
-}
-
-/// `GET /theme.css`: the house's colours as custom properties.
-pub async fn theme(State(app): State<App>) -> Response {
-    let accent = house::get(&app).await.unwrap_or_default().accent;
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=60"),
-    ];
-    (headers, colour::theme(&accent)).into_response()
 }

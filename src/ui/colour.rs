@@ -101,44 +101,84 @@ fn correct(accent: Oklch, ground: Oklch) -> (Oklch, Oklch) {
     (accent, if ground.l > 0.5 { white } else { black })
 }
 
-/// The colours of a house as CSS custom properties, for both grounds.
-pub fn theme(accent: &str) -> String {
-    let accent = Oklch::of_hex(accent).unwrap_or(Oklch {
+/// One ground with everything that stands on it, as CSS custom properties.
+fn tokens(accent: Oklch, light: bool) -> String {
+    let ground = ground(accent, light);
+    let (shown, ink) = correct(accent, ground);
+    let on = |l: f64, c: f64| Oklch { l, c, h: accent.h }.css();
+    let soft_chroma = (accent.c * 0.25).min(0.05);
+    // Lightness and chroma of: raised, line, three inks, the accent's soft ground; and the two fixed colours.
+    let (rest, danger, good) = if light {
+        let rest = [
+            (1.0, 0.0),
+            (0.88, 0.01),
+            (0.22, 0.02),
+            (0.38, 0.02),
+            (0.48, 0.02),
+            (0.95, soft_chroma),
+        ];
+        (rest, "oklch(50% .19 25)", "oklch(45% .12 150)")
+    } else {
+        let rest = [
+            (0.21, 0.014),
+            (0.33, 0.016),
+            (0.95, 0.008),
+            (0.84, 0.01),
+            (0.73, 0.012),
+            (0.26, soft_chroma),
+        ];
+        (rest, "oklch(74% .15 25)", "oklch(78% .13 150)")
+    };
+    let names = [
+        "raised",
+        "line",
+        "ink",
+        "ink-quiet",
+        "ink-faint",
+        "accent-soft",
+    ];
+    let mut css = format!(
+        "--ground:{};--accent:{};--accent-ink:{};--danger:{danger};--good:{good};",
+        ground.css(),
+        shown.css(),
+        ink.css()
+    );
+    for (name, (l, c)) in names.iter().zip(rest) {
+        let _ = write!(css, "--{name}:{};", on(l, c));
+    }
+    css
+}
+
+/// The ground of a house: nearly white or nearly black, with a breath of the accent.
+fn ground(accent: Oklch, light: bool) -> Oklch {
+    let (l, c) = if light { (0.985, 0.004) } else { (0.17, 0.012) };
+    Oklch { l, c, h: accent.h }
+}
+
+fn of_house(accent: &str) -> Oklch {
+    Oklch::of_hex(accent).unwrap_or(Oklch {
         l: 0.6,
         c: 0.2,
         h: 0.0,
-    });
-    let mut css = String::new();
-    let light = Oklch {
-        l: 0.985,
-        c: 0.004,
-        h: accent.h,
-    };
-    let dark = Oklch {
-        l: 0.17,
-        c: 0.012,
-        h: accent.h,
-    };
-    for (ground, open, close) in [
-        (light, ":root{", "}"),
-        (dark, "@media (prefers-color-scheme:dark){:root{", "}}"),
-    ] {
-        let (shown, ink) = correct(accent, ground);
-        let soft = Oklch {
-            l: if ground.l > 0.5 { 0.95 } else { 0.26 },
-            c: (accent.c * 0.25).min(0.05),
-            h: accent.h,
-        };
-        let _ = writeln!(
-            css,
-            "{open}--hue:{:.1};--accent:{};--accent-ink:{};--accent-soft:{};{close}",
-            accent.h,
-            shown.css(),
-            ink.css(),
-            soft.css()
-        );
-    }
-    css
+    })
+}
+
+/// The colours of a house, for both grounds and for parts of a page that show one of them.
+pub fn theme(accent: &str) -> String {
+    let accent = of_house(accent);
+    let (light, dark) = (tokens(accent, true), tokens(accent, false));
+    format!(
+        ":root,.ground-light{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n.ground-light{{color-scheme:light;{light}}}\n.ground-dark{{color-scheme:dark;{dark}}}\n"
+    )
+}
+
+/// How an accent is shown on a light and on a dark ground, and whether it had to be moved to be legible there.
+pub fn shown(accent: &str) -> [(String, bool); 2] {
+    let accent = of_house(accent);
+    [true, false].map(|light| {
+        let (shown, _) = correct(accent, ground(accent, light));
+        (shown.css(), (shown.l - accent.l).abs() > 0.03)
+    })
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 pub mod assets;
 pub mod colour;
 pub mod error;
-
+pub mod form;
 pub mod page;
 pub mod source;
+pub mod theme;
 pub mod visitor;
 
 pub use crate::locale::Locale;

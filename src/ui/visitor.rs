@@ -101,6 +101,16 @@ impl Ui {
         self.app.origin().at(path)
     }
 
+    /// The address of the house's theme.
+    pub fn theme(&self) -> String {
+        super::theme::address(&self.house)
+    }
+
+    /// The address of a style or script of this build.
+    pub fn asset(&self, name: &str) -> String {
+        format!("/assets/{name}?v={}", *super::assets::VERSION)
+    }
+
     /// Whether the viewer runs the house.
     pub fn is_host(&self) -> bool {
         self.viewer.as_ref().is_some_and(Account::is_host)

@@ -18,6 +18,7 @@ mod faults;
 mod federation;
 mod fixtures;
 mod guests;
+mod house;
 mod pages;
 mod peers;
 mod program;

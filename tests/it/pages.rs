@@ -7,7 +7,7 @@ use quick_xml::events::Event;
 use serde_json::Value;
 
 use crate::both;
-use crate::support::node::{PASSWORD, client};
+use crate::support::node::PASSWORD;
 use crate::support::{Backend, Net, TestNode, settle, smtp};
 
 both!(
@@ -102,32 +102,12 @@ async fn a_form_keeps_what_was_typed(backend: Backend) {
     let nina = node.host("nina").await;
     let cookie = node.cookie(&nina).await;
     let long = "word ".repeat(1200);
-    let boundary = "----x";
-    let part = |name: &str, value: &str| {
-        format!(
-            "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        )
-    };
-    let body = format!(
-        "{}{}{}--{boundary}--\r\n",
-        part("text", &long),
-        part("audience", "followers"),
-        part("key", "k")
-    );
-    let request = client()
-        .post(node.at("/posts"))
-        .header("host", "here.test")
-        .header("origin", "http://here.test")
-        .header("cookie", &cookie);
-    let answer = request
-        .header(
-            "content-type",
-            format!("multipart/form-data; boundary={boundary}"),
-        )
-        .body(body)
-        .send()
-        .await
-        .unwrap();
+    let values = [
+        ("text", long.as_str()),
+        ("audience", "followers"),
+        ("key", "k"),
+    ];
+    let answer = node.upload("/posts", &cookie, &values, &[]).await;
     assert_eq!(answer.status(), 422);
     let page = text(answer).await;
     assert!(

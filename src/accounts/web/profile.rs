@@ -1,4 +1,4 @@
-//! Profiles, and the front page, which is the host's.
+//! Profiles.
 
 use askama::Template;
 use axum::extract::{OriginalUri, Path, Query, State};
@@ -30,7 +30,6 @@ pub struct Paging {
 struct ProfilePage {
     ui: Ui,
     account: Account,
-    front: bool,
     relation: Option<Relationship>,
     from_home: Option<Relationship>,
     pinned: Vec<View>,
@@ -38,13 +37,7 @@ struct ProfilePage {
     older: Option<String>,
 }
 
-async fn page(
-    app: &App,
-    visitor: Visitor,
-    account: Account,
-    front: bool,
-    before: Option<i64>,
-) -> PageResult {
+async fn page(app: &App, visitor: Visitor, account: Account, before: Option<i64>) -> PageResult {
     let viewer = visitor.viewer();
     let mut relation = match viewer {
         Some(viewer) if viewer.id != account.id => {
@@ -74,7 +67,6 @@ async fn page(
     Ok(Page(ProfilePage {
         ui: visitor.ui,
         account,
-        front,
         relation,
         from_home,
         pinned,
@@ -82,18 +74,6 @@ async fn page(
         older,
     })
     .into_response())
-}
-
-/// `GET /`: the house. A document is asked for at the host's own id.
-pub async fn front(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
-    let host = accounts::first_host(&app).await?;
-    let Some(host) = host else {
-        return Ok(crate::nodes::web::waiting(&visitor.ui));
-    };
-    if wants_document(&headers) {
-        return Ok(Redirect::to(&host.uri).into_response());
-    }
-    page(&app, visitor, host, true, None).await
 }
 
 /// `GET /@{handle}`
@@ -108,7 +88,7 @@ pub async fn show(
     if account.is_local() && wants_document(&headers) {
         return Ok(serve::actor_document(&app, &account.name).await);
     }
-    page(&app, visitor, account, false, paging.before).await
+    page(&app, visitor, account, paging.before).await
 }
 
 async fn find(app: &App, handle: &str) -> Result<Account, Error> {

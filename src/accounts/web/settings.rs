@@ -15,6 +15,7 @@ use crate::federation::objects::Found;
 use crate::federation::{actor, fetch::Budget, webfinger};
 use crate::media::{files, pictures};
 use crate::relations::blocks;
+use crate::ui::form::{held, typed};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 
@@ -122,23 +123,8 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
     let (mut names, mut values) = (Vec::new(), Vec::new());
     while let Some(mut part) = form.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
-        let mut bytes = Vec::new();
-        let most = if matches!(name.as_str(), "avatar" | "header") {
-            most
-        } else {
-            256 << 10
-        };
-        while let Some(chunk) = part.chunk().await.map_err(broken)? {
-            if bytes.len() + chunk.len() > most {
-                return Err(Error::invalid_with(
-                    "picture",
-                    "error-picture-bytes",
-                    most >> 20,
-                ));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
         if matches!(name.as_str(), "avatar" | "header") {
+            let bytes = held(&mut part, most).await?;
             if !bytes.is_empty() {
                 let shape = if name == "avatar" {
                     pictures::AVATAR
@@ -153,7 +139,7 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
             }
             continue;
         }
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = typed(&mut part).await?;
         match name.as_str() {
             "display_name" => edit.display_name = text,
             "bio" => edit.bio = text,

@@ -1,6 +1,8 @@
 //! Pages of the node: set-up, the operator's overview, about.
 
 pub mod announcements;
+pub mod front;
+pub mod look;
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
@@ -213,8 +215,6 @@ pub struct OperatorForm {
     #[serde(default)]
     line: String,
     #[serde(default)]
-    accent: String,
-    #[serde(default)]
     host: String,
 }
 
@@ -235,15 +235,12 @@ pub async fn update_house(
     Operator(_, visitor): Operator,
     Form(form): Form<OperatorForm>,
 ) -> PageResult {
-    let result = house::update(
-        &app,
-        &House {
-            name: form.name,
-            line: form.line,
-            accent: form.accent,
-        },
-    )
-    .await;
+    let house = House {
+        name: form.name,
+        line: form.line,
+        ..visitor.ui.house.clone()
+    };
+    let result = house::update(&app, &house).await;
     outcome(&app, visitor.ui, result).await
 }
 

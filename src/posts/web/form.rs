@@ -1,10 +1,7 @@
 //! The form a post is written in: what was typed, what was uploaded, and the post it becomes.
 
-use std::time::Duration;
-
 use axum::extract::Multipart;
 use axum::extract::multipart::Field;
-use bytes::Bytes;
 use http::StatusCode;
 
 use crate::accounts::Account;
@@ -18,11 +15,7 @@ use crate::media::incoming::{Arriving, Incoming};
 use crate::media::upload::{self, Upload};
 use crate::media::{self, Media};
 use crate::posts::compose::{self, Draft, NewPoll};
-
-/// How long a form may fall silent while it is sent.
-const SILENCE: Duration = Duration::from_secs(30);
-/// Bytes of what is typed into one field.
-const TYPED: usize = 256 << 10;
+use crate::ui::form::{held, piece, typed};
 
 /// The form a post is written in, with what was typed and what is wrong with it.
 #[derive(Clone, Debug, Default)]
@@ -119,32 +112,6 @@ pub(super) struct Filled {
     trouble: Option<Error>,
 }
 
-/// The next piece of a field; who falls silent is not waited for.
-async fn piece(part: &mut Field<'_>) -> Result<Option<Bytes>> {
-    match tokio::time::timeout(SILENCE, part.chunk()).await {
-        Ok(Ok(piece)) => Ok(piece),
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(Error::invalid("media", "error-too-big"))
-        }
-        _ => Err(Error::invalid("text", "error-form")),
-    }
-}
-
-async fn held(part: &mut Field<'_>, most: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = piece(part).await? {
-        if bytes.len() + piece.len() > most {
-            return Err(Error::invalid_with(
-                "picture",
-                "error-picture-bytes",
-                most >> 20,
-            ));
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
-}
-
 impl Filled {
     /// Reads the form; files go to the disk. One that cannot be taken is told of once everything typed is read.
     pub(super) async fn read(app: &App, mut form: Multipart) -> Result<Self> {
@@ -185,8 +152,7 @@ impl Filled {
                 self.cover = Some(bytes).filter(|bytes| !bytes.is_empty());
             }
             _ => {
-                let typed = held(part, TYPED).await?;
-                let typed = String::from_utf8_lossy(&typed).into_owned();
+                let typed = typed(part).await?;
                 self.fields.push((name, typed));
             }
         }

@@ -78,3 +78,34 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
 });
+
+// The look of the house is tried out while it is chosen.
+const look = document.querySelector("form[data-look]");
+if (look) {
+  let waiting;
+  const shown = {};
+  const draw = async () => {
+    const values = new URLSearchParams([...new FormData(look)].filter(([, value]) => typeof value === "string"));
+    const page = new DOMParser().parseFromString(await (await fetch("/operator/look?" + values)).text(), "text/html");
+    const old = document.querySelector("link[data-draft]");
+    const theme = document.importNode(page.querySelector("link[data-draft]"));
+    theme.addEventListener("load", () => old.remove());
+    old.after(theme);
+    document.querySelector("[data-preview]").replaceWith(page.querySelector("[data-preview]"));
+    if (shown.hero) for (const sample of document.querySelectorAll(".sample")) {
+      const picture = sample.querySelector("img") || sample.insertAdjacentElement("afterbegin", new Image());
+      picture.className = "hero-picture";
+      picture.alt = "";
+      picture.src = shown.hero;
+    }
+  };
+  look.querySelector("[data-no-script]").hidden = true;
+  look.addEventListener("input", (event) => {
+    if (event.target.name === "hero") {
+      if (shown.hero) URL.revokeObjectURL(shown.hero);
+      shown.hero = event.target.files[0] && URL.createObjectURL(event.target.files[0]);
+    }
+    clearTimeout(waiting);
+    waiting = setTimeout(draw, 150);
+  });
+}

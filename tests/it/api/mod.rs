@@ -17,7 +17,7 @@ use afterparty::oauth::{Scopes, apps, tokens};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::node::client;
+use crate::support::node::{BOUNDARY, client, multipart, png};
 use crate::support::{Backend, Net, TestNode};
 
 /// How many answers were held against the description.
@@ -156,26 +156,15 @@ impl<'a> Fan<'a> {
         values: &[(&str, &str)],
         files: &[(&str, &str, &[u8])],
     ) -> Got {
-        let boundary = "----api";
-        let mut body = Vec::new();
-        for (name, value) in values {
-            body.extend(format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
-        }
-        for (name, file, bytes) in files {
-            body.extend(format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\ncontent-type: application/octet-stream\r\n\r\n").bytes());
-            body.extend(*bytes);
-            body.extend(b"\r\n");
-        }
-        body.extend(format!("--{boundary}--\r\n").bytes());
         let request = client()
             .request(method.clone(), self.node.at(path))
             .header("host", &self.node.name)
             .bearer_auth(&self.token)
             .header(
                 "content-type",
-                format!("multipart/form-data; boundary={boundary}"),
+                format!("multipart/form-data; boundary={BOUNDARY}"),
             )
-            .body(body);
+            .body(multipart(values, files));
         self.finish(method.as_str(), path, request).await
     }
 
@@ -195,15 +184,6 @@ impl<'a> Fan<'a> {
         assert_eq!(got.body["meta"]["focus"]["y"], -0.25);
         id(&got.body)
     }
-}
-
-/// A black picture.
-fn png(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    image::DynamicImage::new_rgb8(width, height)
-        .write_to(&mut bytes, image::ImageFormat::Png)
-        .unwrap();
-    bytes.into_inner()
 }
 
 /// The id of an entity.

@@ -371,6 +371,30 @@ impl TestNode {
         )
     }
 
+    /// Sends a form with files.
+    pub async fn upload(
+        &self,
+        path: &str,
+        cookie: &str,
+        values: &[(&str, &str)],
+        files: &[(&str, &str, &[u8])],
+    ) -> reqwest::Response {
+        let request = client()
+            .post(self.at(path))
+            .header("host", &self.name)
+            .header("origin", format!("http://{}", self.name))
+            .header("cookie", cookie);
+        request
+            .header(
+                "content-type",
+                format!("multipart/form-data; boundary={BOUNDARY}"),
+            )
+            .body(multipart(values, files))
+            .send()
+            .await
+            .unwrap()
+    }
+
     /// Sends a form.
     pub async fn form(
         &self,
@@ -393,6 +417,38 @@ impl TestNode {
             .await
             .unwrap()
     }
+}
+
+/// The boundary of the multipart forms that the tests send.
+pub const BOUNDARY: &str = "----of-the-tests";
+
+/// A form with files, as a browser sends it: values, then files by field, name and bytes.
+pub fn multipart(values: &[(&str, &str)], files: &[(&str, &str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, value) in values {
+        body.extend(
+            format!(
+                "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+            .bytes(),
+        );
+    }
+    for (name, file, bytes) in files {
+        body.extend(format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\ncontent-type: application/octet-stream\r\n\r\n").bytes());
+        body.extend(*bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+    body
+}
+
+/// A black picture.
+pub fn png(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(width, height)
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .unwrap();
+    bytes.into_inner()
 }
 
 /// A client that follows no redirects.

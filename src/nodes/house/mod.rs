@@ -1,9 +1,15 @@
-//! The house: its name, its line, its colour.
+//! The house: its name, its line, and how it looks.
+
+mod look;
+
+use std::collections::HashMap;
 
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::db::Tx;
+use crate::kernel::db::{Tx, sql};
+
+pub use look::{Face, Look, Section, arrange, is_house_picture, save_look};
 
 /// How the house presents itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +20,8 @@ pub struct House {
     pub line: String,
     /// The accent colour, `#rrggbb`.
     pub accent: String,
+    /// Face, pictures and the order of the front page.
+    pub look: Look,
 }
 
 impl Default for House {
@@ -22,6 +30,7 @@ impl Default for House {
             name: "Afterparty".to_owned(),
             line: String::new(),
             accent: "#d6336c".to_owned(),
+            look: Look::default(),
         }
     }
 }
@@ -31,21 +40,24 @@ impl Default for House {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App) -> Result<House> {
+    let rows = sql("SELECT key, value FROM node_state WHERE key IN ('house.name', 'house.line', 'house.accent', 'house.face', 'house.hero', 'house.focus', 'house.logo', 'house.front')")
+        .all(&app.db)
+        .await?;
+    let mut kept: HashMap<String, String> = rows
+        .iter()
+        .map(|row| Ok((row.get("key")?, row.get("value")?)))
+        .collect::<sqlx::Result<_>>()?;
     let blank = House::default();
+    let look = Look::of(&kept);
     Ok(House {
-        name: store::state(&app.db, "house.name")
-            .await?
-            .unwrap_or(blank.name),
-        line: store::state(&app.db, "house.line")
-            .await?
-            .unwrap_or(blank.line),
-        accent: store::state(&app.db, "house.accent")
-            .await?
-            .unwrap_or(blank.accent),
+        name: kept.remove("house.name").unwrap_or(blank.name),
+        line: kept.remove("house.line").unwrap_or(blank.line),
+        accent: kept.remove("house.accent").unwrap_or(blank.accent),
+        look,
     })
 }
 
-/// Changes how the house presents itself.
+/// Changes the name, the line and the colour of the house.
 ///
 /// # Errors
 /// `Invalid` when the name is empty or the colour is none.
@@ -56,7 +68,7 @@ pub async fn update(app: &App, house: &House) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn write(tx: &mut Tx, house: &House) -> Result<()> {
+async fn write(tx: &mut Tx, house: &House) -> Result<()> {
     let name = house.name.trim();
     if name.is_empty() || name.chars().count() > 80 {
         return Err(Error::invalid_with("house", "error-house-name", 80));
@@ -73,7 +85,8 @@ pub(super) async fn write(tx: &mut Tx, house: &House) -> Result<()> {
     Ok(())
 }
 
-fn is_colour(text: &str) -> bool {
+/// Whether this is a colour as browsers send it, `#rrggbb`.
+pub fn is_colour(text: &str) -> bool {
     text.strip_prefix('#')
         .is_some_and(|digits| digits.len() == 6 && digits.chars().all(|c| c.is_ascii_hexdigit()))
 }
