@@ -26,7 +26,7 @@ use crate::oauth::web as oauth_pages;
 use crate::posts::web as post_pages;
 use crate::relations::web as people_pages;
 use crate::search::web as search_pages;
-use crate::timelines::web::{self as timeline_pages, feeds};
+use crate::timelines::web::{self as timeline_pages, feeds, live};
 use crate::ui;
 
 /// The whole server.
@@ -100,9 +100,11 @@ fn pages(uploads: usize, pictures: usize) -> Router<App> {
         .route("/feed.atom", get(feeds::of_host))
         .route("/local/feed.atom", get(feeds::of_house))
         .route("/tags/{tag}/feed.atom", get(feeds::of_tag))
+        .route("/live", get(live::open))
         .route("/search", get(search_pages::index))
         .route("/bookmarks", get(timeline_pages::bookmarks))
         .route("/notifications", get(notification_pages::index))
+        .route("/notifications/device", post(notification_pages::device))
         .route("/compose", get(post_pages::new))
         .route(
             "/posts",
@@ -202,6 +204,11 @@ fn pages(uploads: usize, pictures: usize) -> Router<App> {
         .route("/announcements/{id}/{verb}", post(announcements::answer))
         .route("/operator/jobs/retry", post(node_pages::retry_jobs))
         .route("/about", get(node_pages::about))
+        .route("/embed", get(ui::embed::house))
+        .route("/embed/{handle}", get(ui::embed::profile))
+        .route("/embed/{handle}/{id}", get(ui::embed::post))
+        .route("/offline", get(ui::install::offline))
+        .route("/shortcuts", get(ui::install::shortcuts))
         .route("/source", get(ui::source::show))
         .route(
             "/media/{shard}/{file}",
@@ -236,6 +243,10 @@ fn documents() -> Router<App> {
         .route("/nodeinfo/{version}", get(nodeinfo::show))
         .route("/assets/{name}", get(ui::assets::show))
         .route("/theme.css", get(ui::theme::show))
+        .route("/manifest.webmanifest", get(ui::install::manifest))
+        .route("/sw.js", get(ui::install::worker))
+        .route("/icon.svg", get(ui::install::icon_svg))
+        .route("/icon-{size}", get(ui::install::icon_png))
         .route("/robots.txt", get(robots))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
@@ -273,7 +284,7 @@ async fn robots() -> &'static str {
 async fn guard_host(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if matches!(path, "/healthz" | "/readyz")
-        || ["/setup/", "/assets/", "/theme.css"]
+        || ["/setup/", "/assets/", "/theme.css", "/icon"]
             .iter()
             .any(|open| path.starts_with(open))
     {

@@ -3,6 +3,7 @@
 pub mod create;
 pub mod keys;
 pub mod letters;
+pub mod links;
 pub mod preferences;
 pub mod profile;
 pub mod remote;
@@ -70,6 +71,9 @@ pub struct Field {
     pub name: String,
     /// The value: plain text of local accounts, sanitised HTML of remote ones.
     pub value: String,
+    /// Since when the page it links to is known to link back.
+    #[serde(default)]
+    pub verified_at: Option<Time>,
 }
 
 /// A custom emoji as its author's node defines it.

@@ -44,6 +44,10 @@ pub async fn update(app: &App, account: &Account, edit: Edit) -> Result<Account>
     changed.display_name = edit.display_name.trim().to_owned();
     changed.bio = edit.bio.trim().replace("\r\n", "\n");
     changed.fields = fields;
+    for field in &mut changed.fields {
+        let known = account.fields.iter().find(|one| one.value == field.value);
+        field.verified_at = known.and_then(|known| known.verified_at);
+    }
     changed.locked = edit.locked;
     changed.bot = edit.bot;
     changed.actor_type = if edit.bot { "Service" } else { "Person" }.to_owned();
@@ -173,6 +177,9 @@ async fn save(app: &App, changed: &Account) -> Result<Account> {
         },
     )
     .await?;
+    if !changed.fields.is_empty() {
+        jobs::enqueue(&mut tx, now, Job::VerifyLinks(changed.id)).await?;
+    }
     tx.commit().await?;
     app.wake.notify_waiters();
     super::get(app, changed.id).await

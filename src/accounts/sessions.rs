@@ -133,11 +133,37 @@ pub async fn list(app: &App, account: AccountId) -> Result<Vec<Session>> {
 /// # Errors
 /// What the database says.
 pub async fn end(app: &App, account: AccountId, session: SessionId) -> Result<()> {
-    sql("DELETE FROM sessions WHERE id = $1 AND account_id = $2")
+    let mut tx = app.db.begin().await?;
+    let own = sql("SELECT id FROM sessions WHERE id = $1 AND account_id = $2")
         .bind(session)
         .bind(account)
-        .run(&app.db)
+        .optional(&mut tx)
         .await?;
+    if own.is_some() {
+        silence(&mut tx, session).await?;
+        sql("DELETE FROM sessions WHERE id = $1")
+            .bind(session)
+            .run(&mut tx)
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Lets the browser of a session hear of no notification any more.
+///
+/// # Errors
+/// What the database says.
+pub async fn silence(tx: &mut Tx, session: SessionId) -> sqlx::Result<()> {
+    for statement in [
+        sql(
+            "DELETE FROM push_subscriptions WHERE token_id IN (SELECT push_token_id FROM sessions WHERE id = $1)",
+        ),
+        sql("DELETE FROM tokens WHERE id IN (SELECT push_token_id FROM sessions WHERE id = $1)"),
+        sql("UPDATE sessions SET push_token_id = NULL WHERE id = $1"),
+    ] {
+        statement.bind(session).run(&mut *tx).await?;
+    }
     Ok(())
 }
 

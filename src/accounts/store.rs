@@ -1,6 +1,6 @@
 //! SQL of accounts.
 
-use super::{Account, Kind, Role};
+use super::{Account, Field, Kind, Role};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, ids, sql};
 use crate::kernel::id::AccountId;
@@ -261,6 +261,17 @@ pub async fn set_role(conn: impl Conn, id: AccountId, role: Role) -> sqlx::Resul
 }
 
 /// Writes what a person can change of a profile; the new version.
+/// Keeps what was found out about a profile's links, unless the profile changed meanwhile.
+pub async fn set_fields(conn: impl Conn, account: &Account, fields: &[Field]) -> sqlx::Result<()> {
+    sql("UPDATE accounts SET fields = $1 WHERE id = $2 AND version = $3")
+        .bind(serde_json::to_string(fields).unwrap_or_default())
+        .bind(account.id)
+        .bind(account.version)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
 pub async fn update_profile(conn: impl Conn, account: &Account, now: Time) -> sqlx::Result<i64> {
     sql("UPDATE accounts SET display_name = $1, bio = $2, fields = $3, avatar = $4, header = $5, locked = $6, bot = $7, actor_type = $8, discoverable = $9, indexable = $10, aliases = $11, moved_to = $12, moved_at = $13, updated_at = $14, version = version + 1 WHERE id = $15 RETURNING version")
         .bind(&account.display_name)

@@ -12,11 +12,11 @@ use crate::app::App;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::kernel::crypt::PublicKey;
-use crate::kernel::html::{escape, sanitize, truncate};
+use crate::kernel::html::{sanitize, truncate};
 use crate::kernel::http::FetchError;
 use crate::kernel::id::AccountId;
 use crate::kernel::origin::{host_of_uri, parse_url, same_origin};
-use crate::kernel::text::simple_html;
+use crate::kernel::text::{self, simple_html};
 use crate::nodes::health::{self, Shown};
 use crate::posts;
 
@@ -124,6 +124,7 @@ fn fields(doc: &Doc<'_>) -> Vec<Field> {
             Some(Field {
                 name: field.text("name", 2_000)?,
                 value: sanitize(&field.text("value", 2_000)?),
+                verified_at: None,
             })
         })
         .take(16)
@@ -356,7 +357,7 @@ pub fn build(app: &App, account: &Account) -> Value {
         "published": account.created_at.rfc3339(),
         "publicKey": {"id": account.public_key_id, "owner": uri, "publicKeyPem": account.public_key_pem},
         "assertionMethod": [{"id": account.ed25519_key_id, "type": "Multikey", "controller": uri, "publicKeyMultibase": account.ed25519_key}],
-        "attachment": account.fields.iter().map(|field| json!({"type": "PropertyValue", "name": field.name, "value": field_html(&field.value)})).collect::<Vec<_>>(),
+        "attachment": account.fields.iter().map(|field| json!({"type": "PropertyValue", "name": field.name, "value": text::field_html(&field.value)})).collect::<Vec<_>>(),
         "generator": {"type": "Application", "name": "Afterparty", "implements": [
             {"href": "https://datatracker.ietf.org/doc/html/rfc9421", "name": "RFC-9421: HTTP Message Signatures"},
             {"href": format!("https://datatracker.ietf.org/doc/html/rfc9421#{ED25519_SECTION}"), "name": "RFC-9421: EdDSA Using Curve edwards25519"}
@@ -386,17 +387,6 @@ pub fn build(app: &App, account: &Account) -> Value {
 }
 
 /// A field's value: a link to itself where it is an address.
-fn field_html(value: &str) -> String {
-    if parse_url(value.trim()).is_some() {
-        format!(
-            "<a href=\"{0}\" rel=\"me nofollow noopener noreferrer\">{0}</a>",
-            escape(value.trim())
-        )
-    } else {
-        escape(value)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::read;

@@ -231,6 +231,8 @@ pub enum Job {
         device: i64,
         notification: NotificationId,
     },
+    /// Look which links of a profile link back.
+    VerifyLinks(AccountId),
     /// Send a mail.
     SendMail(MailId),
 }

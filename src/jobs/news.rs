@@ -42,6 +42,15 @@ pub enum News {
         /// The notification.
         notification: NotificationId,
     },
+    /// A post was favourited or boosted, or no longer is.
+    Counted(PostId),
+    /// Somebody follows, asked to, or no longer does.
+    Related {
+        /// Who.
+        follower: AccountId,
+        /// Whom.
+        followee: AccountId,
+    },
     /// A member's filters changed.
     Filters(AccountId),
 }

@@ -202,6 +202,16 @@ pub fn link_html(link: &str) -> String {
     )
 }
 
+/// The value of a profile field: a link says that what it leads to is the same person's.
+pub fn field_html(value: &str) -> String {
+    let value = value.trim();
+    if parse_url(value).is_some() {
+        link_html(value).replacen("rel=\"", "rel=\"me ", 1)
+    } else {
+        escape(value)
+    }
+}
+
 /// Text of a profile: links only.
 pub fn simple_html(text: &str) -> String {
     paragraphs(text, |segment| match segment {

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::answer::{done, json_of};
 use super::entities::{account, various};
 use super::{Answer, Caller, Refused};
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::config::RegistrationMode;
 use crate::kernel::html::escape;
 use crate::nodes::{self, house};
@@ -170,30 +170,54 @@ pub async fn emojis(call: Caller) -> Answer {
     nothing(call).await
 }
 
-/// `GET /api/oembed`: a public post of this house, to be shown elsewhere (oEmbed 1.0).
+/// `GET /api/oembed`: the house, a profile or a public post of it, to be shown elsewhere (oEmbed 1.0).
 pub async fn oembed(call: Caller) -> Answer {
     let app = &call.app;
-    let address = call.params.text("url");
-    let id = app
-        .origin()
-        .path_of(address)
-        .and_then(|path| path.rsplit('/').next()?.parse().ok())
-        .ok_or(crate::error::Error::NotFound)?;
-    let post = posts::get_for(app, None, id).await?;
-    let author = accounts::get(app, post.account).await?;
-    let house = house::get(app).await?;
-    let url = post.url.clone().unwrap_or_else(|| post.uri.clone());
+    let path = app.origin().path_of(call.params.text("url"));
+    let path = path.ok_or(Error::NotFound)?;
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let (title, author) = match parts[..] {
+        [""] => {
+            let host = accounts::first_host(app).await?;
+            (house::get(app).await?.name, host.ok_or(Error::NotFound)?)
+        }
+        [name] => {
+            let account = accounts::find_by_handle(app, name.trim_start_matches('@')).await?;
+            let account = account.filter(Account::is_local).ok_or(Error::NotFound)?;
+            (account.shown_name().to_owned(), account)
+        }
+        [.., id] => {
+            let id = id.parse().map_err(|_| Error::NotFound)?;
+            let post = posts::get_for(app, None, id).await?;
+            let author = accounts::get(app, post.account).await?;
+            if !author.is_local() {
+                return Err(Error::NotFound.into());
+            }
+            let words = crate::kernel::html::to_text(&post.html);
+            (crate::kernel::html::shorten(&words, 80), author)
+        }
+        [] => return Err(Error::NotFound.into()),
+    };
+    let card = match parts[..] {
+        [""] => "/embed".to_owned(),
+        [.., id] if parts.len() > 1 => format!("/embed/@{}/{id}", author.name),
+        _ => format!("/embed/@{}", author.name),
+    };
+    let width = call.params.number::<i64>("maxwidth").unwrap_or(400);
+    let width = width.clamp(220, 800);
+    let address = escape(&app.origin().at(&card));
     Ok(json_of(json!({
         "type": "rich",
-        "title": crate::kernel::html::shorten(&crate::kernel::html::to_text(&post.html), 80),
+        "title": title,
         "version": "1.0",
         "author_name": author.shown_name(),
         "author_url": author.url,
-        "provider_name": house.name,
+        "provider_name": house::get(app).await?.name,
         "provider_url": app.origin().url,
         "cache_age": 86_400,
-        "html": format!("<blockquote>{}<p><a href=\"{}\">{}</a></p></blockquote>", post.html, escape(&url), escape(author.shown_name())),
-        "width": call.params.number::<i64>("maxwidth").unwrap_or(400),
+        "html": format!("<iframe src=\"{address}\" width=\"{width}\" height=\"420\" title=\"{}\" loading=\"lazy\" sandbox=\"allow-popups allow-popups-to-escape-sandbox allow-same-origin\" referrerpolicy=\"no-referrer\"></iframe>", escape(&title)),
+        "width": width,
         "height": null,
     })))
 }

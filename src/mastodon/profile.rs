@@ -29,6 +29,7 @@ pub async fn update(call: Caller) -> Answer {
             .map(|item| Field {
                 name: item.text("name").to_owned(),
                 value: item.text("value").to_owned(),
+                verified_at: None,
             })
             .collect();
     }
@@ -98,7 +99,7 @@ pub async fn show(call: Caller) -> Answer {
     let fields: Vec<_> = member
         .fields
         .iter()
-        .map(|field| json!({"name": field.name, "value": field.value, "verified_at": null}))
+        .map(|field| json!({"name": field.name, "value": field.value, "verified_at": field.verified_at.map(|at| at.rfc3339())}))
         .collect();
     Ok(json_of(json!({
         "id": entity["id"],

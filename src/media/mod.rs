@@ -1,6 +1,7 @@
 //! Pictures, sound and video that hang on posts.
 
 pub mod files;
+pub mod icon;
 pub mod incoming;
 mod item;
 pub mod kinds;

@@ -1,5 +1,6 @@
 //! What members are told about.
 
+pub mod browser;
 pub mod push;
 pub mod single;
 pub mod web;

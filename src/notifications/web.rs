@@ -1,14 +1,15 @@
 //! The page of notifications.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Form, Query, State};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::notifications::{self, Group};
+use crate::error::Error;
+use crate::notifications::{self, Group, browser, push};
 use crate::timelines::markers;
-use crate::ui::{Page, PageResult, SignedIn, Ui};
+use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 
 /// Where the list goes on.
 #[derive(Debug, Deserialize)]
@@ -22,6 +23,8 @@ struct IndexPage {
     ui: Ui,
     groups: Vec<Group>,
     older: Option<String>,
+    /// The key by which push services know this house.
+    push_key: String,
 }
 
 /// `GET /notifications`; what is shown counts as read from then on.
@@ -39,9 +42,39 @@ pub async fn index(
         .filter(|_| groups.len() >= 40)
         .map(|group| format!("/notifications?before={}", group.id));
     Ok(Page(IndexPage {
+        push_key: push::key(&app).await?.public(),
         ui: visitor.ui,
         groups,
         older,
     })
     .into_response())
+}
+
+/// A browser's subscription to push messages; an empty address takes it back.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DeviceForm {
+    endpoint: String,
+    key: String,
+    auth: String,
+}
+
+/// `POST /notifications/device`
+pub async fn device(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Form(form): Form<DeviceForm>,
+) -> PageResult {
+    let session = visitor.session.ok_or(Error::SignInRequired)?;
+    if form.endpoint.is_empty() {
+        browser::forget(&app, session).await?;
+    } else {
+        let device = (
+            form.endpoint.as_str(),
+            form.key.as_str(),
+            form.auth.as_str(),
+        );
+        browser::set_up(&app, &member, session, device).await?;
+    }
+    Ok(see_other("/notifications"))
 }

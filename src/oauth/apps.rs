@@ -189,14 +189,27 @@ pub async fn get(node: &Node, id: AppId) -> Result<App> {
 /// # Errors
 /// What the database says.
 pub async fn of_the_command_line(node: &Node) -> Result<App> {
+    let scopes = "profile read write follow push";
+    own(node, "command-line", "Command line", scopes).await
+}
+
+/// The app of signed-in browsers that are told about notifications.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_browsers(node: &Node) -> Result<App> {
+    own(node, "browsers", "Notifications in a browser", "push").await
+}
+
+async fn own(node: &Node, id: &str, name: &str, scopes: &str) -> Result<App> {
     let new = New {
-        name: "Command line".to_owned(),
+        name: name.to_owned(),
         redirect_uris: vec![super::OUT_OF_BAND.to_owned()],
-        scopes: Scopes::parse("profile read write follow push").unwrap_or_default(),
+        scopes: Scopes::parse(scopes).unwrap_or_default(),
         website: None,
     };
-    write(node, "command-line", None, &new).await?;
-    find(node, "command-line").await?.ok_or(Error::NotFound)
+    write(node, id, None, &new).await?;
+    find(node, id).await?.ok_or(Error::NotFound)
 }
 
 /// What an app says of itself at its own address (client id metadata document).

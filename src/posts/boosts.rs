@@ -74,6 +74,7 @@ async fn write(tx: &mut Tx, boost: &Post, post: &Post, now: Time) -> Result<bool
     let fresh = store::insert(&mut *tx, boost, None, now).await?;
     if fresh {
         store::recount(&mut *tx, post.id).await?;
+        news::tell(&mut *tx, now, &News::Counted(post.id)).await?;
         account_store::count_posts(&mut *tx, boost.account, 1, Some(now)).await?;
         if post.account != boost.account {
             let job = Job::Notify {
@@ -111,6 +112,7 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
     };
     news::tell(&mut tx, now, &gone).await?;
     store::recount(&mut tx, post.id).await?;
+    news::tell(&mut tx, now, &News::Counted(post.id)).await?;
     account_store::count_posts(&mut tx, who.id, -1, None).await?;
     if who.is_local() {
         let job = Job::SendUnboost {

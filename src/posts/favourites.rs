@@ -4,6 +4,7 @@ use super::{Post, store};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
+use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::crypt;
 use crate::kernel::db::{Conn, sql};
@@ -40,6 +41,7 @@ pub async fn add(app: &App, who: &Account, post: &Post, uri: &str) -> Result<()>
         .await?;
     if touched == 1 {
         store::recount(&mut tx, post.id).await?;
+        news::tell(&mut tx, now, &News::Counted(post.id)).await?;
         if who.is_local() {
             jobs::enqueue(
                 &mut tx,
@@ -85,6 +87,7 @@ pub async fn remove(app: &App, who: &Account, post: &Post) -> Result<()> {
             .run(&mut tx)
             .await?;
         store::recount(&mut tx, post.id).await?;
+        news::tell(&mut tx, now, &News::Counted(post.id)).await?;
         if who.is_local() {
             let job = Job::SendUnfavourite {
                 account: who.id,

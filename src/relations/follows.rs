@@ -3,6 +3,7 @@
 use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
@@ -220,6 +221,7 @@ async fn settle(tx: &mut Tx, follow: &Follow, accepted: bool, now: Time) -> Resu
     if accepted {
         recount(tx, follow).await?;
     }
+    tell(tx, follow, now).await?;
     let kind = if accepted {
         Notice::Follow
     } else {
@@ -237,6 +239,15 @@ async fn settle(tx: &mut Tx, follow: &Follow, accepted: bool, now: Time) -> Resu
     )
     .await?;
     Ok(())
+}
+
+/// Open pages learn how it stands between two accounts.
+async fn tell(tx: &mut Tx, follow: &Follow, now: Time) -> sqlx::Result<()> {
+    let news = News::Related {
+        follower: follow.follower,
+        followee: follow.followee,
+    };
+    news::tell(tx, now, &news).await
 }
 
 async fn recount(tx: &mut Tx, follow: &Follow) -> sqlx::Result<()> {
@@ -271,6 +282,7 @@ pub async fn accept(app: &App, follow: &Follow) -> Result<()> {
         .await?;
     if touched == 1 {
         recount(&mut tx, follow).await?;
+        tell(&mut tx, follow, now).await?;
         if follower.is_local() {
             jobs::enqueue(&mut tx, now, Job::Backfill(follow.followee)).await?;
         } else {
@@ -307,7 +319,9 @@ pub async fn reject(app: &App, follow: &Follow) -> Result<()> {
     let now = app.clock.now();
     let follower = accounts::get(app, follow.follower).await?;
     let mut tx = app.db.begin().await?;
-    if delete(&mut tx, follow).await? && !follower.is_local() {
+    let deleted = delete(&mut tx, follow).await?;
+    tell(&mut tx, follow, now).await?;
+    if deleted && !follower.is_local() {
         let job = Job::SendReject {
             uri: follow.uri.clone(),
             follower: follow.follower,
@@ -331,7 +345,9 @@ pub async fn withdraw(app: &App, follow: &Follow) -> Result<()> {
         accounts::get(app, follow.followee).await?,
     );
     let mut tx = app.db.begin().await?;
-    if delete(&mut tx, follow).await? && follower.is_local() && !followee.is_local() {
+    let deleted = delete(&mut tx, follow).await?;
+    tell(&mut tx, follow, now).await?;
+    if deleted && follower.is_local() && !followee.is_local() {
         let job = Job::SendUnfollow {
             uri: follow.uri.clone(),
             follower: follow.follower,

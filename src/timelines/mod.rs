@@ -3,6 +3,7 @@
 pub mod filters;
 pub mod lists;
 pub mod markers;
+pub mod places;
 pub mod tags;
 pub mod web;
 
@@ -116,7 +117,7 @@ pub async fn local(app: &App, viewer: Option<&Account>, window: Window) -> Resul
 }
 
 /// Which public posts are asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wished {
     /// Those of the house only.
     pub local: bool,

@@ -14,7 +14,7 @@ struct Assets;
 /// What tells one build's style and script from another's, so that browsers may keep them.
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut sum: u64 = 0;
-    for name in ["app.css", "app.js"] {
+    for name in ["app.css", "app.js", "embed.css"] {
         for byte in Assets::get(name)
             .map(|file| file.metadata.sha256_hash())
             .unwrap_or_default()
@@ -52,4 +52,11 @@ pub async fn show(Path(name): Path<String>, Query(wanted): Query<Wanted>) -> Res
         ),
     ];
     (headers, file.data.into_owned()).into_response()
+}
+
+/// The text of an embedded file; empty where there is none.
+pub fn text(name: &str) -> String {
+    let file = Assets::get(name);
+    file.map(|file| String::from_utf8_lossy(&file.data).into_owned())
+        .unwrap_or_default()
 }

@@ -2,8 +2,10 @@
 
 pub mod assets;
 pub mod colour;
+pub mod embed;
 pub mod error;
 pub mod form;
+pub mod install;
 pub mod page;
 pub mod source;
 pub mod theme;

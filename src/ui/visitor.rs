@@ -61,6 +61,18 @@ pub struct Ui {
 }
 
 impl Ui {
+    /// The same for a page that must not show who looks.
+    #[must_use]
+    pub fn without_viewer(self) -> Self {
+        Self {
+            viewer: None,
+            guest: None,
+            unread: 0,
+            path: String::new(),
+            ..self
+        }
+    }
+
     /// A message.
     pub fn t(&self, id: &str) -> String {
         self.locale.text(id)
@@ -196,7 +208,7 @@ impl Ui {
     /// The value of a profile field as it is shown.
     pub fn field(&self, account: &Account, value: &str) -> String {
         if account.is_local() {
-            crate::kernel::text::simple_html(value)
+            crate::kernel::text::field_html(value)
         } else {
             self.emojified(value, account)
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use crate::accounts::{self, letters};
+use crate::accounts::{self, letters, links};
 use crate::app::App;
 use crate::federation::activities::{
     accept, announce, block, create, delete, flag, follow, like, moved, pin, quote, reject, update,
@@ -158,6 +158,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         } => push::send(app, device, notification).await,
         Job::ProcessMedia(id) => Ok(upload::process(app, id).await?),
         Job::FetchPreview(id) => Ok(previews::fetch(app, id).await?),
+        Job::VerifyLinks(id) => Ok(links::verify(app, id).await?),
         Job::SendMail(id) => letters::send(app, id).await,
     }
 }

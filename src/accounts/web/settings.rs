@@ -53,6 +53,7 @@ impl SettingsPage {
             fields.push(Field {
                 name: String::new(),
                 value: String::new(),
+                verified_at: None,
             });
         }
         Self {
@@ -155,7 +156,11 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
     edit.fields = names
         .into_iter()
         .zip(values)
-        .map(|(name, value)| Field { name, value })
+        .map(|(name, value)| Field {
+            name,
+            value,
+            verified_at: None,
+        })
         .filter(|field| !field.name.is_empty() || !field.value.is_empty())
         .collect();
     trouble.map_or(Ok(()), Err)

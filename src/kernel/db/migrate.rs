@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     step!(5, "0005_media"),
     step!(6, "0006_timelines"),
     step!(7, "0007_guests"),
+    step!(8, "0008_door"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -9,13 +9,12 @@ use crate::app::App;
 use crate::audiences::{self, Audience};
 use crate::error::Result;
 use crate::jobs::news::News;
-use crate::kernel::id::PostId;
-use crate::kernel::page::Window;
 use crate::mastodon::entities::{notification, status};
 use crate::notifications::single;
 use crate::posts::{self, Post, conversations};
 use crate::relations::follows;
-use crate::timelines::{self, Wished, lists};
+use crate::timelines::Wished;
+use crate::timelines::places::{self, Place};
 
 /// Something to tell: the event's name and its payload as text.
 #[derive(Clone, Debug)]
@@ -30,16 +29,6 @@ fn telling(event: &'static str, payload: &Value) -> Telling {
     Telling {
         event,
         payload: payload.to_string(),
-    }
-}
-
-/// The part of a timeline in which exactly this post may stand.
-fn only(id: PostId) -> Window {
-    Window {
-        before: id.0.saturating_add(1),
-        after: id.0 - 1,
-        limit: 1,
-        oldest_first: false,
     }
 }
 
@@ -103,6 +92,7 @@ pub async fn hear(
             let entity = gathered.notification(&one);
             Ok(entity.map(|entity| telling("notification", &entity)))
         }
+        News::Counted(_) | News::Related { .. } => Ok(None),
         News::Filters(account) => {
             let told = *account == member.id && *stream == Stream::User;
             Ok(told.then(|| Telling {
@@ -120,33 +110,24 @@ fn context(stream: &Stream) -> &'static str {
     }
 }
 
-/// Whether the post stands in the timeline that the stream follows.
+/// Whether the post stands in the list that the stream follows.
 async fn stands_in(app: &App, member: &Account, stream: &Stream, post: &Post) -> Result<bool> {
-    let window = only(post.id);
-    let found = match stream {
-        Stream::User => timelines::home(app, member, window).await?,
+    let place = match stream {
+        Stream::User => Place::Home,
         Stream::Public {
             local,
             remote,
             media,
-        } => {
-            if post.audience != Audience::Public || post.boost_of.is_some() {
-                return Ok(false);
-            }
-            let wished = Wished {
-                local: *local,
-                remote: *remote,
-                media: *media,
-            };
-            timelines::public(app, Some(member), wished, window).await?
-        }
-        Stream::Hashtag { tag, local } => {
-            timelines::tagged(app, Some(member), tag, *local, window).await?
-        }
-        Stream::List(id) => lists::timeline(app, member, *id, window).await?,
-        Stream::Notifications | Stream::Direct => Vec::new(),
+        } => Place::Public(Wished {
+            local: *local,
+            remote: *remote,
+            media: *media,
+        }),
+        Stream::Hashtag { tag, local } => Place::Tag(tag.clone(), *local),
+        Stream::List(id) => Place::List(*id),
+        Stream::Notifications | Stream::Direct => return Ok(false),
     };
-    Ok(!found.is_empty())
+    places::has(app, Some(member), &place, post).await
 }
 
 async fn conversation(app: &App, member: &Account, post: &Post) -> Result<Option<Telling>> {

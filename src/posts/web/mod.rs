@@ -111,6 +111,23 @@ pub struct Start {
     mention: Option<String>,
     content: Option<String>,
     reply: Option<PostId>,
+    /// What a device shared: its title, its words and its address.
+    title: Option<String>,
+    text: Option<String>,
+    url: Option<String>,
+}
+
+impl Start {
+    /// What was shared, one thing a line, none twice.
+    fn shared(&self) -> String {
+        let mut lines: Vec<&str> = Vec::new();
+        for part in [&self.title, &self.text, &self.url].into_iter().flatten() {
+            if !part.trim().is_empty() && !lines.iter().any(|line| line.contains(part.trim())) {
+                lines.push(part.trim());
+            }
+        }
+        lines.join("\n")
+    }
 }
 
 /// `GET /compose`
@@ -133,6 +150,7 @@ pub async fn new(
         parent = Some(view);
     }
     form.quote = start.quote;
+    form.text.push_str(&start.shared());
     if let Some(handle) = start.mention {
         form.text = format!("@{} ", handle.trim_start_matches('@'));
     }

@@ -1,6 +1,7 @@
 //! Pages of posts: home, the house, hashtags, bookmarks, look-up.
 
 pub mod feeds;
+pub mod live;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};

@@ -109,3 +109,118 @@ if (look) {
     waiting = setTimeout(draw, 150);
   });
 }
+
+// What changes while a page is looked at: the server hints, the page is asked for again, and what is new is shown.
+const live = { source: null, parts: new Set(), timer: 0 };
+async function bringUpToDate() {
+  live.timer = 0;
+  const parts = [...live.parts];
+  live.parts.clear();
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of parts) {
+    const [old, fresh] = [document.querySelector(part), page.querySelector(part)];
+    // What somebody is in the middle of stays as it is.
+    if (old && fresh && !old.contains(document.activeElement) && !old.querySelector("details.menu[open], audio, video")) old.replaceWith(fresh);
+  }
+}
+function outdated(...parts) {
+  parts.forEach((part) => live.parts.add(part));
+  live.timer ||= setTimeout(bringUpToDate, 300 + Math.random() * 900);
+}
+function watchPage() {
+  if (live.source || document.hidden) return;
+  live.source = new EventSource("/live?page=" + encodeURIComponent(document.body.dataset.page));
+  const on = (name, then) => live.source.addEventListener(name, (event) => then(event.data));
+  on("unread", (count) => {
+    const badge = document.querySelector("[data-unread]");
+    if (badge) { badge.textContent = count; badge.hidden = count === "0"; }
+  });
+  on("fresh", () => {
+    const button = document.querySelector("[data-fresh]");
+    if (button && !new URLSearchParams(location.search).has("before")) button.hidden = false;
+  });
+  on("changed", (id) => { if (document.getElementById("post-" + id)) outdated(`#post-${id} > .acts`, `#post-${id} > .content`, `#post-${id} > .poll`); });
+  on("thread", () => outdated("[data-part=answers]"));
+  on("gone", (id) => document.getElementById("post-" + id)?.remove());
+  on("related", () => outdated("[data-part=acts]"));
+}
+if (window.EventSource && document.body.dataset.page) {
+  addEventListener("load", watchPage);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) watchPage();
+    else { live.source?.close(); live.source = null; }
+  });
+}
+
+// Shortcuts: one key each, off where somebody types or switched them off; the page /shortcuts lists them.
+const keys = {
+  h: () => { location.href = "/home"; },
+  l: () => { location.href = "/local"; },
+  i: () => { location.href = "/notifications"; },
+  n: () => { location.href = "/compose"; },
+  "/": () => { location.href = "/search"; },
+  "?": () => { location.href = "/shortcuts"; },
+  j: () => step(1),
+  k: () => step(-1),
+  o: () => here()?.querySelector("a.time")?.click(),
+  r: () => here()?.querySelector(".acts a")?.click(),
+  f: () => press("favourite"),
+  b: () => press("boost"),
+};
+function here() { return document.activeElement?.closest("article.post"); }
+function step(by) {
+  const posts = [...document.querySelectorAll("article.post")];
+  const next = posts[Math.max(0, Math.min(posts.length - 1, posts.indexOf(here()) + by))];
+  if (!next) return;
+  next.tabIndex = -1;
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+function press(verb) { here()?.querySelector(`form[action$="/${verb}"] button, form[action$="/un${verb}"] button, .acts a[href*="verb=${verb === "boost" ? "announce" : "like"}"]`)?.click(); }
+let quiet = false;
+try { quiet = localStorage.getItem("no-shortcuts") === "1"; } catch { /* storage may be refused */ }
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (quiet || typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+  event.preventDefault();
+  keys[event.key]();
+});
+const choice = document.querySelector("input[data-shortcuts]");
+if (choice) {
+  choice.closest("label").hidden = false;
+  choice.checked = !quiet;
+  choice.addEventListener("change", () => {
+    quiet = !choice.checked;
+    try { localStorage.setItem("no-shortcuts", quiet ? "1" : "0"); } catch { /* as above */ }
+  });
+}
+
+// The house as an app on the device: a page for when there is no network, and news when somebody asked for them.
+if ("serviceWorker" in navigator && window.isSecureContext) navigator.serviceWorker.register("/sw.js").catch(() => { /* it works without */ });
+const device = document.querySelector("[data-push]");
+if (device && "PushManager" in window && window.isSecureContext) {
+  const state = async () => (await navigator.serviceWorker.ready).pushManager.getSubscription();
+  const show = async () => { const on = Boolean(await state()); device.hidden = false; device.querySelector("[data-on]").hidden = on; device.querySelector("[data-off]").hidden = !on; };
+  const tell = (body) => fetch("/notifications/device", { method: "POST", body });
+  device.addEventListener("click", async (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    const note = device.querySelector("[role=status]");
+    try {
+      if (button.hasAttribute("data-off")) {
+        await (await state())?.unsubscribe();
+        await tell(new URLSearchParams({ endpoint: "" }));
+      } else {
+        const made = await (await navigator.serviceWorker.ready).pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: device.dataset.push });
+        const { endpoint, keys } = made.toJSON();
+        const answer = await tell(new URLSearchParams({ endpoint, key: keys.p256dh, auth: keys.auth }));
+        if (!answer.ok) throw new Error(answer.status);
+      }
+      note.textContent = "";
+    } catch { note.textContent = device.dataset.refused; }
+    show();
+  });
+  show();
+}

@@ -853,12 +853,9 @@ async fn what_the_house_says_about_itself(backend: Backend) {
         .await;
     let address: String =
         url::form_urlencoded::byte_serialize(post["url"].as_str().unwrap().as_bytes()).collect();
-    assert!(
-        nina.get(&format!("/api/oembed?url={address}")).await["html"]
-            .as_str()
-            .unwrap()
-            .contains("embed me")
-    );
+    let embedded = nina.get(&format!("/api/oembed?url={address}")).await;
+    assert_eq!(embedded["title"], "embed me");
+    assert!(embedded["html"].as_str().unwrap().contains("/embed/@nina/"));
     println!(
         "{} answers were as described so far",
         VALIDATED.load(std::sync::atomic::Ordering::Relaxed)
