@@ -218,6 +218,7 @@ fn every_message_is_used() {
         "mail-link-",
         "scope-",
         "door-do-",
+        "done-",
         "face-",
         "section-",
     ];

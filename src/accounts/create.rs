@@ -3,7 +3,7 @@
 use super::{Account, Kind, Role, sign_in, store};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::crypt::{Ed25519Key, RsaKey};
+use crate::kernel::crypt::{self, Ed25519Key, RsaKey};
 use crate::kernel::db::Tx;
 use crate::kernel::id::AccountId;
 
@@ -131,6 +131,38 @@ pub async fn create(app: &App, new: New<'_>) -> Result<Account> {
     )
     .await?;
     tx.commit().await?;
+    Ok(account)
+}
+
+/// Makes the account of somebody who is known by nothing but what they proved at the door. It has no keys and
+/// no password, and nobody finds it.
+///
+/// # Errors
+/// What the database says.
+pub async fn guest(app: &App) -> Result<Account> {
+    let keys = Keys {
+        pem: String::new(),
+        multibase: String::new(),
+        rsa: Vec::new(),
+        ed25519: Vec::new(),
+    };
+    let name = format!("guest_{}", crypt::hex(&crypt::random::<6>()));
+    let blank = blank(app, Kind::Guest, &name, Role::Member, "", &keys);
+    let uri = app.origin().at(&format!("/guests/{}", blank.id));
+    let account = Account {
+        url: None,
+        public_key_id: None,
+        public_key_pem: None,
+        ed25519_key_id: None,
+        ed25519_key: None,
+        followers_uri: None,
+        following_uri: None,
+        outbox_uri: None,
+        featured_uri: None,
+        uri,
+        ..blank
+    };
+    store::insert_local(&app.db, &account).await?;
     Ok(account)
 }
 

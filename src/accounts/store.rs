@@ -184,10 +184,10 @@ pub async fn count_active(conn: impl Conn, since: Time) -> sqlx::Result<i64> {
 }
 
 pub async fn insert_local(conn: impl Conn, account: &Account) -> sqlx::Result<()> {
-    let kind = if account.kind == Kind::Node {
-        "node"
-    } else {
-        "local"
+    let kind = match account.kind {
+        Kind::Node => "node",
+        Kind::Guest => "guest",
+        Kind::Local | Kind::Remote => "local",
     };
     sql("INSERT INTO accounts (id, kind, role, name, name_key, uri, url, actor_type, display_name, discoverable, indexable, public_key_id, public_key_pem, ed25519_key_id, ed25519_key, followers_uri, following_uri, outbox_uri, featured_uri, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)")
         .bind(account.id)

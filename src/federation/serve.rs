@@ -102,6 +102,18 @@ pub struct Asking<'a> {
 /// # Errors
 /// `SignInRequired` when there is a signature and it does not count.
 async fn asker(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
+    signer(app, asking, None).await
+}
+
+/// As [`asker`], of any request.
+///
+/// # Errors
+/// `SignInRequired` when there is a signature and it does not count.
+pub async fn signer(
+    app: &App,
+    asking: &Asking<'_>,
+    body: Option<&[u8]>,
+) -> Result<Option<Account>> {
     if !asking.headers.contains_key("signature") {
         return Ok(None);
     }
@@ -115,7 +127,7 @@ async fn asker(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
         method: asking.method.as_str(),
         target,
         headers: asking.headers,
-        body: None,
+        body,
     };
     let signed = verify::check(&request, &app.origin(), app.clock.now()).map_err(denied)?;
     let host = host_of_uri(&signed.key_id)

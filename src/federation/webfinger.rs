@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::kernel::html::escape;
 use crate::kernel::http::{DOCUMENT, FetchError};
 use crate::kernel::json;
-use crate::kernel::origin::parse_url;
+use crate::kernel::origin::{parse_url, same_origin};
 use crate::nodes;
 
 /// What a handle leads to: the handle its node gives, lower-case domain included, and the actor's id.
@@ -31,7 +31,14 @@ pub struct Found {
     pub subscribe: Option<String>,
     /// What can be done from there (FEP-3b86): the verb, lower-case, and its template.
     pub intents: Vec<(String, String)>,
+    /// Where its people prove by OpenWebAuth who they are (FEP-61cf).
+    pub magic: Option<String>,
 }
+
+/// Where a site takes the proof of OpenWebAuth (FEP-61cf).
+const PROOFS: &str = "http://purl.org/openwebauth/v1";
+/// Where a home gives it.
+const MAGIC: &str = "http://purl.org/openwebauth/v1#redirect";
 
 /// Scheme and host under which a domain is asked.
 pub fn base_of(app: &App, domain: &str) -> String {
@@ -73,6 +80,34 @@ pub async fn ask(
     read(&document, name, domain).ok_or(FetchError::Unusable("the answer names no actor"))
 }
 
+/// Where a site takes the proof of OpenWebAuth: asked of the site's own address; it must stand in the same house.
+///
+/// # Errors
+/// When it cannot be asked or takes none.
+pub async fn proofs_of(app: &App, origin: &str) -> Result<String, FetchError> {
+    let unusable = FetchError::Unusable("the site takes no proof");
+    let mut url = parse_url(&format!("{origin}/.well-known/webfinger"))
+        .ok_or_else(|| FetchError::Refused(origin.to_owned()))?;
+    url.query_pairs_mut()
+        .append_pair("resource", &format!("{origin}/"));
+    let accept = "application/jrd+json, application/json";
+    let answer = app.http.get(url.as_str(), accept, DOCUMENT).await?;
+    let document = json::parse(&answer.body).map_err(|_| FetchError::Unusable("it is no JSON"))?;
+    let found = Doc(&document)
+        .objects("links")
+        .into_iter()
+        .find_map(|link| {
+            let here = link.get("rel").as_str() == Some(PROOFS);
+            link.get("href")
+                .as_str()
+                .filter(|_| here)
+                .map(str::to_owned)
+        });
+    found
+        .filter(|href| same_origin(href, origin))
+        .ok_or(unusable)
+}
+
 /// Hosts that tests reach without TLS: loopback names, addresses and configured ones.
 fn is_plain(app: &App, domain: &str) -> bool {
     let name = crate::kernel::origin::name_of(domain);
@@ -108,9 +143,13 @@ fn read(document: &Value, name: &str, domain: &str) -> Option<Found> {
         actor: actor.to_owned(),
         subscribe: None,
         intents: Vec::new(),
+        magic: None,
     };
     for link in doc.objects("links").into_iter().take(100) {
         let (rel, template) = (link.get("rel").as_str(), link.get("template").as_str());
+        if rel == Some(MAGIC) {
+            found.magic = link.get("href").as_str().map(str::to_owned);
+        }
         let (Some(rel), Some(template)) = (rel, template) else {
             continue;
         };
@@ -271,7 +310,11 @@ fn describe(app: &App, account: &Account) -> Value {
         json!({"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": account.url}),
         json!({"rel": "self", "type": "application/activity+json", "href": account.uri}),
     ];
+    if account.kind == accounts::Kind::Node {
+        links.push(json!({"rel": PROOFS, "type": "application/json", "href": origin.at("/owa")}));
+    }
     if account.kind == accounts::Kind::Local {
+        links.push(json!({"rel": MAGIC, "type": "text/html", "href": origin.at("/magic")}));
         links.push(json!({"rel": "http://ostatus.org/schema/1.0/subscribe", "template": origin.at("/authorize_interaction?uri={uri}")}));
         for name in ["Follow", "Like", "Announce", "Object"] {
             links.push(intent(
@@ -370,6 +413,7 @@ mod tests {
                 actor: "https://a.example/users/nina".into(),
                 subscribe: None,
                 intents: Vec::new(),
+                magic: None,
             }
         );
         assert!(read(&json!({"links": []}), "nina", "a.example").is_none());

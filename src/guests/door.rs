@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::homes::{Doors, Home};
 use super::registrations::{self, Registration};
-use super::{Attempt, Closed, homes, proof};
+use super::{Attempt, Closed, grants, homes, proof, ways};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::kernel::crypt;
@@ -22,6 +22,8 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 pub struct Way {
     /// The page of their home.
     pub target: String,
+    /// What comes back with the person.
+    pub state: String,
     /// The value of the cookie.
     pub cookie: String,
 }
@@ -52,22 +54,43 @@ pub struct Arrival {
     pub next: String,
     /// Whether they said before that they were somebody else.
     pub other: bool,
+    /// By what it was proven.
+    pub method: &'static str,
 }
 
-/// Begins the way to a home. `next` is a path of ours, checked by the caller.
+impl Arrival {
+    /// Whoever came to the end of a way.
+    pub fn of(guest: Account, way: ways::Way, method: &'static str) -> Self {
+        Self {
+            other: way.wanted.is_some_and(|wanted| wanted != guest.uri),
+            guest,
+            origin: way.home,
+            next: way.next,
+            method,
+        }
+    }
+}
+
+/// Begins the way to a home. `next` is a path of ours, checked by the caller; `acts` asks for more than who
+/// somebody is.
 ///
 /// # Errors
 /// What the database says; `Closed` when the home has no door or does not know us.
-pub async fn begin(app: &App, home: &Home, next: &str) -> Attempt<Way> {
+pub async fn begin(app: &App, home: &Home, next: &str, acts: bool) -> Attempt<Way> {
     let Some(doors) = &home.doors else {
         return Ok(Err(Closed::Unable));
     };
-    let registration = match registrations::at(app, &home.origin, doors).await? {
+    let scope = if acts {
+        format!("{} {}", doors.scope, grants::SCOPES)
+    } else {
+        doors.scope.to_owned()
+    };
+    let registration = match registrations::at(app, &home.origin, doors, &scope).await? {
         Ok(registration) => registration,
         Err(closed) => return Ok(Err(closed)),
     };
     let (state, cookie) = (crypt::token(), crypt::token());
-    sql("INSERT INTO guest_states (state_hash, browser_hash, app_id, home, wanted, next, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+    let touched = sql("INSERT INTO guest_states (state_hash, browser_hash, app_id, home, wanted, next, created_at, acts) SELECT $1, $2, id, $4, $5, $6, CAST($7 AS BIGINT), CAST($8 AS BIGINT) FROM guest_apps WHERE id = $3")
         .bind(crypt::token_hash(&state))
         .bind(crypt::token_hash(&cookie))
         .bind(&registration.id)
@@ -75,8 +98,13 @@ pub async fn begin(app: &App, home: &Home, next: &str) -> Attempt<Way> {
         .bind(home.actor.clone())
         .bind(next)
         .bind(app.clock.now())
+        .bind(acts)
         .run(&app.db)
         .await?;
+    if touched == 0 {
+        // Another visitor just found out that the home forgot us.
+        return Ok(Err(Closed::Stale));
+    }
     let Some(mut target) = parse_url(&doors.authorize) else {
         return Ok(Err(Closed::Contradicts));
     };
@@ -94,6 +122,7 @@ pub async fn begin(app: &App, home: &Home, next: &str) -> Attempt<Way> {
         .append_pair("code_challenge_method", "S256");
     Ok(Ok(Way {
         target: target.into(),
+        state,
         cookie,
     }))
 }
@@ -109,7 +138,7 @@ fn verifier(state: &str, cookie: &str) -> String {
 /// What the database says; `Closed` with the reason.
 pub async fn arrive(app: &App, id: &str, back: &Back, cookie: Option<&str>) -> Attempt<Arrival> {
     // Used up first, whatever comes of it.
-    let row = sql("DELETE FROM guest_states WHERE state_hash = $1 RETURNING browser_hash, app_id, home, wanted, next, created_at")
+    let row = sql("DELETE FROM guest_states WHERE state_hash = $1 RETURNING browser_hash, app_id, home, wanted, next, created_at, acts")
         .bind(crypt::token_hash(&back.state))
         .optional(&app.db)
         .await?;
@@ -123,6 +152,7 @@ pub async fn arrive(app: &App, id: &str, back: &Back, cookie: Option<&str>) -> A
     }
     let (origin, next): (String, String) = (row.get("home")?, row.get("next")?);
     let wanted: Option<String> = row.get("wanted")?;
+    let acts: bool = row.get("acts")?;
     let Some(registration) = registrations::find(app, id).await? else {
         return Ok(Err(Closed::Stale));
     };
@@ -141,17 +171,18 @@ pub async fn arrive(app: &App, id: &str, back: &Back, cookie: Option<&str>) -> A
         Err(closed) => return Ok(Err(closed)),
     };
     let proven = proof::of_token(app, &origin, doors, &token).await;
-    give_back(app, doors, &registration, &token).await;
-    let guest = match proven {
-        Ok(guest) => guest,
-        Err(closed) => return Ok(Err(closed)),
-    };
-    Ok(Ok(Arrival {
-        other: wanted.is_some_and(|wanted| wanted != guest.uri),
-        guest,
-        origin,
+    // A token is kept where somebody let this house act, and given back where it has said who they are.
+    let kept = proven.as_ref().ok().filter(|_| acts);
+    match kept {
+        Some(guest) => grants::keep(app, guest.id, &registration, &token).await?,
+        None => registrations::give_back(app, doors, &registration, &token).await,
+    }
+    let way = ways::Way {
+        home: origin,
+        wanted,
         next,
-    }))
+    };
+    Ok(proven.map(|guest| Arrival::of(guest, way, "oauth")))
 }
 
 fn refused(back: &Back, doors: &Doors) -> Option<Closed> {
@@ -190,7 +221,7 @@ async fn redeem(
         Ok(answer) => answer,
         Err(error) => return Ok(Err(error.into())),
     };
-    if registrations::error_of(&answer).as_deref() == Some("invalid_client") {
+    if registrations::is_forgotten(&answer) {
         registrations::forget(app, registration).await?;
         return Ok(Err(Closed::Stale));
     }
@@ -203,17 +234,5 @@ async fn redeem(
             Ok(Ok(token.to_owned()))
         }
         _ => Ok(Err(Closed::Contradicts)),
-    }
-}
-
-/// Gives the token back: it has said what it was asked for.
-async fn give_back(app: &App, doors: &Doors, registration: &Registration, token: &str) {
-    let form = [
-        ("token", token),
-        ("client_id", &registration.client_id),
-        ("client_secret", &registration.secret),
-    ];
-    if let Err(error) = registrations::post(app, &doors.revoke, &form, None).await {
-        tracing::debug!(%error, "a guest's token could not be given back");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-use super::Closed;
+use super::{Closed, miauth};
 use crate::accounts;
 use crate::app::App;
 use crate::federation::doc::Doc;
@@ -13,7 +13,7 @@ use crate::federation::fetch::Budget;
 use crate::federation::webfinger;
 use crate::kernel::http::DOCUMENT;
 use crate::kernel::json;
-use crate::kernel::origin::{ascii_domain, host_of, name_of, origin_of, parse_url};
+use crate::kernel::origin::{ascii_domain, host_of, name_of, origin_of, parse_url, same_origin};
 use crate::nodes;
 
 /// How long a home may take to be looked at.
@@ -62,6 +62,10 @@ pub struct Home {
     pub intents: Vec<(String, String)>,
     /// How somebody proves to be who they are.
     pub doors: Option<Doors>,
+    /// Where OpenWebAuth begins (FEP-61cf).
+    pub magic: Option<String>,
+    /// Whether it has MiAuth.
+    pub miauth: bool,
 }
 
 /// Reads `@me@server`, `me@server`, a server or the address of a profile.
@@ -137,6 +141,8 @@ async fn look_now(app: &App, address: &Address) -> Result<Home, Closed> {
         subscribe: None,
         intents: Vec::new(),
         doors: None,
+        magic: None,
+        miauth: false,
     };
     if let Some(name) = &address.name {
         let found = webfinger::ask(app, name, &address.domain, &budget).await?;
@@ -146,8 +152,13 @@ async fn look_now(app: &App, address: &Address) -> Result<Home, Closed> {
         home.actor = Some(found.actor);
         home.subscribe = found.subscribe;
         home.intents = found.intents;
+        // It must stand in the same house as the actor.
+        home.magic = found.magic.filter(|link| same_origin(link, &home.origin));
     } else {
-        // A domain may only point to where its server is.
+        // A domain may only point to where its server is: by its host-meta, or by leading there.
+        if let Some(there) = pointed_to(app, &home.origin).await {
+            home.origin = there;
+        }
         let asked = format!("{}/api/v2/instance", home.origin);
         if let Ok(answer) = app.http.get(&asked, "application/json", DOCUMENT).await {
             home.origin = origin_of(&answer.url).ok_or(Closed::Contradicts)?;
@@ -163,9 +174,12 @@ async fn look_now(app: &App, address: &Address) -> Result<Home, Closed> {
     }
     home.doors = match doors(app, &home.origin).await {
         // What is done at home needs no proof of who somebody is.
-        Err(_) if home.subscribe.is_some() || !home.intents.is_empty() => None,
+        Err(_) if home.has_more() => None,
         looked => looked?,
     };
+    if home.doors.is_none() && home.magic.is_none() {
+        home.miauth = miauth::is_there(app, &home.origin).await;
+    }
     Ok(home)
 }
 
@@ -180,6 +194,18 @@ pub async fn doors_of(app: &App, origin: &str) -> Result<Option<Doors>, Closed> 
     }
     let looked = tokio::time::timeout(PATIENCE, doors(app, origin)).await;
     looked.map_err(|_| Closed::Silent)?
+}
+
+/// Where a domain's host-meta says that its people are asked for (RFC 6415).
+async fn pointed_to(app: &App, origin: &str) -> Option<String> {
+    let asked = format!("{origin}/.well-known/host-meta");
+    let answer = app.http.get(&asked, "application/xrd+xml", DOCUMENT).await;
+    let answer = answer.ok()?;
+    let text = String::from_utf8_lossy(&answer.body);
+    let (_, rest) = text.split_once("template=")?;
+    let template = rest.get(1..)?.split(['"', '\'']).next()?;
+    let link = template.split('?').next()?;
+    parse_url(link).as_ref().and_then(origin_of)
 }
 
 async fn is_blocked(app: &App, host: &str) -> bool {
@@ -264,6 +290,11 @@ fn published(origin: &str, document: &Value) -> Result<Doors, Closed> {
 }
 
 impl Home {
+    /// Whether there is something to offer even where its OAuth server cannot be understood.
+    fn has_more(&self) -> bool {
+        self.subscribe.is_some() || !self.intents.is_empty() || self.magic.is_some()
+    }
+
     /// Its host, as people call it.
     pub fn host(&self) -> String {
         parse_url(&self.origin)
@@ -273,12 +304,20 @@ impl Home {
 
     /// Where this home does something with an object of ours: by the intent it publishes, the older template, or the
     /// page that most programs have. Nothing where it has none of them and its name is not known.
-    pub fn does(&self, verb: &str, object: &str) -> Option<String> {
+    pub fn does(&self, verb: &str, object: &Object<'_>) -> Option<String> {
+        let encoded = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+        };
         let filled = |template: &str, name: &str| {
-            let value: String = url::form_urlencoded::byte_serialize(object.as_bytes()).collect();
-            let link = template.replace(&format!("{{{name}}}"), &value);
-            // Where to go afterwards is left to the home.
-            let link = link.replace("{on-success}", "").replace("{on-cancel}", "");
+            // Some want a handle where others want the id.
+            let by_handle = template.contains(&format!("acct={{{name}}}"));
+            let value = object.handle.filter(|_| by_handle).unwrap_or(object.uri);
+            let link = template.replace(&format!("{{{name}}}"), &encoded(value));
+            let link = link
+                .replace("{on-success}", &encoded(object.done))
+                .replace("{on-cancel}", &encoded(object.back));
+            // Whatever else a template asks for stays empty.
+            let link = without_placeholders(&link);
             let link = Url::parse(&link).ok()?;
             // A template that leads elsewhere is no door of this home.
             (origin_of(&link).as_deref() == Some(self.origin.as_str())).then(|| link.to_string())
@@ -303,9 +342,33 @@ impl Home {
     }
 }
 
+/// What is to be done something with.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    /// Its id.
+    pub uri: &'a str,
+    /// The handle, where it is an account: `name@domain`.
+    pub handle: Option<&'a str>,
+    /// Where to go when it is done.
+    pub done: &'a str,
+    /// Where to go when it is not.
+    pub back: &'a str,
+}
+
+fn without_placeholders(link: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = link;
+    while let Some((before, after)) = rest.split_once('{') {
+        kept.push_str(before);
+        rest = after.split_once('}').map_or("", |(_, after)| after);
+    }
+    kept.push_str(rest);
+    kept
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Home, published};
+    use super::{Home, Object, published};
     use serde_json::json;
 
     #[test]
@@ -344,9 +407,19 @@ mod tests {
             subscribe: None,
             intents: Vec::new(),
             doors: None,
+            magic: None,
+            miauth: false,
         };
-        let object = "https://nova.example/users/nova";
+        let object = &Object {
+            uri: "https://nova.example/users/nova",
+            handle: Some("nova@nova.example"),
+            done: "https://nova.example/door/done/x",
+            back: "https://nova.example/",
+        };
         assert_eq!(home.does("follow", object), None);
+        home.subscribe = Some("https://home.example/ostatus?acct={uri}&x={other}".to_owned());
+        let expected = "https://home.example/ostatus?acct=nova%40nova.example&x=";
+        assert_eq!(home.does("follow", object).as_deref(), Some(expected));
         home.subscribe = Some("https://home.example/i?uri={uri}".to_owned());
         let expected = "https://home.example/i?uri=https%3A%2F%2Fnova.example%2Fusers%2Fnova";
         assert_eq!(home.does("follow", object).as_deref(), Some(expected));

@@ -4,11 +4,19 @@
 //! host that answered (or names it), and its document agrees. The house keeps no token of a guest.
 
 pub mod door;
+pub mod entered;
+pub mod grants;
 pub mod homes;
+pub mod letter;
+pub mod magic;
+pub mod mail;
+pub mod miauth;
 pub mod proof;
 pub mod registrations;
 pub mod sessions;
+pub mod ways;
 pub mod web;
+pub mod wishes;
 
 use crate::kernel::http::FetchError;
 
@@ -33,6 +41,14 @@ pub enum Closed {
     Declined,
     /// The way back took too long, was used before, or began in another browser.
     Stale,
+    /// The code is another one.
+    WrongCode,
+    /// It was asked for too often.
+    Often,
+    /// The mail address belongs to somebody who proved a home since.
+    HasAHome,
+    /// The home does not let this house act any more.
+    Withdrawn,
 }
 
 impl Closed {
@@ -48,6 +64,10 @@ impl Closed {
             Self::Contradicts => "door-contradicts",
             Self::Declined => "door-declined",
             Self::Stale => "door-stale",
+            Self::WrongCode => "door-wrong-code",
+            Self::Often => "door-often",
+            Self::HasAHome => "door-has-a-home",
+            Self::Withdrawn => "door-withdrawn",
         }
     }
 }

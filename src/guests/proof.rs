@@ -18,9 +18,19 @@ use crate::nodes;
 
 /// Whom a home names.
 #[derive(Debug, PartialEq, Eq)]
-struct Claim {
-    actor: String,
-    name: String,
+pub struct Claim {
+    /// The actor's id.
+    pub actor: String,
+    /// The name in its handle.
+    pub name: String,
+}
+
+/// Whether this may be a name at a home.
+pub fn is_sound(name: &str) -> bool {
+    (1..=64).contains(&name.chars().count())
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || "_.-".contains(c))
 }
 
 /// Who the bearer of a token is: the home names an actor, and the actor's own document agrees.
@@ -84,11 +94,7 @@ fn of_userinfo(answer: &Value, issuer: &str) -> Result<Claim, Closed> {
 async fn of_credentials(app: &App, origin: &str, answer: &Value) -> Result<Claim, Closed> {
     let text = |name: &str| answer.get(name).and_then(Value::as_str);
     let name = text("username").ok_or(Closed::Contradicts)?;
-    let sound = (1..=64).contains(&name.chars().count())
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || "_.-".contains(c));
-    if !sound || text("acct").is_some_and(|acct| acct.contains('@')) {
+    if !is_sound(name) || text("acct").is_some_and(|acct| acct.contains('@')) {
         return Err(Closed::Contradicts);
     }
     let actor = match text("uri") {
@@ -108,7 +114,10 @@ async fn of_credentials(app: &App, origin: &str, answer: &Value) -> Result<Claim
 
 /// The claim counts if the actor lives where the answer came from, or names that place itself, and is who it is said
 /// to be. Its document is fetched anew.
-async fn prove(app: &App, origin: &str, claim: &Claim) -> Result<Account, Closed> {
+///
+/// # Errors
+/// Why nobody is believed.
+pub async fn prove(app: &App, origin: &str, claim: &Claim) -> Result<Account, Closed> {
     let address = parse_url(&claim.actor).ok_or(Closed::Contradicts)?;
     if address.fragment().is_some() || app.origin().owns(&claim.actor) {
         return Err(Closed::Contradicts);

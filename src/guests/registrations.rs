@@ -75,20 +75,34 @@ pub async fn find(app: &App, id: &str) -> crate::error::Result<Option<Registrati
 ///
 /// # Errors
 /// What the database says; `Closed` when the home does not register us.
-pub async fn at(app: &App, origin: &str, doors: &Doors) -> Attempt<Registration> {
+pub async fn at(app: &App, origin: &str, doors: &Doors, scope: &str) -> Attempt<Registration> {
+    let known = with_scope(app, origin, doors, scope).await?;
+    // Homes of before there were narrow scopes know three wide ones; the token is given back at once all the same.
+    let narrow = doors.issuer.is_none() && scope == "read:accounts";
+    match known {
+        Err(Closed::Unable) if narrow => with_scope(app, origin, doors, "read").await,
+        known => Ok(known),
+    }
+}
+
+async fn with_scope(app: &App, origin: &str, doors: &Doors, scope: &str) -> Attempt<Registration> {
     let row = sql("SELECT * FROM guest_apps WHERE origin = $1 AND scope = $2")
         .bind(origin)
-        .bind(doors.scope)
+        .bind(scope)
         .optional(&app.db)
         .await?;
     if let Some(row) = row {
         let known = read(app, &row)?;
-        if app.clock.now().since(known.worked_at) < FRESH || works(app, &known, doors).await {
+        if app.clock.now().since(known.worked_at) < FRESH {
+            return Ok(Ok(known));
+        }
+        if works(app, &known, doors).await {
+            worked(app, &known).await?;
             return Ok(Ok(known));
         }
         forget(app, &known).await?;
     }
-    register(app, origin, doors).await
+    register(app, origin, doors, scope).await
 }
 
 /// Whether the home still knows us; one that does not let apps ask for themselves gets the benefit of the doubt.
@@ -100,7 +114,7 @@ async fn works(app: &App, known: &Registration, doors: &Doors) -> bool {
         ("scope", &known.scope),
     ];
     match post(app, &doors.token, &form, None).await {
-        Ok(answer) => error_of(&answer).as_deref() != Some("invalid_client"),
+        Ok(answer) => !is_forgotten(&answer),
         Err(_) => true,
     }
 }
@@ -112,6 +126,7 @@ async fn works(app: &App, known: &Registration, doors: &Doors) -> bool {
 pub async fn forget(app: &App, known: &Registration) -> crate::error::Result<()> {
     let mut tx = app.db.begin().await?;
     for statement in [
+        sql("DELETE FROM guest_grants WHERE app_id = $1"),
         sql("DELETE FROM guest_states WHERE app_id = $1"),
         sql("DELETE FROM guest_apps WHERE id = $1"),
     ] {
@@ -121,7 +136,7 @@ pub async fn forget(app: &App, known: &Registration) -> crate::error::Result<()>
     Ok(())
 }
 
-async fn register(app: &App, origin: &str, doors: &Doors) -> Attempt<Registration> {
+async fn register(app: &App, origin: &str, doors: &Doors, scope: &str) -> Attempt<Registration> {
     // Homes are many, and anybody can make them up: there is a bound for each and one for all.
     let everywhere = app.limits.all_registrations.take(&(), app.clock.now());
     if everywhere.is_err() {
@@ -141,7 +156,7 @@ async fn register(app: &App, origin: &str, doors: &Doors) -> Attempt<Registratio
     let form = [
         ("client_name", name.as_str()),
         ("redirect_uris", &redirect_uri(app, &id)),
-        ("scopes", doors.scope),
+        ("scopes", scope),
         ("website", &app.origin().url),
     ];
     let answer = match post(app, &doors.register, &form, None).await {
@@ -161,7 +176,7 @@ async fn register(app: &App, origin: &str, doors: &Doors) -> Attempt<Registratio
     let made = Registration {
         id,
         origin: origin.to_owned(),
-        scope: doors.scope.to_owned(),
+        scope: scope.to_owned(),
         client_id: client_id.to_owned(),
         secret: secret.to_owned(),
         worked_at: now,
@@ -181,7 +196,7 @@ async fn register(app: &App, origin: &str, doors: &Doors) -> Attempt<Registratio
     // Somebody else came from the same home at the same moment.
     let row = sql("SELECT * FROM guest_apps WHERE origin = $1 AND scope = $2")
         .bind(origin)
-        .bind(doors.scope)
+        .bind(scope)
         .one(&app.db)
         .await?;
     Ok(Ok(read(app, &row)?))
@@ -198,6 +213,18 @@ pub async fn worked(app: &App, known: &Registration) -> crate::error::Result<()>
         .run(&app.db)
         .await?;
     Ok(())
+}
+
+/// Gives a token back to the home that gave it.
+pub async fn give_back(app: &App, doors: &Doors, registration: &Registration, token: &str) {
+    let form = [
+        ("token", token),
+        ("client_id", &registration.client_id),
+        ("client_secret", &registration.secret),
+    ];
+    if let Err(error) = post(app, &doors.revoke, &form, None).await {
+        tracing::debug!(%error, "a guest's token could not be given back");
+    }
 }
 
 /// Posts a form to a home; a redirect is an answer, never followed.
@@ -228,6 +255,22 @@ pub async fn post(
     app.http
         .send(Method::POST, &url, headers, Bytes::from(body), DOCUMENT)
         .await
+}
+
+/// Whether a home says that it does not know this app, in whatever words.
+pub fn is_forgotten(answer: &Answer) -> bool {
+    let known = [
+        "invalid_grant",
+        "unsupported_grant_type",
+        "unauthorized_client",
+        "invalid_scope",
+        "invalid_request",
+    ];
+    match error_of(answer).as_deref() {
+        Some("invalid_client") => true,
+        Some(error) if known.contains(&error) => false,
+        _ => matches!(answer.status.as_u16(), 401 | 403),
+    }
 }
 
 /// The `error` of an answer (RFC 6749 §5.2).

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use super::door::Arrival;
+use super::{grants, mail, ways};
 use crate::accounts::sessions::Session;
-use crate::accounts::{Account, store};
+use crate::accounts::{Account, Kind, store};
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::crypt;
 use crate::kernel::db::sql;
 use crate::kernel::html::truncate;
 use crate::kernel::id::{AccountId, SessionId};
+use crate::kernel::origin::host_of_uri;
 use crate::nodes;
 
 /// A guest proves anew who they are after this time.
@@ -19,15 +22,16 @@ const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 ///
 /// # Errors
 /// What the database says.
-pub async fn start(app: &App, guest: AccountId, origin: &str, browser: &str) -> Result<String> {
+pub async fn start(app: &App, arrival: &Arrival, browser: &str) -> Result<String> {
     let (token, now) = (crypt::token(), app.clock.now());
-    sql("INSERT INTO guest_sessions (id, token_hash, account_id, origin, browser, created_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $6)")
+    sql("INSERT INTO guest_sessions (id, token_hash, account_id, origin, browser, created_at, seen_at, method) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)")
         .bind(SessionId::mint(now))
         .bind(crypt::token_hash(&token))
-        .bind(guest)
-        .bind(origin)
+        .bind(arrival.guest.id)
+        .bind(&arrival.origin)
         .bind(truncate(browser, 300))
         .bind(now)
+        .bind(arrival.method)
         .run(&app.db)
         .await?;
     Ok(token)
@@ -38,7 +42,7 @@ pub async fn start(app: &App, guest: AccountId, origin: &str, browser: &str) -> 
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, token: &str) -> Result<Option<Account>> {
-    let row = sql("SELECT accounts.* FROM guest_sessions JOIN accounts ON accounts.id = guest_sessions.account_id WHERE guest_sessions.token_hash = $1 AND guest_sessions.created_at > $2")
+    let row = sql("SELECT accounts.*, guest_sessions.origin AS proven_by FROM guest_sessions JOIN accounts ON accounts.id = guest_sessions.account_id WHERE guest_sessions.token_hash = $1 AND guest_sessions.created_at > $2")
         .bind(crypt::token_hash(token))
         .bind(app.clock.now().minus(LONGEST))
         .optional(&app.db)
@@ -47,9 +51,19 @@ pub async fn find(app: &App, token: &str) -> Result<Option<Account>> {
         return Ok(None);
     };
     let guest = store::read(&row)?;
-    let welcome =
-        guest.is_active() && !guest.is_local() && !nodes::is_blocked(app, &guest.host).await?;
-    Ok(welcome.then_some(guest))
+    let by_mail = guest.kind == Kind::Guest;
+    if !guest.is_active() || (guest.is_local() && !by_mail) {
+        return Ok(None);
+    }
+    if by_mail {
+        return Ok(Some(guest));
+    }
+    // Neither the home nor who spoke for it may be blocked meanwhile.
+    let proven_by: String = row.get("proven_by")?;
+    let speaker = host_of_uri(&proven_by).unwrap_or_default();
+    let blocked =
+        nodes::is_blocked(app, &guest.host).await? || nodes::is_blocked(app, &speaker).await?;
+    Ok((!blocked).then_some(guest))
 }
 
 /// The browsers of a guest, the last that came in first.
@@ -103,6 +117,8 @@ pub async fn end(app: &App, token: &str) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn erase(app: &App, guest: AccountId) -> Result<()> {
+    grants::give_back(app, guest).await?;
+    mail::forget(app, guest).await?;
     sql("DELETE FROM guest_sessions WHERE account_id = $1")
         .bind(guest)
         .run(&app.db)
@@ -116,6 +132,8 @@ pub async fn erase(app: &App, guest: AccountId) -> Result<()> {
 /// What the database says.
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.clock.now();
+    ways::sweep(app).await?;
+    grants::sweep(app).await?;
     sql("DELETE FROM guest_sessions WHERE created_at <= $1")
         .bind(now.minus(LONGEST))
         .run(&app.db)
@@ -125,7 +143,7 @@ pub async fn sweep(app: &App) -> Result<()> {
         .run(&app.db)
         .await?;
     // A home nobody came from for a month is registered with anew.
-    sql("DELETE FROM guest_apps WHERE worked_at <= $1 AND NOT EXISTS (SELECT 1 FROM guest_states WHERE guest_states.app_id = guest_apps.id)")
+    sql("DELETE FROM guest_apps WHERE worked_at <= $1 AND NOT EXISTS (SELECT 1 FROM guest_states WHERE guest_states.app_id = guest_apps.id) AND NOT EXISTS (SELECT 1 FROM guest_grants WHERE guest_grants.app_id = guest_apps.id)")
         .bind(now.minus(LONGEST))
         .run(&app.db)
         .await?;

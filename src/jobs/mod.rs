@@ -231,6 +231,10 @@ pub enum Job {
         device: i64,
         notification: NotificationId,
     },
+    /// Tell a house that a member left it.
+    SendLeave { account: AccountId, house: String },
+    /// Sign a guest out everywhere, as their home asked.
+    EndGuest(AccountId),
     /// Look which links of a profile link back.
     VerifyLinks(AccountId),
     /// Send a mail.

@@ -99,7 +99,7 @@ pub async fn show(call: Caller) -> Answer {
     let fields: Vec<_> = member
         .fields
         .iter()
-        .map(|field| json!({"name": field.name, "value": field.value, "verified_at": field.verified_at.map(|at| at.rfc3339())}))
+        .map(|field| json!({"name": field.name, "value": field.value, "verified_at": field.verified_at.map(crate::kernel::clock::Time::rfc3339)}))
         .collect();
     Ok(json_of(json!({
         "id": entity["id"],

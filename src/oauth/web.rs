@@ -11,9 +11,11 @@ use super::apps::{self, App as Client};
 use super::codes::{self, Consent};
 use super::scopes::Scopes;
 use super::tokens::{self, Grant};
+use crate::accounts::Account;
 use crate::accounts::web::MessagePage;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::guests::entered;
 use crate::kernel::id::AppId;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
@@ -135,6 +137,11 @@ pub async fn ask(
         return Ok(see_other(&sign_in));
     }
     let ui = visitor.ui;
+    if let Some(member) = &visitor.account
+        && is_known(&app, member, &request, &asked).await?
+    {
+        return let_in(&app, ui, member, &request, asked).await;
+    }
     let hidden = serde_json::to_value(&request)?;
     let hidden = hidden.as_object().into_iter().flatten();
     // A house that only wants to know who somebody is does not act.
@@ -191,14 +198,39 @@ pub async fn decide(
         let refused = Refused::There("access_denied", "the member said no");
         return Ok(refuse(&app, visitor.ui, &request, &refused, true));
     }
+    let ui = visitor.ui;
+    let_in(&app, ui, &member, &request, asked).await
+}
+
+/// Whether a member said before that this house may know who they are, and it wants no more than that.
+async fn is_known(app: &App, member: &Account, request: &Request, asked: &Asked) -> Result<bool> {
+    let Some(house) = entered::house_of(&request.redirect_uri) else {
+        return Ok(false);
+    };
+    let who = asked.scopes.names() == ["profile"] && asked.challenge.is_some();
+    Ok(who && entered::knows(app, member.id, &house).await?)
+}
+
+/// Gives the app its code and sends the member back.
+async fn let_in(
+    app: &App,
+    ui: Ui,
+    member: &Account,
+    request: &Request,
+    asked: Asked,
+) -> PageResult {
+    if let Some(house) = entered::house_of(&request.redirect_uri)
+        && asked.scopes.names().contains(&"profile")
+    {
+        entered::note(app, member.id, &house, &asked.client.name).await?;
+    }
     let consent = Consent {
         redirect_uri: request.redirect_uri.clone(),
         scopes: asked.scopes,
         challenge: asked.challenge,
     };
-    let code = codes::issue(&app, &asked.client, &member, &consent).await?;
+    let code = codes::issue(app, &asked.client, member, &consent).await?;
     if request.redirect_uri == OUT_OF_BAND {
-        let ui = visitor.ui;
         let page = MessagePage {
             title: ui.t("oauth-code-title"),
             sentences: vec![ui.tv("oauth-code", "value", asked.client.name)],
@@ -208,8 +240,8 @@ pub async fn decide(
         };
         return Ok(Page(page).into_response());
     }
-    let target = with_answer(&app, &request, &[("code", &code)]);
-    Ok(onward(visitor.ui, target, &asked.client.name, true))
+    let target = with_answer(app, request, &[("code", &code)]);
+    Ok(onward(ui, target, &asked.client.name, true))
 }
 
 /// The address to go back to, with the answer, the app's own words and who answers (RFC 9207).
@@ -283,6 +315,7 @@ fn stopped(ui: Ui, sentence: &'static str) -> Response {
 struct AppsPage {
     ui: Ui,
     grants: Vec<(Grant, Vec<String>)>,
+    houses: Vec<entered::House>,
 }
 
 /// `GET /settings/apps`
@@ -296,7 +329,8 @@ pub async fn index(State(app): State<App>, SignedIn(member, visitor): SignedIn) 
             (grant, words)
         })
         .collect();
-    Ok(Page(AppsPage { ui, grants }).into_response())
+    let houses = entered::list(&app, member.id).await?;
+    Ok(Page(AppsPage { ui, grants, houses }).into_response())
 }
 
 /// `POST /settings/apps/{id}/end`

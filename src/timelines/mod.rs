@@ -1,6 +1,7 @@
 //! Lists of posts: home, the house, a profile, a hashtag.
 
 pub mod filters;
+pub mod houses;
 pub mod lists;
 pub mod markers;
 pub mod places;

@@ -90,29 +90,31 @@ pub async fn offline(visitor: Visitor) -> PageResult {
 #[template(path = "ui/shortcuts.html")]
 struct ShortcutsPage {
     ui: Ui,
+    /// Each key with the message that says what it does.
+    keys: [(&'static str, &'static str); 12],
 }
+
+/// What one key each does.
+const KEYS: [(&str, &str); 12] = [
+    ("h", "nav-home"),
+    ("l", "nav-local"),
+    ("i", "nav-notifications"),
+    ("n", "compose"),
+    ("/", "nav-search"),
+    ("j", "key-next"),
+    ("k", "key-previous"),
+    ("o", "key-open"),
+    ("r", "reply"),
+    ("f", "favourite"),
+    ("b", "boost"),
+    ("?", "key-list"),
+];
 
 /// `GET /shortcuts`: which keys do what, and a switch for who wants none.
 pub async fn shortcuts(visitor: Visitor) -> PageResult {
-    Ok(Page(ShortcutsPage { ui: visitor.ui }).into_response())
-}
-
-impl ShortcutsPage {
-    /// Each key with the message that says what it does.
-    fn keys(&self) -> [(&'static str, &'static str); 12] {
-        [
-            ("h", "nav-home"),
-            ("l", "nav-local"),
-            ("i", "nav-notifications"),
-            ("n", "compose"),
-            ("/", "nav-search"),
-            ("j", "key-next"),
-            ("k", "key-previous"),
-            ("o", "key-open"),
-            ("r", "reply"),
-            ("f", "favourite"),
-            ("b", "boost"),
-            ("?", "key-list"),
-        ]
-    }
+    Ok(Page(ShortcutsPage {
+        ui: visitor.ui,
+        keys: KEYS,
+    })
+    .into_response())
 }

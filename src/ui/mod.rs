@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod colour;
+pub mod cookies;
 pub mod embed;
 pub mod error;
 pub mod form;

@@ -4,14 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use fluent_bundle::FluentValue;
+use http::header;
 use http::request::Parts;
-use http::{HeaderMap, header};
 
+use super::cookies::{GUEST, cookie_name, cookie_of, read_cookie};
 use super::{Locale, PageError};
-use crate::accounts::{Account, sessions};
+use crate::accounts::{Account, Kind, sessions};
 use crate::app::App;
 use crate::error::{Error, Problem};
 use crate::guests::sessions as guests;
+use crate::guests::web::acts_for;
 use crate::kernel::clock::Time;
 use crate::kernel::id::SessionId;
 use crate::kernel::net;
@@ -52,6 +54,8 @@ pub struct Ui {
     pub viewer: Option<Account>,
     /// The guest, where somebody proved that their home is elsewhere.
     pub guest: Option<Account>,
+    /// Whether this house may act for the guest at their home.
+    pub acts: bool,
     /// Unread notifications.
     pub unread: i64,
     /// The present moment.
@@ -67,6 +71,7 @@ impl Ui {
         Self {
             viewer: None,
             guest: None,
+            acts: false,
             unread: 0,
             path: String::new(),
             ..self
@@ -126,6 +131,15 @@ impl Ui {
     /// Whether the viewer runs the house.
     pub fn is_host(&self) -> bool {
         self.viewer.as_ref().is_some_and(Account::is_host)
+    }
+
+    /// What a guest is called here: their handle, or that they came by mail.
+    pub fn guest_name(&self, guest: &Account) -> String {
+        if guest.kind == Kind::Guest {
+            self.t("guest-by-mail")
+        } else {
+            self.handle(guest)
+        }
     }
 
     /// The viewer's full handle; empty for a visitor.
@@ -238,59 +252,6 @@ impl Ui {
     }
 }
 
-/// The name of the session cookie: bound to the host under TLS, to the port without.
-pub fn cookie_name(app: &App) -> String {
-    let origin = app.origin();
-    if origin.scheme() == "https" {
-        return "__Host-afterparty".to_owned();
-    }
-    let port = origin
-        .authority()
-        .rsplit_once(':')
-        .map_or("80", |(_, port)| port);
-    format!("afterparty-{port}")
-}
-
-/// The `Set-Cookie` value that signs a browser in, or out where the token is empty.
-pub fn cookie(app: &App, token: &str) -> String {
-    let age = if token.is_empty() { 0 } else { 90 * 86_400 };
-    full_cookie(app, &cookie_name(app), token, age)
-}
-
-fn full_cookie(app: &App, name: &str, value: &str, seconds: u32) -> String {
-    let secure = if app.origin().scheme() == "https" {
-        "; Secure"
-    } else {
-        ""
-    };
-    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
-}
-
-/// The cookie of a guest.
-pub const GUEST: &str = "guest";
-
-/// The full name of a cookie of ours beside the member's.
-pub fn cookie_of(app: &App, name: &str) -> String {
-    format!("{}-{name}", cookie_name(app))
-}
-
-/// The `Set-Cookie` value of such a cookie; it is taken back where it may live no second.
-pub fn named_cookie(app: &App, name: &str, value: &str, seconds: u32) -> String {
-    full_cookie(app, &cookie_of(app, name), value, seconds)
-}
-
-/// The value of a cookie.
-pub fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let cookies = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|value| value.split(';')).find_map(|pair| {
-        let (key, value) = pair.trim().split_once('=')?;
-        (key == name).then(|| value.to_owned())
-    })
-}
-
 impl Visitor {
     /// Whose rights count for what is read: the member's, else the guest's.
     pub fn viewer(&self) -> Option<&Account> {
@@ -335,6 +296,7 @@ impl Visitor {
             house: house::get(app).await?,
             locale,
             viewer: account.clone(),
+            acts: acts_for(app, guest.as_ref()).await?,
             guest: guest.clone(),
             unread,
             now: app.clock.now(),

@@ -11,11 +11,13 @@ use tokio::task::JoinSet;
 use crate::accounts::{self, letters, links};
 use crate::app::App;
 use crate::federation::activities::{
-    accept, announce, block, create, delete, flag, follow, like, moved, pin, quote, reject, update,
+    accept, announce, block, create, delete, flag, follow, leave, like, moved, pin, quote, reject,
+    update,
 };
 use crate::federation::{
     actor, backfill, delivery, fetch::Budget, inbox, nodeinfo, objects, sync, webfinger,
 };
+use crate::guests;
 use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
 use crate::mastodon::push;
@@ -158,6 +160,8 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         } => push::send(app, device, notification).await,
         Job::ProcessMedia(id) => Ok(upload::process(app, id).await?),
         Job::FetchPreview(id) => Ok(previews::fetch(app, id).await?),
+        Job::SendLeave { account, house } => leave::send(app, account, &house).await,
+        Job::EndGuest(id) => Ok(guests::sessions::erase(app, id).await?),
         Job::VerifyLinks(id) => Ok(links::verify(app, id).await?),
         Job::SendMail(id) => letters::send(app, id).await,
     }

@@ -1,6 +1,4 @@
-//! Signing in, out and up; intents that come from elsewhere.
-
-use std::collections::HashMap;
+//! Signing in, out and up.
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
@@ -8,19 +6,16 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::{ConfirmPage, MessagePage};
+use super::MessagePage;
 use crate::accounts::create::{self, New};
 use crate::accounts::sign_in::{self, Attempt, SignIn};
 use crate::accounts::{Role, letters, sessions};
 use crate::app::App;
-use crate::audiences;
 use crate::error::{Error, Problem};
-use crate::federation::objects::Found;
-use crate::federation::webfinger;
 use crate::kernel::config::RegistrationMode;
+use crate::ui::cookies::cookie;
 use crate::ui::page::{is_own_path, with_status};
-use crate::ui::visitor::cookie;
-use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
+use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 
 #[derive(Template)]
 #[template(path = "accounts/sign_in.html")]
@@ -232,97 +227,4 @@ pub async fn language(Path(tag): Path<String>) -> Response {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }
     response
-}
-
-/// `GET /authorize_interaction?uri=`: shows what somebody wants to interact with.
-pub async fn interact(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    Query(query): Query<HashMap<String, String>>,
-) -> PageResult {
-    let uri = query
-        .get("uri")
-        .or_else(|| query.get("acct"))
-        .map(String::as_str)
-        .unwrap_or_default();
-    intent_page(&app, signed_in, "object", uri, &query).await
-}
-
-/// `GET /intents/{verb}` (FEP-3b86): shows what is about to be done and asks; nothing happens by looking.
-pub async fn intent(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    Path(verb): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-) -> PageResult {
-    let uri = query
-        .get("object")
-        .or_else(|| query.get("inReplyTo"))
-        .map(String::as_str)
-        .unwrap_or_default();
-    intent_page(&app, signed_in, &verb, uri, &query).await
-}
-
-async fn intent_page(
-    app: &App,
-    SignedIn(member, visitor): SignedIn,
-    verb: &str,
-    uri: &str,
-    query: &HashMap<String, String>,
-) -> PageResult {
-    let ui = visitor.ui;
-    app.limits
-        .look_up
-        .take(&member.id.0, app.clock.now())
-        .map_err(Error::TooMany)?;
-    if uri.is_empty() && verb == "create" {
-        let content: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("content", query.get("content").map_or("", String::as_str))
-            .finish();
-        return Ok(see_other(&format!("/compose?{content}")));
-    }
-    let found = match webfinger::look_up(app, uri).await {
-        Ok(found) => found,
-        Err(error) => return Err(Error::invalid("uri", error.sentence()).into()),
-    };
-    let page = match found {
-        Found::Account(account) => ConfirmPage {
-            title: ui.tv("intent-follow", "name", account.shown_name().to_owned()),
-            sentence: ui.handle(&account),
-            action: format!("/accounts/{}/follow", account.id),
-            ask_comment: false,
-            hidden: Vec::new(),
-            button: ui.t("follow"),
-            danger: false,
-            back: account.path(),
-            ui,
-        },
-        Found::Post(post) => {
-            if !audiences::may_see(app, Some(&member), post.thing()).await? {
-                return Err(Error::NotFound.into());
-            }
-            let author = crate::accounts::get(app, post.account).await?;
-            let path = format!("{}/{}", author.path(), post.id);
-            let (title, button, action) = match verb {
-                "like" => ("intent-favourite", "favourite", "favourite"),
-                "announce" => ("intent-boost", "boost", "boost"),
-                "create" => return Ok(see_other(&format!("/compose?reply={}", post.id))),
-                _ => return Ok(see_other(&path)),
-            };
-            let words =
-                crate::kernel::html::shorten(&crate::kernel::html::to_text(&post.html), 300);
-            ConfirmPage {
-                title: ui.tv(title, "name", author.shown_name().to_owned()),
-                sentence: words,
-                action: format!("/posts/{}/{action}", post.id),
-                ask_comment: false,
-                hidden: Vec::new(),
-                button: ui.t(button),
-                danger: false,
-                back: path,
-                ui,
-            }
-        }
-    };
-    Ok(Page(page).into_response())
 }

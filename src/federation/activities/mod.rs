@@ -7,6 +7,8 @@ pub mod create;
 pub mod delete;
 pub mod flag;
 pub mod follow;
+pub mod leave;
+pub mod letter;
 pub mod like;
 pub mod moved;
 pub mod pin;
@@ -76,6 +78,7 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
         "Like" | "EmojiReact" => like::receive(app, context, doc).await,
         "Block" => block::receive(app, context, doc).await,
         "Flag" => flag::receive(app, context, doc).await,
+        "Leave" => leave::receive(app, context, doc).await,
         "Move" => moved::receive(app, context, doc).await,
         "Add" => pin::receive(app, context, doc, true).await,
         "Remove" => pin::receive(app, context, doc, false).await,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeySize, PublicEncryptingKey};
+use aws_lc_rs::rsa::{
+    KeySize, Pkcs1PrivateDecryptingKey, Pkcs1PublicEncryptingKey, PrivateDecryptingKey,
+    PublicEncryptingKey,
+};
 use aws_lc_rs::signature::{
     ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
@@ -46,6 +49,16 @@ impl RsaKey {
             .map(|der: aws_lc_rs::encoding::PublicKeyX509Der<'_>| der.as_ref().to_vec())
             .unwrap_or_default();
         pem("PUBLIC KEY", &der)
+    }
+
+    /// Opens what was encrypted for this key by PKCS #1 v1.5 (FEP-61cf).
+    pub fn decrypt(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let der = self.0.as_der().ok()?;
+        let key = PrivateDecryptingKey::from_pkcs8(der.as_ref()).ok()?;
+        let key = Pkcs1PrivateDecryptingKey::new(key).ok()?;
+        let mut opened = vec![0; key.min_output_size()];
+        let opened = key.decrypt(sealed, &mut opened).ok()?;
+        Some(opened.to_vec())
     }
 
     /// Signs with RSASSA-PKCS1-v1_5 and SHA-256; blocks for about 0.7 ms.
@@ -162,6 +175,19 @@ impl PublicKey {
                 .is_ok(),
         }
     }
+}
+
+/// Encrypts for the owner of an RSA key by PKCS #1 v1.5 (FEP-61cf).
+pub fn encrypt_for(pem: &str, message: &[u8]) -> Option<Vec<u8>> {
+    let (label, der) = read_pem(pem)?;
+    if label != "PUBLIC KEY" {
+        return None;
+    }
+    let key = PublicEncryptingKey::from_der(&der).ok()?;
+    let key = Pkcs1PublicEncryptingKey::new(key).ok()?;
+    let mut sealed = vec![0; key.ciphertext_size()];
+    let sealed = key.encrypt(message, &mut sealed).ok()?;
+    Some(sealed.to_vec())
 }
 
 const ED25519_SPKI: &[u8] = &[

@@ -9,7 +9,7 @@ use aws_lc_rs::{constant_time, digest, hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-pub use keys::{Ed25519Key, PublicKey, RsaKey, from_multibase, multibase};
+pub use keys::{Ed25519Key, PublicKey, RsaKey, encrypt_for, from_multibase, multibase};
 pub use password::{Passwords, hash_password};
 pub use push::VapidKey;
 pub use seal::{SealError, Secret};

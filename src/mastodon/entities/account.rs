@@ -50,7 +50,7 @@ pub fn account(app: &App, account: &Account) -> Value {
     let fields: Vec<Value> = account
         .fields
         .iter()
-        .map(|field| json!({"name": field.name, "value": html(&field.value), "verified_at": field.verified_at.map(|at| at.rfc3339())}))
+        .map(|field| json!({"name": field.name, "value": html(&field.value), "verified_at": field.verified_at.map(crate::kernel::clock::Time::rfc3339)}))
         .collect();
     json!({
         "id": account.id.to_string(),
@@ -137,7 +137,7 @@ pub async fn own(app: &App, member: &Account) -> Result<Value> {
     let fields: Vec<Value> = member
         .fields
         .iter()
-        .map(|field| json!({"name": field.name, "value": field.value, "verified_at": field.verified_at.map(|at| at.rfc3339())}))
+        .map(|field| json!({"name": field.name, "value": field.value, "verified_at": field.verified_at.map(crate::kernel::clock::Time::rfc3339)}))
         .collect();
     entity["source"] = json!({
         "privacy": visibility(&audience),

@@ -11,8 +11,8 @@ use axum::extract::{Query, State};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -21,6 +21,8 @@ use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences;
 use crate::error::{Error, Result};
+use crate::guests::web::own_wish;
+use crate::guests::wishes;
 use crate::jobs::news::News;
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::text::fold_tag;
@@ -69,12 +71,14 @@ impl Drop for Seat {
 }
 
 /// What a page shows that may change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Shown {
     /// A list of posts.
     List(Place),
     /// A post and what belongs to its thread.
     Thread(PostId),
+    /// What somebody went home to do.
+    Wish(wishes::Wish),
     /// Nothing but the count of notifications.
     Frame,
 }
@@ -86,7 +90,12 @@ pub struct Looked {
     page: String,
 }
 
-async fn shown(app: &App, viewer: Option<&Account>, page: &str) -> Result<Shown> {
+async fn shown(
+    app: &App,
+    viewer: Option<&Account>,
+    page: &str,
+    headers: &HeaderMap,
+) -> Result<Shown> {
     let parts: Vec<&str> = page.trim_matches('/').split('/').collect();
     let list = |place| Ok(Shown::List(place));
     match parts[..] {
@@ -99,6 +108,10 @@ async fn shown(app: &App, viewer: Option<&Account>, page: &str) -> Result<Shown>
             local: true,
             ..Wished::default()
         })),
+        ["door", "done", token] => Ok(match own_wish(app, headers, token).await? {
+            Some(wish) => Shown::Wish(wish),
+            None => Shown::Frame,
+        }),
         ["tags", tag] => list(Place::Tag(fold_tag(tag), false)),
         [name] if name.starts_with('@') => {
             match accounts::find_by_handle(app, name.trim_start_matches('@')).await? {
@@ -136,9 +149,9 @@ pub async fn open(
     parts: Parts,
 ) -> PageResult {
     let viewer = visitor.viewer().cloned();
-    let shown = shown(&app, viewer.as_ref(), &looked.page).await?;
+    let shown = shown(&app, viewer.as_ref(), &looked.page, &parts.headers).await?;
     // Told so, a browser does not ask again.
-    if shown == Shown::Frame && viewer.is_none() {
+    if matches!(shown, Shown::Frame) && viewer.is_none() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let watch = Watch {
@@ -204,6 +217,14 @@ impl Watch {
     }
 
     async fn hear(&self, news: &News) -> Result<Option<Event>> {
+        if let Shown::Wish(wish) = &self.shown {
+            let turned = matches!(
+                news,
+                News::Post(_) | News::Counted(_) | News::Related { .. }
+            );
+            let waits = !turned || wishes::state(&self.app, wish).await? == wishes::State::Waiting;
+            return Ok((!waits).then(|| hint("done", "")));
+        }
         let me = self.viewer.as_ref().map(|viewer| viewer.id);
         Ok(match news {
             News::Post(id) => self.arrived(*id).await?,
@@ -229,13 +250,13 @@ impl Watch {
             Shown::Thread(thread) if post.thread == *thread && self.sees(&post).await? => {
                 Some(hint("thread", id))
             }
-            Shown::Thread(_) | Shown::Frame => None,
+            Shown::Thread(_) | Shown::Wish(_) | Shown::Frame => None,
         })
     }
 
     /// A post reads or counts differently; of narrow ones nobody is told who could not read them.
     async fn changed(&self, id: PostId) -> Result<Option<Event>> {
-        if self.shown == Shown::Frame {
+        if matches!(self.shown, Shown::Frame) {
             return Ok(None);
         }
         let post = posts::find(&self.app, id).await?;

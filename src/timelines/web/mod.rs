@@ -16,6 +16,7 @@ use crate::posts::keep;
 use crate::posts::view::{self, View};
 use crate::posts::web::form::ComposeForm;
 use crate::timelines;
+use crate::timelines::houses::{self, House};
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor};
 
 /// Posts on a page.
@@ -161,6 +162,23 @@ pub async fn bookmarks(
         empty: ui.t("empty-bookmarks"),
         step: None,
         ui,
+    })
+    .into_response())
+}
+
+#[derive(Template)]
+#[template(path = "timelines/houses.html")]
+struct HousesPage {
+    ui: Ui,
+    houses: Vec<House>,
+}
+
+/// `GET /houses`: the houses a member follows, with what is new in each.
+pub async fn houses(State(app): State<App>, SignedIn(member, visitor): SignedIn) -> PageResult {
+    let houses = houses::list(&app, &member).await?;
+    Ok(Page(HousesPage {
+        ui: visitor.ui,
+        houses,
     })
     .into_response())
 }

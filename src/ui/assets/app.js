@@ -144,6 +144,7 @@ function watchPage() {
   on("changed", (id) => { if (document.getElementById("post-" + id)) outdated(`#post-${id} > .acts`, `#post-${id} > .content`, `#post-${id} > .poll`); });
   on("thread", () => outdated("[data-part=answers]"));
   on("gone", (id) => document.getElementById("post-" + id)?.remove());
+  on("done", () => outdated("[data-part=done]"));
   on("related", () => outdated("[data-part=acts]"));
 }
 if (window.EventSource && document.body.dataset.page) {

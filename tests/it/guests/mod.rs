@@ -1,6 +1,7 @@
 //! Guests: the whole way to a home and back, between two nodes of ours; and homes that lie.
 
 mod evil;
+mod ways;
 
 use afterparty::posts::compose::Draft;
 use reqwest::header::{LOCATION, SET_COOKIE};

@@ -346,7 +346,7 @@ impl TestNode {
             .unwrap();
         format!(
             "{}={token}",
-            afterparty::ui::visitor::cookie_name(self.app())
+            afterparty::ui::cookies::cookie_name(self.app())
         )
     }
 

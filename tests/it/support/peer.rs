@@ -230,6 +230,12 @@ impl Peer {
         post_raw(node, path, self.sign(&key, &node.name, path, &body), body).await
     }
 
+    /// Opens what was sealed for one of this peer's actors.
+    pub fn open(&self, sealed: &str) -> String {
+        let sealed = afterparty::kernel::crypt::from_url_base64(sealed).unwrap();
+        String::from_utf8(self.key.decrypt(&sealed).unwrap()).unwrap()
+    }
+
     /// A signed GET of a document, as one of this peer's actors.
     pub async fn fetch(&self, node: &TestNode, actor: &str, path: &str) -> (u16, Value) {
         let mut headers = vec![

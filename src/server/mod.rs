@@ -1,4 +1,6 @@
-//! Every route and every layer, in one readable table.
+//! Every route and every layer, in readable tables.
+
+mod pages;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,19 +16,11 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::csrf::CsrfLayer;
 
-use crate::accounts::web::{door, mail, profile, security, settings};
+use crate::accounts::web::profile;
 use crate::app::App;
 use crate::federation::{inbox, nodeinfo, serve, webfinger};
-use crate::guests::web as guest_pages;
+use crate::guests::web::enter;
 use crate::mastodon::routes;
-use crate::media::web as media_pages;
-use crate::nodes::web::{self as node_pages, announcements, front, look};
-use crate::notifications::web as notification_pages;
-use crate::oauth::web as oauth_pages;
-use crate::posts::web as post_pages;
-use crate::relations::web as people_pages;
-use crate::search::web as search_pages;
-use crate::timelines::web::{self as timeline_pages, feeds, live};
 use crate::ui;
 
 /// The whole server.
@@ -42,7 +36,7 @@ pub fn router(app: &App) -> Router {
         usize::try_from(largest + 4 * limits.picture_bytes + (1 << 20)).unwrap_or(usize::MAX);
     Router::new()
         .merge(
-            pages(uploads, pictures)
+            pages::router(uploads, pictures)
                 .layer(from_fn_with_state(app.clone(), ui::error::render))
                 .layer(CsrfLayer::new()),
         )
@@ -83,150 +77,6 @@ async fn in_time(request: Request, next: Next) -> Response {
     }
 }
 
-/// Pages for people; the only routes that read a cookie.
-#[expect(
-    clippy::too_many_lines,
-    reason = "the table of all pages, one line each"
-)]
-fn pages(uploads: usize, pictures: usize) -> Router<App> {
-    Router::new()
-        .route("/", get(front::show))
-        .route("/@{handle}", get(profile::show))
-        .route("/@{handle}/{what}", get(profile::part))
-        .route("/@{handle}/{id}/history", get(post_pages::history))
-        .route("/home", get(timeline_pages::home))
-        .route("/local", get(timeline_pages::local))
-        .route("/tags/{tag}", get(timeline_pages::tag))
-        .route("/feed.atom", get(feeds::of_host))
-        .route("/local/feed.atom", get(feeds::of_house))
-        .route("/tags/{tag}/feed.atom", get(feeds::of_tag))
-        .route("/live", get(live::open))
-        .route("/search", get(search_pages::index))
-        .route("/bookmarks", get(timeline_pages::bookmarks))
-        .route("/notifications", get(notification_pages::index))
-        .route("/notifications/device", post(notification_pages::device))
-        .route("/compose", get(post_pages::new))
-        .route(
-            "/posts",
-            post(post_pages::create).layer(DefaultBodyLimit::max(uploads)),
-        )
-        .route(
-            "/posts/{id}/edit",
-            get(post_pages::edit).post(post_pages::update),
-        )
-        .route(
-            "/posts/{id}/{verb}",
-            get(post_pages::ask).post(post_pages::act),
-        )
-        .route("/requests", get(people_pages::requests))
-        .route("/accounts/{id}/report", get(people_pages::report))
-        .route(
-            "/accounts/{id}/send-report",
-            post(people_pages::send_report),
-        )
-        .route("/accounts/{id}/{verb}", post(people_pages::act))
-        .route("/sign-in", get(door::new).post(door::create))
-        .route("/sign-out", post(door::destroy))
-        .route("/sign-up", get(door::sign_up).post(door::register))
-        .route("/language/{tag}", get(door::language))
-        .route("/authorize_interaction", get(door::interact))
-        .route("/intents/{verb}", get(door::intent))
-        .route("/door", get(guest_pages::show).post(guest_pages::look_at))
-        .route("/door/forget", post(guest_pages::forget))
-        .route("/door/enter", post(guest_pages::enter))
-        .route("/auth/home/callback/{id}", get(guest_pages::back))
-        .route("/guest", get(guest_pages::guest))
-        .route("/guest/{verb}", post(guest_pages::leave))
-        .route("/forgot", get(mail::forgot).post(mail::send_reset))
-        .route(
-            "/mail/{purpose}/{token}",
-            get(mail::show).post(mail::redeem),
-        )
-        .route(
-            "/settings",
-            get(settings::show)
-                .post(settings::update)
-                .layer(DefaultBodyLimit::max(pictures)),
-        )
-        .route(
-            "/oauth/authorize",
-            get(oauth_pages::ask).post(oauth_pages::decide),
-        )
-        .route("/oauth/authorize/", get(oauth_pages::ask))
-        .route("/settings/apps", get(oauth_pages::index))
-        .route("/settings/apps/{id}/end", post(oauth_pages::end))
-        .route("/settings/people", get(settings::people))
-        .route("/settings/people/unmute-node", post(settings::unmute_node))
-        .route("/settings/leave", get(settings::leave))
-        .route("/settings/aliases", post(settings::aliases))
-        .route("/settings/move", post(settings::move_away))
-        .route("/settings/delete", post(settings::delete))
-        .route("/settings/security", get(security::show))
-        .route("/settings/password", post(security::password))
-        .route("/settings/email", post(security::email))
-        .route(
-            "/settings/factor",
-            get(security::factor).post(security::confirm_factor),
-        )
-        .route("/settings/factor/remove", post(security::remove_factor))
-        .route("/settings/sessions/{id}/end", post(security::end_session))
-        .route("/setup/done", get(node_pages::done))
-        .route(
-            "/setup/{token}",
-            get(node_pages::setup).post(node_pages::finish),
-        )
-        .route("/operator", get(node_pages::operator))
-        .route("/operator/house", post(node_pages::update_house))
-        .route(
-            "/operator/look",
-            get(look::show)
-                .post(look::update)
-                .layer(DefaultBodyLimit::max(pictures)),
-        )
-        .route("/operator/look/front", post(look::arrange))
-        .route("/operator/members", post(node_pages::create_member))
-        .route(
-            "/operator/members/{id}/{verb}",
-            post(node_pages::act_on_member),
-        )
-        .route("/operator/nodes/{id}/{verb}", post(node_pages::act_on_node))
-        .route("/operator/blocks", post(node_pages::block))
-        .route("/operator/blocks/remove", post(node_pages::unblock))
-        .route(
-            "/operator/reports/{id}/close",
-            post(node_pages::close_report),
-        )
-        .route("/operator/announcements", post(announcements::create))
-        .route(
-            "/operator/announcements/{id}/{verb}",
-            post(announcements::act),
-        )
-        .route("/announcements/{id}/{verb}", post(announcements::answer))
-        .route("/operator/jobs/retry", post(node_pages::retry_jobs))
-        .route("/about", get(node_pages::about))
-        .route("/embed", get(ui::embed::house))
-        .route("/embed/{handle}", get(ui::embed::profile))
-        .route("/embed/{handle}/{id}", get(ui::embed::post))
-        .route("/offline", get(ui::install::offline))
-        .route("/shortcuts", get(ui::install::shortcuts))
-        .route("/source", get(ui::source::show))
-        .route(
-            "/media/{shard}/{file}",
-            get(media_pages::show).layer(routes::cors()),
-        )
-        .route(
-            "/proxy/{signature}/{address}",
-            get(media_pages::proxied).layer(routes::cors()),
-        )
-        .fallback(nothing)
-        .method_not_allowed_fallback(nothing)
-}
-
-/// What has no page of its own.
-async fn nothing() -> ui::PageError {
-    crate::error::Error::NotFound.into()
-}
-
 /// Documents for other programs; none of these reads a cookie.
 fn documents() -> Router<App> {
     Router::new()
@@ -237,6 +87,12 @@ fn documents() -> Router<App> {
         .route("/actor", get(serve::node))
         .route("/contexts/{id}", get(serve::context))
         .route("/activities/{token}", get(serve::activity))
+        .route(
+            "/owa",
+            get(enter::proof)
+                .post(enter::proof)
+                .layer(DefaultBodyLimit::max(16 << 10)),
+        )
         .route("/.well-known/webfinger", get(webfinger::show))
         .route("/.well-known/host-meta", get(webfinger::host_meta))
         .route("/.well-known/nodeinfo", get(nodeinfo::index))
@@ -361,9 +217,15 @@ async fn secure_headers(State(app): State<App>, request: Request, next: Next) ->
         "same-origin"
     };
     set("cross-origin-resource-policy", policy);
-    if !["/oauth", "/sign-in", "/intents", "/authorize_interaction"]
-        .iter()
-        .any(|open| path.starts_with(open))
+    if ![
+        "/oauth",
+        "/sign-in",
+        "/intents",
+        "/authorize_interaction",
+        "/magic",
+    ]
+    .iter()
+    .any(|open| path.starts_with(open))
     {
         set("cross-origin-opener-policy", "same-origin");
     }

@@ -1,0 +1,177 @@
+//! Pages for people; the only routes that read a cookie.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::accounts::web::{door, mail, profile, security, settings};
+use crate::app::App;
+use crate::guests::web::{self as guest_pages, enter, guest, home, intents};
+use crate::mastodon::routes;
+use crate::media::web as media_pages;
+use crate::nodes::web::{self as node_pages, announcements, front, look};
+use crate::notifications::web as notification_pages;
+use crate::oauth::web as oauth_pages;
+use crate::posts::web as post_pages;
+use crate::relations::web as people_pages;
+use crate::search::web as search_pages;
+use crate::timelines::web::{self as timeline_pages, feeds, live};
+use crate::ui;
+
+/// Every page, one line each; `uploads` and `pictures` are the largest forms with files.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the table of all pages, one line each"
+)]
+pub fn router(uploads: usize, pictures: usize) -> Router<App> {
+    Router::new()
+        .route("/", get(front::show))
+        .route("/@{handle}", get(profile::show))
+        .route("/@{handle}/{what}", get(profile::part))
+        .route("/@{handle}/{id}/history", get(post_pages::history))
+        .route("/home", get(timeline_pages::home))
+        .route("/houses", get(timeline_pages::houses))
+        .route("/local", get(timeline_pages::local))
+        .route("/tags/{tag}", get(timeline_pages::tag))
+        .route("/feed.atom", get(feeds::of_host))
+        .route("/local/feed.atom", get(feeds::of_house))
+        .route("/tags/{tag}/feed.atom", get(feeds::of_tag))
+        .route("/live", get(live::open))
+        .route("/search", get(search_pages::index))
+        .route("/bookmarks", get(timeline_pages::bookmarks))
+        .route("/notifications", get(notification_pages::index))
+        .route("/notifications/device", post(notification_pages::device))
+        .route("/compose", get(post_pages::new))
+        .route(
+            "/posts",
+            post(post_pages::create).layer(DefaultBodyLimit::max(uploads)),
+        )
+        .route(
+            "/posts/{id}/edit",
+            get(post_pages::edit).post(post_pages::update),
+        )
+        .route(
+            "/posts/{id}/{verb}",
+            get(post_pages::ask).post(post_pages::act),
+        )
+        .route("/requests", get(people_pages::requests))
+        .route("/accounts/{id}/report", get(people_pages::report))
+        .route(
+            "/accounts/{id}/send-report",
+            post(people_pages::send_report),
+        )
+        .route("/accounts/{id}/{verb}", post(people_pages::act))
+        .route("/sign-in", get(door::new).post(door::create))
+        .route("/sign-out", post(door::destroy))
+        .route("/sign-up", get(door::sign_up).post(door::register))
+        .route("/language/{tag}", get(door::language))
+        .route("/authorize_interaction", get(intents::interact))
+        .route("/intents/{verb}", get(intents::show).post(intents::perform))
+        .route("/magic", get(home::ask).post(home::enter))
+        .route("/settings/apps/leave", post(home::leave))
+        .route("/door", get(guest_pages::show).post(guest_pages::look_at))
+        .route("/door/forget", post(guest_pages::forget))
+        .route("/door/enter", post(enter::enter))
+        .route("/door/mail", post(enter::send_mail))
+        .route("/door/code", post(enter::code))
+        .route("/door/done/{token}", get(guest_pages::done))
+        .route("/auth/home/callback/{id}", get(enter::back))
+        .route("/auth/owa/{state}", get(enter::magic_back))
+        .route("/auth/miauth", get(enter::miauth_back))
+        .route(
+            "/auth/letter/{state}",
+            get(enter::letter_page).post(enter::letter_back),
+        )
+        .route("/guest", get(guest::show))
+        .route("/guest/{verb}", post(guest::leave))
+        .route("/guest/follow/{id}", post(guest::follow))
+        .route("/guest/reply/{id}", post(guest::reply))
+        .route("/forgot", get(mail::forgot).post(mail::send_reset))
+        .route(
+            "/mail/{purpose}/{token}",
+            get(mail::show).post(mail::redeem),
+        )
+        .route(
+            "/settings",
+            get(settings::show)
+                .post(settings::update)
+                .layer(DefaultBodyLimit::max(pictures)),
+        )
+        .route(
+            "/oauth/authorize",
+            get(oauth_pages::ask).post(oauth_pages::decide),
+        )
+        .route("/oauth/authorize/", get(oauth_pages::ask))
+        .route("/settings/apps", get(oauth_pages::index))
+        .route("/settings/apps/{id}/end", post(oauth_pages::end))
+        .route("/settings/people", get(settings::people))
+        .route("/settings/people/unmute-node", post(settings::unmute_node))
+        .route("/settings/leave", get(settings::leave))
+        .route("/settings/aliases", post(settings::aliases))
+        .route("/settings/move", post(settings::move_away))
+        .route("/settings/delete", post(settings::delete))
+        .route("/settings/security", get(security::show))
+        .route("/settings/password", post(security::password))
+        .route("/settings/email", post(security::email))
+        .route(
+            "/settings/factor",
+            get(security::factor).post(security::confirm_factor),
+        )
+        .route("/settings/factor/remove", post(security::remove_factor))
+        .route("/settings/sessions/{id}/end", post(security::end_session))
+        .route("/setup/done", get(node_pages::done))
+        .route(
+            "/setup/{token}",
+            get(node_pages::setup).post(node_pages::finish),
+        )
+        .route("/operator", get(node_pages::operator))
+        .route("/operator/house", post(node_pages::update_house))
+        .route(
+            "/operator/look",
+            get(look::show)
+                .post(look::update)
+                .layer(DefaultBodyLimit::max(pictures)),
+        )
+        .route("/operator/look/front", post(look::arrange))
+        .route("/operator/members", post(node_pages::create_member))
+        .route(
+            "/operator/members/{id}/{verb}",
+            post(node_pages::act_on_member),
+        )
+        .route("/operator/nodes/{id}/{verb}", post(node_pages::act_on_node))
+        .route("/operator/blocks", post(node_pages::block))
+        .route("/operator/blocks/remove", post(node_pages::unblock))
+        .route(
+            "/operator/reports/{id}/close",
+            post(node_pages::close_report),
+        )
+        .route("/operator/announcements", post(announcements::create))
+        .route(
+            "/operator/announcements/{id}/{verb}",
+            post(announcements::act),
+        )
+        .route("/announcements/{id}/{verb}", post(announcements::answer))
+        .route("/operator/jobs/retry", post(node_pages::retry_jobs))
+        .route("/about", get(node_pages::about))
+        .route("/embed", get(ui::embed::house))
+        .route("/embed/{handle}", get(ui::embed::profile))
+        .route("/embed/{handle}/{id}", get(ui::embed::post))
+        .route("/offline", get(ui::install::offline))
+        .route("/shortcuts", get(ui::install::shortcuts))
+        .route("/source", get(ui::source::show))
+        .route(
+            "/media/{shard}/{file}",
+            get(media_pages::show).layer(routes::cors()),
+        )
+        .route(
+            "/proxy/{signature}/{address}",
+            get(media_pages::proxied).layer(routes::cors()),
+        )
+        .fallback(nothing)
+        .method_not_allowed_fallback(nothing)
+}
+
+/// What has no page of its own.
+async fn nothing() -> ui::PageError {
+    crate::error::Error::NotFound.into()
+}
