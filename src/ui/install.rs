@@ -39,6 +39,7 @@ pub async fn manifest(State(app): State<App>) -> PageResult {
         "share_target": {
             "action": "/compose",
             "method": "GET",
+            "enctype": "application/x-www-form-urlencoded",
             "params": {"title": "title", "text": "text", "url": "url"},
         },
     });

@@ -2,7 +2,7 @@
 //!
 //! Nothing but hints is told: the browser asks for its page again, with its own rights, and shows what is new.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,7 +23,8 @@ use crate::audiences;
 use crate::error::{Error, Result};
 use crate::guests::web::own_wish;
 use crate::guests::wishes;
-use crate::jobs::news::News;
+use crate::jobs::news::{News, Reader};
+use crate::kernel::clock::Time;
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::text::fold_tag;
 use crate::notifications;
@@ -88,6 +89,9 @@ enum Shown {
 pub struct Looked {
     #[serde(default)]
     page: String,
+    /// When the page was drawn, in milliseconds: what came since is told as well.
+    #[serde(default)]
+    since: i64,
 }
 
 async fn shown(
@@ -138,6 +142,8 @@ struct Watch {
     closing: watch::Receiver<bool>,
     look_at: Instant,
     first: bool,
+    /// What came between the page and its stream.
+    missed: VecDeque<Arc<str>>,
     _seat: Seat,
 }
 
@@ -154,9 +160,17 @@ pub async fn open(
     if matches!(shown, Shown::Frame) && viewer.is_none() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    // Heard first and asked then, so that nothing falls in between; twice is harmless.
+    let news = app.news.subscribe();
+    let missed = Reader::new(Time(looked.since)).read(&app).await?;
     let watch = Watch {
         _seat: Seat::take(visitor.address)?,
-        news: app.news.subscribe(),
+        news,
+        missed: if looked.since > 0 {
+            missed.into()
+        } else {
+            VecDeque::new()
+        },
         closing: app.closing.subscribe(),
         member: visitor.account.as_ref().map(|member| member.id),
         viewer,
@@ -177,6 +191,7 @@ fn answer(watch: Watch) -> Response {
     Sse::new(events).into_response()
 }
 
+/// A hint; one without a value would not be told by browsers.
 fn hint(name: &'static str, value: impl ToString) -> Event {
     Event::default().event(name).data(value.to_string())
 }
@@ -189,6 +204,13 @@ impl Watch {
                 Some(event) => event,
                 None => Event::default().comment("open"),
             });
+        }
+        while let Some(news) = self.missed.pop_front() {
+            if let Some(news) = News::parse(&news)
+                && let Ok(Some(event)) = self.hear(&news).await
+            {
+                return Some(event);
+            }
         }
         loop {
             let news = tokio::select! {
@@ -223,7 +245,7 @@ impl Watch {
                 News::Post(_) | News::Counted(_) | News::Related { .. }
             );
             let waits = !turned || wishes::state(&self.app, wish).await? == wishes::State::Waiting;
-            return Ok((!waits).then(|| hint("done", "")));
+            return Ok((!waits).then(|| hint("done", 1)));
         }
         let me = self.viewer.as_ref().map(|viewer| viewer.id);
         Ok(match news {
@@ -231,7 +253,7 @@ impl Watch {
             News::Edited(id) | News::Counted(id) => self.changed(*id).await?,
             News::Gone { post, open, .. } => open.then(|| hint("gone", post)),
             News::Notified { account, .. } if Some(*account) == self.member => self.unread().await,
-            News::Related { follower, .. } if Some(*follower) == me => Some(hint("related", "")),
+            News::Related { follower, .. } if Some(*follower) == me => Some(hint("related", 1)),
             News::Notified { .. } | News::Related { .. } | News::Filters(_) => None,
         })
     }

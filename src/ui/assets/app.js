@@ -131,7 +131,7 @@ function outdated(...parts) {
 }
 function watchPage() {
   if (live.source || document.hidden) return;
-  live.source = new EventSource("/live?page=" + encodeURIComponent(document.body.dataset.page));
+  live.source = new EventSource("/live?page=" + encodeURIComponent(document.body.dataset.page) + "&since=" + document.body.dataset.drawn);
   const on = (name, then) => live.source.addEventListener(name, (event) => then(event.data));
   on("unread", (count) => {
     const badge = document.querySelector("[data-unread]");

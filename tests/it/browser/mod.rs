@@ -1,0 +1,6 @@
+//! Pages in a real browser: nothing sticks out on a phone, nothing is blocked, nothing runs that should not, and
+//! everybody gets through by clicking.
+
+mod driver;
+mod journeys;
+mod pages;
