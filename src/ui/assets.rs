@@ -14,7 +14,7 @@ struct Assets;
 /// What tells one build's style and script from another's, so that browsers may keep them.
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut sum: u64 = 0;
-    for name in ["app.css", "app.js", "embed.css"] {
+    for name in ["app.css", "app.js", "embed.css", "icons.svg"] {
         for byte in Assets::get(name)
             .map(|file| file.metadata.sha256_hash())
             .unwrap_or_default()

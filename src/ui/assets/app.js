@@ -45,6 +45,23 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
     if (loud) cover.closest("label").hidden = false;
     if (film && !cover.files.length) await still(film, cover).catch(() => { /* the server may draw one */ });
   });
+  // Files can be dropped anywhere on the form, or pasted into the text.
+  const add = (more) => {
+    if (!chosen || !more.length) return;
+    const all = new DataTransfer();
+    for (const file of [...chosen.files, ...more]) all.items.add(file);
+    chosen.files = all.files;
+    chosen.dispatchEvent(new Event("change"));
+  };
+  form.addEventListener("dragover", (event) => { event.preventDefault(); form.classList.add("dropping"); });
+  form.addEventListener("dragleave", () => form.classList.remove("dropping"));
+  form.addEventListener("drop", (event) => {
+    if (!event.dataTransfer.files.length) return;
+    event.preventDefault();
+    form.classList.remove("dropping");
+    add(event.dataTransfer.files);
+  });
+  text.addEventListener("paste", (event) => add(event.clipboardData.files));
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
