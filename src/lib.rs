@@ -25,6 +25,7 @@ pub mod timelines;
 pub mod federation;
 pub mod guests;
 pub mod mastodon;
+pub mod members;
 
 pub mod ui;
 

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 /// The slices in the order of their dependencies; each uses only what stands before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "kernel",
     "app",
     "error",
@@ -28,6 +28,7 @@ const ORDER: [&str; 19] = [
     "moderation",
     "federation",
     "guests",
+    "members",
     "mastodon",
 ];
 
@@ -221,6 +222,8 @@ fn every_message_is_used() {
         "done-",
         "face-",
         "section-",
+        "mode-",
+        "invite-state-",
     ];
     let unused: Vec<&str> = messages
         .lines()

@@ -88,15 +88,45 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// A local account before it is written: keys and the password's hash take their time outside of the transaction.
+pub struct Prepared {
+    account: Account,
+    keys: Keys,
+    email: Option<String>,
+    password: String,
+    confirmed: bool,
+}
+
 /// Makes a local account with its keys.
 ///
 /// # Errors
 /// `Invalid` when the name, the address or the password cannot be taken.
 pub async fn create(app: &App, new: New<'_>) -> Result<Account> {
+    let prepared = prepare(app, new).await?;
+    let mut tx = app.db.begin().await?;
+    let account = write(app, &mut tx, prepared).await?;
+    tx.commit().await?;
+    Ok(account)
+}
+
+/// Prepares a local account.
+///
+/// # Errors
+/// `Invalid` when the name, the address or the password cannot be taken.
+pub async fn prepare(app: &App, new: New<'_>) -> Result<Prepared> {
     check_name(new.name)?;
     sign_in::check_password(new.password)?;
-    let email = new.email.map(sign_in::fold_email).transpose()?;
     let password = app.passwords.hash(new.password).await;
+    prepare_with(app, new, password).await
+}
+
+/// As [`prepare`], where the password was hashed before.
+///
+/// # Errors
+/// As [`prepare`].
+pub async fn prepare_with(app: &App, new: New<'_>, password: String) -> Result<Prepared> {
+    check_name(new.name)?;
+    let email = new.email.map(sign_in::fold_email).transpose()?;
     let keys = Keys::generate(app).await?;
     let account = blank(
         app,
@@ -106,31 +136,44 @@ pub async fn create(app: &App, new: New<'_>) -> Result<Account> {
         new.display_name,
         &keys,
     );
-    let mut tx = app.db.begin().await?;
-    if store::name_taken(&mut tx, new.name).await? {
+    Ok(Prepared {
+        account,
+        keys,
+        email,
+        password,
+        confirmed: new.confirmed,
+    })
+}
+
+/// Writes a prepared account.
+///
+/// # Errors
+/// `Invalid` when the name or the address is taken.
+pub async fn write(app: &App, tx: &mut Tx, prepared: Prepared) -> Result<Account> {
+    let Prepared { account, email, .. } = prepared;
+    if store::name_taken(&mut *tx, &account.name).await? {
         return Err(Error::invalid("name", "error-name-taken"));
     }
     if let Some(email) = &email {
         // Who never confirmed an address does not keep it from whom it belongs to.
-        sign_in::store::release_email(&mut tx, email).await?;
-        if sign_in::store::find_by_email(&mut tx, email)
+        sign_in::store::release_email(&mut *tx, email).await?;
+        if sign_in::store::find_by_email(&mut *tx, email)
             .await?
             .is_some()
         {
             return Err(Error::invalid("email", "error-email-taken"));
         }
     }
-    insert(app, &mut tx, &account, keys).await?;
-    let confirmed_at = new.confirmed.then(|| app.clock.now());
+    insert(app, &mut *tx, &account, prepared.keys).await?;
+    let confirmed_at = prepared.confirmed.then(|| app.clock.now());
     sign_in::store::insert(
-        &mut tx,
+        &mut *tx,
         account.id,
         email.as_deref(),
         confirmed_at,
-        &password,
+        &prepared.password,
     )
     .await?;
-    tx.commit().await?;
     Ok(account)
 }
 

@@ -11,11 +11,11 @@ use super::doc::Doc;
 use crate::accounts::store as account_store;
 use crate::app::App;
 use crate::error::Result;
-use crate::kernel::config::RegistrationMode;
 use crate::kernel::http::DOCUMENT;
 use crate::kernel::id::NodeId;
 use crate::kernel::json;
 use crate::kernel::origin::same_origin;
+use crate::nodes::joining::{self, Mode};
 use crate::nodes::{health, house};
 use crate::posts;
 
@@ -62,7 +62,7 @@ async fn build(app: &App, version: &str) -> Result<Value> {
         "software": software,
         "protocols": ["activitypub"],
         "services": {"inbound": [], "outbound": []},
-        "openRegistrations": app.settings.registration == RegistrationMode::Open,
+        "openRegistrations": joining::get(app).await?.mode == Mode::Open,
         "usage": {
             "users": {
                 "total": account_store::count_local(&app.db).await?,

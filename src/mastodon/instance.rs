@@ -8,8 +8,8 @@ use super::{Answer, Caller, Refused};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::config::RegistrationMode;
 use crate::kernel::html::escape;
+use crate::nodes::joining::{self, Mode};
 use crate::nodes::{self, house};
 use crate::posts;
 
@@ -70,7 +70,7 @@ async fn contact(app: &App) -> Result<Value> {
 pub async fn old(call: Caller) -> Answer {
     let app = &call.app;
     let house = house::get(app).await?;
-    let open = app.settings.registration == RegistrationMode::Open;
+    let mode = joining::get(app).await?.mode;
     Ok(json_of(json!({
         "uri": app.origin().domain,
         "title": house.name,
@@ -86,9 +86,9 @@ pub async fn old(call: Caller) -> Answer {
         },
         "thumbnail": app.origin().at("/assets/header.png"),
         "languages": ["en", "de"],
-        "registrations": open,
-        "approval_required": false,
-        "invites_enabled": false,
+        "registrations": matches!(mode, Mode::Open | Mode::Request),
+        "approval_required": mode == Mode::Request,
+        "invites_enabled": mode != Mode::Closed,
         "configuration": configuration(app).await?,
         "contact_account": contact(app).await?,
         "rules": [],
@@ -100,6 +100,7 @@ pub async fn show(call: Caller) -> Answer {
     let app = &call.app;
     let house = house::get(app).await?;
     let active = accounts::count_active(app).await?;
+    let mode = joining::get(app).await?.mode;
     Ok(json_of(json!({
         "domain": app.origin().domain,
         "title": house.name,
@@ -112,8 +113,8 @@ pub async fn show(call: Caller) -> Answer {
         "languages": ["en", "de"],
         "configuration": configuration(app).await?,
         "registrations": {
-            "enabled": app.settings.registration == RegistrationMode::Open,
-            "approval_required": false,
+            "enabled": matches!(mode, Mode::Open | Mode::Request),
+            "approval_required": mode == Mode::Request,
             "reason_required": false,
             "message": null,
             "min_age": null,

@@ -9,9 +9,9 @@ use super::{Answer, Caller, Refused};
 use crate::accounts::create::{self, New};
 use crate::accounts::{Role, letters};
 use crate::error::Error;
-use crate::kernel::config::RegistrationMode;
 use crate::kernel::crypt;
 use crate::locale::Locale;
+use crate::nodes::joining::{self, Mode};
 use crate::oauth::{Token, apps, tokens};
 
 /// `POST /api/v1/accounts`: signing up from inside an app.
@@ -21,7 +21,7 @@ pub async fn create(call: Caller) -> Answer {
     if token.account.is_some() || !token.scopes.allow("write:accounts") {
         return Err(Error::Forbidden.into());
     }
-    if app.settings.registration != RegistrationMode::Open {
+    if joining::get(app).await?.mode != Mode::Open {
         return Err(Refused::with(
             StatusCode::FORBIDDEN,
             "This action is not allowed",

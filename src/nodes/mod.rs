@@ -3,6 +3,7 @@
 pub mod announcements;
 pub mod health;
 pub mod house;
+pub mod joining;
 pub mod setup;
 pub(crate) mod store;
 pub mod web;

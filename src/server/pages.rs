@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::guests::web::{self as guest_pages, enter, guest, home, intents};
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
+use crate::members::web::{self as member_pages, desk, invitations};
 use crate::nodes::web::{self as node_pages, announcements, front, look};
 use crate::notifications::web as notification_pages;
 use crate::oauth::web as oauth_pages;
@@ -63,7 +64,19 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .route("/accounts/{id}/{verb}", post(people_pages::act))
         .route("/sign-in", get(door::new).post(door::create))
         .route("/sign-out", post(door::destroy))
-        .route("/sign-up", get(door::sign_up).post(door::register))
+        .route(
+            "/sign-up",
+            get(member_pages::show).post(member_pages::create),
+        )
+        .route("/invite/{code}", get(member_pages::invited))
+        .route(
+            "/invitations",
+            get(invitations::index).post(invitations::create),
+        )
+        .route("/invitations/{id}/revoke", post(invitations::revoke))
+        .route("/operator/joining", get(desk::show).post(desk::update))
+        .route("/operator/requests/{id}/{verb}", post(desk::decide))
+        .route("/operator/invitations/{id}/{verb}", post(desk::revoke))
         .route("/language/{tag}", get(door::language))
         .route("/authorize_interaction", get(intents::interact))
         .route("/intents/{verb}", get(intents::show).post(intents::perform))

@@ -19,6 +19,7 @@ mod federation;
 mod fixtures;
 mod guests;
 mod house;
+mod members;
 mod pages;
 mod peers;
 mod program;

@@ -6,13 +6,11 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::MessagePage;
-use crate::accounts::create::{self, New};
+use crate::accounts::sessions;
 use crate::accounts::sign_in::{self, Attempt, SignIn};
-use crate::accounts::{Role, letters, sessions};
 use crate::app::App;
 use crate::error::{Error, Problem};
-use crate::kernel::config::RegistrationMode;
+use crate::nodes::joining::{self, Mode};
 use crate::ui::cookies::cookie;
 use crate::ui::page::{is_own_path, with_status};
 use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
@@ -37,7 +35,7 @@ pub struct Next {
 
 /// `GET /sign-in`
 pub async fn new(State(app): State<App>, visitor: Visitor, Query(next): Query<Next>) -> PageResult {
-    let open = app.settings.registration == RegistrationMode::Open;
+    let open = joining::get(&app).await?.mode != Mode::Closed;
     Ok(Page(SignInPage {
         ui: visitor.ui,
         next: next.next,
@@ -80,7 +78,7 @@ pub async fn create(
         code: form.code.as_deref(),
         address: visitor.address,
     };
-    let open = app.settings.registration == RegistrationMode::Open;
+    let open = joining::get(&app).await?.mode != Mode::Closed;
     let mut page = SignInPage {
         ui: visitor.ui,
         next: form.next.clone(),
@@ -120,101 +118,6 @@ pub async fn destroy(State(app): State<App>, visitor: Visitor) -> PageResult {
         sessions::end(&app, account.id, session).await?;
     }
     Ok(signed_in(&app, "", "/"))
-}
-
-#[derive(Template)]
-#[template(path = "accounts/sign_up.html")]
-struct SignUpPage {
-    ui: Ui,
-    open: bool,
-    name: String,
-    email: String,
-    problems: Vec<Problem>,
-}
-
-/// `GET /sign-up`
-pub async fn sign_up(State(app): State<App>, visitor: Visitor) -> PageResult {
-    let open = app.settings.registration == RegistrationMode::Open;
-    Ok(Page(SignUpPage {
-        ui: visitor.ui,
-        open,
-        name: String::new(),
-        email: String::new(),
-        problems: Vec::new(),
-    })
-    .into_response())
-}
-
-/// What the sign-up form sends.
-#[derive(Debug, Deserialize)]
-pub struct SignUpForm {
-    name: String,
-    email: String,
-    password: String,
-}
-
-/// `POST /sign-up`: with mail the address is confirmed first; without, the account is there at once.
-pub async fn register(
-    State(app): State<App>,
-    visitor: Visitor,
-    Form(form): Form<SignUpForm>,
-) -> PageResult {
-    if app.settings.registration != RegistrationMode::Open {
-        return Err(Error::Forbidden.into());
-    }
-    app.limits
-        .sign_up
-        .take(&visitor.address, app.clock.now())
-        .map_err(Error::TooMany)?;
-    let ui = visitor.ui;
-    let new = New {
-        name: &form.name,
-        display_name: "",
-        email: Some(&form.email),
-        password: &form.password,
-        role: Role::Member,
-        confirmed: app.mailer.is_none(),
-    };
-    match create::create(&app, new).await {
-        Ok(account) if app.mailer.is_none() => {
-            let token = sessions::start(&app, account.id, &visitor.browser).await?;
-            Ok(signed_in(&app, &token, "/settings"))
-        }
-        Ok(account) => {
-            letters::write_confirmation(&app, ui.locale, account.id, &form.email).await?;
-            Ok(mail_is_on_its_way(ui, form.email))
-        }
-        // Whose address it is learns it by mail; whoever typed it sees what everybody sees.
-        Err(Error::Invalid(problems))
-            if app.mailer.is_some() && letters::is_known_address(&problems) =>
-        {
-            letters::write_known_address(&app, ui.locale, &form.email).await?;
-            Ok(mail_is_on_its_way(ui, form.email))
-        }
-        Err(Error::Invalid(problems)) => Ok(with_status(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            SignUpPage {
-                ui,
-                open: true,
-                name: form.name,
-                email: form.email,
-                problems,
-            },
-        )),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn mail_is_on_its_way(ui: Ui, email: String) -> Response {
-    let sentences = vec![ui.tv("sign-up-mail", "value", email)];
-    Page(MessagePage {
-        title: ui.t("sign-up-mail-title"),
-        sentences,
-        codes: Vec::new(),
-        step: None,
-        ui,
-    })
-    .into_response()
 }
 
 /// `GET /language/{tag}`: keeps the language on the device.

@@ -31,7 +31,7 @@ pub const WISH: &str = "wish";
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Wish {
-    /// `follow`, `like`, `announce`, `create`, or nothing: to come in.
+    /// `follow`, `like`, `announce`, `create`, `object` (to open it there), or nothing: to come in.
     verb: String,
     /// What it is about: the id of an account or a post.
     object: String,
@@ -53,7 +53,7 @@ impl Wish {
         if !is_own_path(&self.next) || !self.next.is_ascii() || self.next.len() > 2048 {
             self.next = "/".to_owned();
         }
-        if !["follow", "like", "announce", "create"].contains(&self.verb.as_str()) {
+        if !["follow", "like", "announce", "create", "object"].contains(&self.verb.as_str()) {
             self.verb = String::new();
         }
         self.home.truncate(self.home.floor_char_boundary(500));
@@ -211,7 +211,8 @@ pub async fn look_at(
     let mut offer = Offer::of(&home);
     let mut token = None;
     if !wish.verb.is_empty() {
-        if let Some(actor) = &home.actor {
+        // What is only looked at there arrives here as something else, or not at all.
+        if let Some(actor) = home.actor.as_ref().filter(|_| wish.verb != "object") {
             token = Some(wishes::remember(&app, actor, &wish.verb, &wish.object).await?);
         }
         offer.does = does(&app, &home, &wish, token.as_deref()).await?;

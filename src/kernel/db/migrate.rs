@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     step!(6, "0006_timelines"),
     step!(7, "0007_guests"),
     step!(8, "0008_door"),
+    step!(9, "0009_members"),
 ];
 
 /// Why the schema could not be brought up to date.

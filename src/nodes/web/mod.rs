@@ -19,6 +19,7 @@ use crate::error::{Error, Problem, Result};
 use crate::jobs;
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, JobId, NodeId, ReportId};
+use crate::members::requests;
 use crate::moderation::{self, Report};
 use crate::nodes::announcements::{self as told, Announcement};
 use crate::nodes::house::{self, House};
@@ -166,6 +167,8 @@ struct OperatorPage {
     house: House,
     reports: Vec<(Report, Account)>,
     jobs: (i64, i64),
+    /// How many ask to become members.
+    joiners: i64,
     members: Vec<Account>,
     new_name: String,
     nodes: Vec<(Node, i64, i64)>,
@@ -190,6 +193,7 @@ async fn overview(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<OperatorP
         ui,
         reports,
         jobs: jobs::counts(&app.db).await?,
+        joiners: requests::count(app).await?,
         members: accounts::list_local(app).await?,
         new_name: String::new(),
         nodes: nodes::list(app).await?,

@@ -29,6 +29,7 @@ pub struct Browser {
     driver: Child,
     session: String,
     origin: String,
+    scripts: bool,
 }
 
 impl Browser {
@@ -132,6 +133,7 @@ impl Browser {
             driver,
             session: format!("{base}/session/{id}"),
             origin: format!("http://{}", nodes[0].name),
+            scripts,
         })
     }
 
@@ -162,6 +164,15 @@ impl Browser {
     pub async fn ask(&self, script: &str) -> Value {
         self.call("execute/sync", json!({"script": script, "args": []}))
             .await
+    }
+
+    /// Takes a picture of where a journey is, and lets axe look at it.
+    pub async fn snap(&self, name: &str) {
+        self.screenshot(name).await;
+        if self.scripts {
+            let wrong = self.axe().await;
+            assert!(wrong.is_empty(), "{name}: {wrong:#?}");
+        }
     }
 
     /// What axe finds wrong by WCAG 2.2 at level AA, with the element.
@@ -299,7 +310,7 @@ impl Browser {
             .collect()
     }
 
-    pub async fn screenshot(&self, name: &str) {
+    async fn screenshot(&self, name: &str) {
         let answer = client()
             .get(format!("{}/screenshot", self.session))
             .send()

@@ -89,15 +89,15 @@ async fn a_fan_follows_and_comes_in(view: View, name: &str) {
     browser.sees("only for people who follow").await;
     browser.click(".front-acts a.button").await;
     browser.write("input[name=home]", "@fan@here.test").await;
-    browser.screenshot(&format!("journey-{name}-1-door")).await;
+    browser.snap(&format!("journey-{name}-1-door")).await;
     browser.click("main form button").await;
     browser.sees("door/done").await;
-    browser.screenshot(&format!("journey-{name}-2-offer")).await;
+    browser.snap(&format!("journey-{name}-2-offer")).await;
     browser.click("main p a.button").await;
     browser.sees("name=\"login\"").await;
     sign_in(&browser, "fan").await;
     browser.sees("/intents/follow").await;
-    browser.screenshot(&format!("journey-{name}-3-home")).await;
+    browser.snap(&format!("journey-{name}-3-home")).await;
     browser.click("main form button").await;
     // Back at the second house, which turns when the signed activity arrives.
     browser.sees("It arrived here").await;
@@ -107,16 +107,14 @@ async fn a_fan_follows_and_comes_in(view: View, name: &str) {
             .await
             .starts_with("http://there.test/door/done/")
     );
-    browser.screenshot(&format!("journey-{name}-4-done")).await;
+    browser.snap(&format!("journey-{name}-4-done")).await;
 
     // The second time nothing is typed: one click here, one at home.
     let started = std::time::Instant::now();
     browser.open("/door?next=%2F").await;
     browser.click("button[formaction='/door/enter']").await;
     browser.sees("wants to know who you are").await;
-    browser
-        .screenshot(&format!("journey-{name}-5-consent"))
-        .await;
+    browser.snap(&format!("journey-{name}-5-consent")).await;
     browser.click("button[value=yes]").await;
     browser.sees("You follow from home").await;
     println!(
@@ -125,10 +123,10 @@ async fn a_fan_follows_and_comes_in(view: View, name: &str) {
     );
     let front = browser.sees("For those who follow").await;
     assert!(!front.contains("only for people who follow"));
-    browser.screenshot(&format!("journey-{name}-6-in")).await;
+    browser.snap(&format!("journey-{name}-6-in")).await;
     browser.click("a.guest").await;
     browser.sees("@fan@here.test").await;
-    browser.screenshot(&format!("journey-{name}-7-guest")).await;
+    browser.snap(&format!("journey-{name}-7-guest")).await;
     // Whoever leaves the house at home is out here.
     browser
         .call(
@@ -179,10 +177,10 @@ async fn an_acting_guest_follows_with_one_click() {
     browser.sees("Acting for you").await;
     browser.click("form[action='/door/enter'] button").await;
     browser.sees("value=\"yes\"").await;
-    browser.screenshot("journey-acting-1-consent").await;
+    browser.snap("journey-acting-1-consent").await;
     browser.click("button[value=yes]").await;
     browser.sees("Take it back").await;
-    browser.screenshot("journey-acting-2-guest").await;
+    browser.snap("journey-acting-2-guest").await;
     browser.open("/@nina").await;
     browser.click("form[action^='/guest/follow/'] button").await;
     // The button turns by itself.
@@ -238,7 +236,7 @@ async fn a_member_reads_and_writes_by_keyboard_and_sees_what_is_new() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    browser.screenshot("journey-live-1-fresh").await;
+    browser.snap("journey-live-1-fresh").await;
     browser.click("[data-fresh]").await;
     browser.sees("Second words").await;
     key("?").await;
@@ -268,7 +266,7 @@ async fn a_host_tries_a_look_before_keeping_it() {
     browser.ask("const colour = document.querySelector('input[name=accent]'); colour.value = '#ffff00'; colour.dispatchEvent(new Event('input', {bubbles: true})); document.querySelector('input[value=poster]').click()").await;
     browser.sees("would be hard to read here").await;
     browser.sees("face=poster").await;
-    browser.screenshot("journey-look-1-tried").await;
+    browser.snap("journey-look-1-tried").await;
     let face =
         "return getComputedStyle(document.documentElement).getPropertyValue('--display-weight')";
     for _ in 0..50 {
@@ -286,7 +284,64 @@ async fn a_host_tries_a_look_before_keeping_it() {
     browser.sees("Try the old look again").await;
     browser.open("/").await;
     browser.sees("face=poster").await;
-    browser.screenshot("journey-look-2-kept").await;
+    browser.snap("journey-look-2-kept").await;
     let complaints = browser.complaints().await;
     assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+/// A link in a direct message, from a click on the page to the guest's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_lets_in_by_clicking() {
+    let (_net, [here, there], _work) = two().await;
+    let fan = here.account("fan").await;
+    let Some(browser) = Browser::start(&[&there, &here], View::PHONE).await else {
+        return;
+    };
+    browser.open("/door?next=%2Fguest").await;
+    browser.write("input[name=home]", "@fan@here.test").await;
+    browser.click("main form button").await;
+    browser.click("button.plain").await;
+    let page = browser.sees("A direct message is on its way").await;
+    browser.snap("journey-letter-1-sent").await;
+    let code = page
+        .split("<code>")
+        .nth(1)
+        .unwrap()
+        .split('<')
+        .next()
+        .unwrap()
+        .to_owned();
+    let (name, value) = here
+        .cookie(&fan)
+        .await
+        .split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .unwrap();
+    browser
+        .call("url", serde_json::json!({"url": "http://here.test/about"}))
+        .await;
+    browser
+        .call(
+            "cookie",
+            serde_json::json!({"cookie": {"name": name, "value": value}}),
+        )
+        .await;
+    browser
+        .call(
+            "url",
+            serde_json::json!({"url": "http://here.test/notifications"}),
+        )
+        .await;
+    browser.sees(&code).await;
+    browser
+        .call("url", serde_json::json!({"url": "http://here.test/home"}))
+        .await;
+    browser.sees("/auth/letter/").await;
+    browser.snap("journey-letter-2-home").await;
+    browser.click("a[href*='/auth/letter/']").await;
+    browser.sees("This is the browser that asked").await;
+    browser.snap("journey-letter-3-button").await;
+    browser.click("main form button").await;
+    browser.sees("@fan@here.test").await;
+    browser.snap("journey-letter-4-in").await;
 }

@@ -1,0 +1,34 @@
+-- How people become members: invitations, who came by whose, and who asked to come in.
+CREATE TABLE invitations (
+    id BIGINT PRIMARY KEY,
+    code TEXT COLLATE "C" NOT NULL UNIQUE,
+    inviter_id BIGINT NOT NULL REFERENCES accounts (id),
+    note TEXT COLLATE "C" NOT NULL,
+    address TEXT COLLATE "C",
+    uses_most BIGINT NOT NULL,
+    uses BIGINT NOT NULL DEFAULT 0,
+    expires_at BIGINT,
+    sent_at BIGINT,
+    opened_at BIGINT,
+    revoked_at BIGINT,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX invitations_inviter ON invitations (inviter_id);
+
+CREATE TABLE invited (
+    account_id BIGINT PRIMARY KEY REFERENCES accounts (id),
+    invitation_id BIGINT NOT NULL REFERENCES invitations (id),
+    inviter_id BIGINT NOT NULL REFERENCES accounts (id),
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX invited_invitation ON invited (invitation_id);
+
+CREATE TABLE join_requests (
+    id BIGINT PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL UNIQUE,
+    email TEXT COLLATE "C" NOT NULL UNIQUE,
+    password TEXT COLLATE "C" NOT NULL,
+    answers TEXT COLLATE "C" NOT NULL,
+    locale TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL
+);
