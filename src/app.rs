@@ -103,6 +103,12 @@ pub struct Limits {
     pub all_registrations: Limit<()>,
     /// Homes looked at for one address.
     pub homes: Limit<IpAddr>,
+    /// Codes and links that visitors have sent to somebody, by one address.
+    pub letters: Limit<IpAddr>,
+    /// The same, by everybody.
+    pub all_letters: Limit<()>,
+    /// Tickets given to one actor.
+    pub tickets: Limit<i64>,
 }
 
 impl Limits {
@@ -130,6 +136,9 @@ impl Limits {
             registrations: Limit::new(2, minutes(10)),
             all_registrations: Limit::new(200, minutes(60)),
             homes: Limit::new(60, minutes(5)),
+            letters: Limit::new(5, minutes(30)),
+            all_letters: Limit::new(300, minutes(60)),
+            tickets: Limit::new(30, minutes(5)),
         }
     }
 }

@@ -22,6 +22,7 @@ CREATE TABLE guest_wishes (
     actor TEXT COLLATE "C" NOT NULL,
     verb TEXT COLLATE "C" NOT NULL,
     object TEXT COLLATE "C" NOT NULL,
+    next TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL
 );
 
@@ -30,6 +31,7 @@ CREATE TABLE guest_mails (
     address TEXT COLLATE "C" PRIMARY KEY,
     account_id BIGINT NOT NULL UNIQUE REFERENCES accounts (id),
     created_at BIGINT NOT NULL,
+    offered_to_id BIGINT REFERENCES accounts (id),
     merged_into_id BIGINT REFERENCES accounts (id),
     merged_at BIGINT
 );
@@ -51,10 +53,11 @@ ALTER TABLE guest_sessions ADD COLUMN method TEXT COLLATE "C" NOT NULL DEFAULT '
 CREATE TABLE entered_houses (
     account_id BIGINT NOT NULL REFERENCES accounts (id),
     origin TEXT COLLATE "C" NOT NULL,
+    client TEXT COLLATE "C" NOT NULL,
     name TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
     seen_at BIGINT NOT NULL,
-    PRIMARY KEY (account_id, origin)
+    PRIMARY KEY (account_id, origin, client)
 );
 
 -- The token by which a signed-in browser is told about notifications.

@@ -22,6 +22,7 @@ CREATE TABLE guest_wishes (
     actor TEXT NOT NULL,
     verb TEXT NOT NULL,
     object TEXT NOT NULL,
+    next TEXT NOT NULL,
     created_at INTEGER NOT NULL
 );
 
@@ -30,6 +31,7 @@ CREATE TABLE guest_mails (
     address TEXT PRIMARY KEY,
     account_id INTEGER NOT NULL UNIQUE REFERENCES accounts (id),
     created_at INTEGER NOT NULL,
+    offered_to_id INTEGER REFERENCES accounts (id),
     merged_into_id INTEGER REFERENCES accounts (id),
     merged_at INTEGER
 );
@@ -51,10 +53,11 @@ ALTER TABLE guest_sessions ADD COLUMN method TEXT NOT NULL DEFAULT 'oauth';
 CREATE TABLE entered_houses (
     account_id INTEGER NOT NULL REFERENCES accounts (id),
     origin TEXT NOT NULL,
+    client TEXT NOT NULL,
     name TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
-    PRIMARY KEY (account_id, origin)
+    PRIMARY KEY (account_id, origin, client)
 );
 
 -- The token by which a signed-in browser is told about notifications.

@@ -21,6 +21,18 @@ pub async fn remove(app: &App, account: &Account) -> Result<()> {
     if account.is_host() && !store::another_host(&mut tx, account.id).await? {
         return Err(Error::conflict("error-last-host"));
     }
+    // The houses they entered as a guest are left as well; that list goes with the account.
+    let entered = sql("DELETE FROM entered_houses WHERE account_id = $1 RETURNING origin")
+        .bind(account.id)
+        .all(&mut tx)
+        .await?;
+    for row in entered {
+        let leave = Job::SendLeave {
+            account: account.id,
+            house: row.get("origin")?,
+        };
+        jobs::enqueue(&mut tx, now, leave).await?;
+    }
     sessions::end_all(&mut tx, account.id).await?;
     sign_in::store::delete(&mut tx, account.id).await?;
     mark(&mut tx, account, now).await?;

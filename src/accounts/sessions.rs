@@ -150,6 +150,32 @@ pub async fn end(app: &App, account: AccountId, session: SessionId) -> Result<()
     Ok(())
 }
 
+/// Forgets sessions that are over, with what told their browsers about notifications.
+///
+/// # Errors
+/// What the database says.
+pub async fn sweep(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    for statement in [
+        sql(
+            "DELETE FROM push_subscriptions WHERE token_id IN (SELECT push_token_id FROM sessions WHERE seen_at <= $1 OR created_at <= $2)",
+        ),
+        sql(
+            "DELETE FROM tokens WHERE id IN (SELECT push_token_id FROM sessions WHERE seen_at <= $1 OR created_at <= $2)",
+        ),
+        sql("DELETE FROM sessions WHERE seen_at <= $1 OR created_at <= $2"),
+    ] {
+        statement
+            .bind(now.minus(IDLE))
+            .bind(now.minus(LONGEST))
+            .run(&mut tx)
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Lets the browser of a session hear of no notification any more.
 ///
 /// # Errors

@@ -172,7 +172,8 @@ pub async fn arrive(app: &App, id: &str, back: &Back, cookie: Option<&str>) -> A
     };
     let proven = proof::of_token(app, &origin, doors, &token).await;
     // A token is kept where somebody let this house act, and given back where it has said who they are.
-    let kept = proven.as_ref().ok().filter(|_| acts);
+    let same = |guest: &&Account| wanted.as_ref().is_none_or(|wanted| *wanted == guest.uri);
+    let kept = proven.as_ref().ok().filter(|_| acts).filter(same);
     match kept {
         Some(guest) => grants::keep(app, guest.id, &registration, &token).await?,
         None => registrations::give_back(app, doors, &registration, &token).await,

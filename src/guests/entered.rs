@@ -6,7 +6,8 @@ use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::sql;
 use crate::kernel::id::AccountId;
-use crate::kernel::origin::{origin_of, parse_url};
+use crate::kernel::origin::{host_of_uri, origin_of, parse_url};
+use crate::oauth::{apps, tokens};
 
 /// A house a member entered.
 #[derive(Clone, Debug)]
@@ -26,31 +27,39 @@ pub fn house_of(address: &str) -> Option<String> {
     parse_url(address).as_ref().and_then(origin_of)
 }
 
-/// Notes that a member enters a house.
+/// What a house is called by when it came by OpenWebAuth, where it has no client id.
+pub const BY_MAGIC: &str = "openwebauth";
+
+/// Notes that a member enters a house, as the client it came as.
 ///
 /// # Errors
 /// What the database says.
-pub async fn note(app: &App, member: AccountId, origin: &str, name: &str) -> Result<()> {
-    sql("INSERT INTO entered_houses (account_id, origin, name, created_at, seen_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (account_id, origin) DO UPDATE SET name = EXCLUDED.name, seen_at = EXCLUDED.seen_at")
+pub async fn note(app: &App, member: AccountId, origin: &str, client: &str) -> Result<()> {
+    let name = host_of_uri(origin).unwrap_or_default();
+    sql("INSERT INTO entered_houses (account_id, origin, client, name, created_at, seen_at) VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (account_id, origin, client) DO UPDATE SET seen_at = EXCLUDED.seen_at")
         .bind(member)
         .bind(origin)
-        .bind(crate::kernel::html::truncate(name, 200))
+        .bind(client)
+        .bind(name)
         .bind(app.clock.now())
         .run(&app.db)
         .await?;
     Ok(())
 }
 
-/// Whether a member said before that this house may know who they are.
+/// Whether a member said before that this house, as this client, may know who they are.
 ///
 /// # Errors
 /// What the database says.
-pub async fn knows(app: &App, member: AccountId, origin: &str) -> Result<bool> {
-    let row = sql("SELECT origin FROM entered_houses WHERE account_id = $1 AND origin = $2")
-        .bind(member)
-        .bind(origin)
-        .optional(&app.db)
-        .await?;
+pub async fn knows(app: &App, member: AccountId, origin: &str, client: &str) -> Result<bool> {
+    let row = sql(
+        "SELECT origin FROM entered_houses WHERE account_id = $1 AND origin = $2 AND client = $3",
+    )
+    .bind(member)
+    .bind(origin)
+    .bind(client)
+    .optional(&app.db)
+    .await?;
     Ok(row.is_some())
 }
 
@@ -59,7 +68,7 @@ pub async fn knows(app: &App, member: AccountId, origin: &str) -> Result<bool> {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: AccountId) -> Result<Vec<House>> {
-    let rows = sql("SELECT * FROM entered_houses WHERE account_id = $1 ORDER BY seen_at DESC, origin LIMIT 500")
+    let rows = sql("SELECT origin, MIN(name) AS name, MIN(created_at) AS created_at, MAX(seen_at) AS seen_at FROM entered_houses WHERE account_id = $1 GROUP BY origin ORDER BY MAX(seen_at) DESC, origin LIMIT 500")
         .bind(member)
         .all(&app.db)
         .await?;
@@ -86,7 +95,7 @@ pub async fn leave(app: &App, member: AccountId, origin: &str) -> Result<()> {
         .bind(origin)
         .run(&mut tx)
         .await?;
-    if touched == 1 {
+    if touched > 0 {
         let job = Job::SendLeave {
             account: member,
             house: origin.to_owned(),
@@ -94,6 +103,25 @@ pub async fn leave(app: &App, member: AccountId, origin: &str) -> Result<()> {
         jobs::enqueue(&mut tx, now, job).await?;
     }
     tx.commit().await?;
+    for client in apps::of_member(app, member).await? {
+        let there = |uri: &String| house_of(uri).as_deref() == Some(origin);
+        if client.redirect_uris.iter().any(there) {
+            tokens::end_app(app, member, client.id).await?;
+        }
+    }
     app.wake.notify_waiters();
+    Ok(())
+}
+
+/// Forgets that the houses an app leads back to may come in without asking, once the app was shown the door.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget(app: &App, member: AccountId, client: &str) -> Result<()> {
+    sql("DELETE FROM entered_houses WHERE account_id = $1 AND client = $2")
+        .bind(member)
+        .bind(client)
+        .run(&app.db)
+        .await?;
     Ok(())
 }

@@ -46,6 +46,7 @@ pub async fn keep(
     registration: &Registration,
     token: &str,
 ) -> Result<()> {
+    give_back(app, guest).await?;
     sql("INSERT INTO guest_grants (account_id, app_id, origin, token_sealed, created_at, used_at) VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (account_id) DO UPDATE SET app_id = EXCLUDED.app_id, origin = EXCLUDED.origin, token_sealed = EXCLUDED.token_sealed, created_at = EXCLUDED.created_at, used_at = EXCLUDED.used_at")
         .bind(guest)
         .bind(&registration.id)

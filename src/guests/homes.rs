@@ -224,7 +224,14 @@ async fn doors(app: &App, origin: &str) -> Result<Option<Doors>, Closed> {
             if origin_of(&answer.url).as_deref() != Some(origin) {
                 return Err(Closed::Contradicts);
             }
-            published(origin, &document).map(Some)
+            let doors = published(origin, &document)?;
+            // Some publish how people are asked, but not where apps are registered: what is there then is the
+            // Mastodon API's, or nothing.
+            if Doc(&document).get("app_registration_endpoint").is_null() {
+                let usual = unpublished(app, origin).await?;
+                return Ok(usual.map(|_| doors));
+            }
+            Ok(Some(doors))
         }
         Err(error) if error.is_gone() => unpublished(app, origin).await,
         Err(error) => Err(error.into()),

@@ -4,7 +4,7 @@ use super::door::Arrival;
 use super::homes::Home;
 use super::ways::{self, Means, Start};
 use super::{Attempt, Closed};
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::federation::activities::letter;
 use crate::federation::actor;
@@ -23,6 +23,25 @@ pub struct Sent {
     pub code: String,
 }
 
+/// To whom a message goes: exactly the actor that was named, and not too often, by whatever address they are named.
+///
+/// # Errors
+/// Why nobody is written to.
+pub async fn addressee(app: &App, uri: &str) -> Result<Account, Closed> {
+    let to = actor::resolve(app, uri, &Budget::person()).await?;
+    if to.uri != uri || to.inbox_id.is_none() || !to.is_active() || to.is_local() {
+        return Err(Closed::Nobody);
+    }
+    let now = app.clock.now();
+    let often = app
+        .limits
+        .mail
+        .take(&format!("guest:{}", to.id), now)
+        .is_err()
+        || app.limits.all_letters.take(&(), now).is_err();
+    if often { Err(Closed::Often) } else { Ok(to) }
+}
+
 /// Sends the link to whoever says to be there.
 ///
 /// # Errors
@@ -31,13 +50,9 @@ pub async fn send(app: &App, home: &Home, next: &str, locale: Locale) -> Attempt
     let Some(uri) = &home.actor else {
         return Ok(Err(Closed::Nobody));
     };
-    if app.limits.mail.take(uri, app.clock.now()).is_err() {
-        return Ok(Err(Closed::Often));
-    }
-    let to = match actor::resolve(app, uri, &Budget::person()).await {
-        Ok(to) if to.inbox_id.is_some() && to.is_active() => to,
-        Ok(_) => return Ok(Err(Closed::Nobody)),
-        Err(error) => return Ok(Err(error.into())),
+    let to = match addressee(app, uri).await {
+        Ok(to) => to,
+        Err(closed) => return Ok(Err(closed)),
     };
     let (state, code) = (
         crypt::token(),

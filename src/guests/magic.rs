@@ -55,6 +55,11 @@ pub async fn begin(app: &App, home: &Home, next: &str) -> Attempt<(String, Strin
 /// # Errors
 /// What the database says, `Forbidden` for an actor whose key cannot carry one.
 pub async fn ticket(app: &App, signer: &Account) -> Result<String> {
+    let now = app.clock.now();
+    app.limits
+        .tickets
+        .take(&signer.id.0, now)
+        .map_err(Error::TooMany)?;
     let token = crypt::token();
     let sealed = signer
         .public_key_pem
@@ -64,7 +69,12 @@ pub async fn ticket(app: &App, signer: &Account) -> Result<String> {
     sql("INSERT INTO guest_tickets (token_hash, account_id, created_at) VALUES ($1, $2, $3)")
         .bind(crypt::token_hash(&token))
         .bind(signer.id)
-        .bind(app.clock.now())
+        .bind(now)
+        .run(&app.db)
+        .await?;
+    sql("DELETE FROM guest_tickets WHERE account_id = $1 AND created_at <= $2")
+        .bind(signer.id)
+        .bind(now.minus(TICKET))
         .run(&app.db)
         .await?;
     Ok(crypt::url_base64(&sealed))
@@ -150,7 +160,7 @@ pub async fn enter(app: &App, member: &Account, to: &Destination) -> Attempt<Str
         Ok(None) => return Ok(Err(Closed::Contradicts)),
         Err(closed) => return Ok(Err(closed)),
     };
-    entered::note(app, member.id, &to.origin, &to.host).await?;
+    entered::note(app, member.id, &to.origin, entered::BY_MAGIC).await?;
     let Some(mut back) = parse_url(&to.back) else {
         return Ok(Err(Closed::Contradicts));
     };

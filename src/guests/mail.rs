@@ -29,7 +29,8 @@ pub async fn send(
     let Ok(address) = sign_in::fold_email(address) else {
         return Ok(Err(Closed::NotAHome));
     };
-    if app.limits.mail.take(&address, app.clock.now()).is_err() {
+    let (key, now) = (format!("guest:{address}"), app.clock.now());
+    if app.limits.mail.take(&key, now).is_err() || app.limits.all_letters.take(&(), now).is_err() {
         return Ok(Err(Closed::Often));
     }
     let (state, code) = (
@@ -112,27 +113,70 @@ async fn make(app: &App, address: &str) -> Result<Account> {
     }
 }
 
-/// Joins a guest by mail to the home they proved in the same browser: what they may see goes along, dated.
+/// Notes that a guest by mail and a home were proven in the same browser; whether both are one person is asked.
 ///
 /// # Errors
 /// What the database says.
-pub async fn merge(app: &App, guest: &Account, home: &Account) -> Result<()> {
+pub async fn offer(app: &App, guest: AccountId, home: AccountId) -> Result<()> {
+    sql("UPDATE guest_mails SET offered_to_id = $1 WHERE account_id = $2 AND merged_into_id IS NULL")
+        .bind(home)
+        .bind(guest)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// The mail address that may be joined to a home, and its guest.
+///
+/// # Errors
+/// What the database says.
+pub async fn offered(app: &App, home: AccountId) -> Result<Option<(String, AccountId)>> {
+    let row = sql("SELECT address, account_id FROM guest_mails WHERE offered_to_id = $1 AND merged_into_id IS NULL LIMIT 1")
+        .bind(home)
+        .optional(&app.db)
+        .await?;
+    Ok(match row {
+        Some(row) => Some((row.get("address")?, row.get("account_id")?)),
+        None => None,
+    })
+}
+
+/// Answers the offer: joins the guest by mail to the home, with what they may see, dated; or forgets the offer.
+///
+/// # Errors
+/// What the database says.
+pub async fn answer(app: &App, home: &Account, yes: bool) -> Result<()> {
+    let Some((_, guest)) = offered(app, home.id).await? else {
+        return Ok(());
+    };
+    if yes {
+        return merge(app, guest, home).await;
+    }
+    sql("UPDATE guest_mails SET offered_to_id = NULL WHERE account_id = $1")
+        .bind(guest)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+async fn merge(app: &App, guest: AccountId, home: &Account) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let touched = sql("UPDATE guest_mails SET merged_into_id = $1, merged_at = $2 WHERE account_id = $3 AND merged_into_id IS NULL")
         .bind(home.id)
         .bind(app.clock.now())
-        .bind(guest.id)
+        .bind(guest)
         .run(&mut tx)
         .await?;
     if touched == 1 {
         for statement in [
+            // Of two rights to the same thing the longer one stays.
             sql(
-                "INSERT INTO audience_members (audience_id, account_id, until) SELECT audience_id, CAST($1 AS BIGINT), until FROM audience_members WHERE account_id = $2 ON CONFLICT (audience_id, account_id) DO NOTHING",
+                "INSERT INTO audience_members (audience_id, account_id, until) SELECT audience_id, CAST($1 AS BIGINT), until FROM audience_members WHERE account_id = $2 ON CONFLICT (audience_id, account_id) DO UPDATE SET until = CASE WHEN audience_members.until IS NULL OR EXCLUDED.until IS NULL THEN NULL WHEN EXCLUDED.until > audience_members.until THEN EXCLUDED.until ELSE audience_members.until END",
             ),
             sql("DELETE FROM audience_members WHERE account_id = $2 AND $1 = $1"),
             sql("DELETE FROM guest_sessions WHERE account_id = $2 AND $1 = $1"),
         ] {
-            statement.bind(home.id).bind(guest.id).run(&mut tx).await?;
+            statement.bind(home.id).bind(guest).run(&mut tx).await?;
         }
     }
     tx.commit().await?;
@@ -157,6 +201,10 @@ pub async fn addresses(app: &App, guest: AccountId) -> Result<Vec<(String, Optio
 /// # Errors
 /// What the database says.
 pub async fn forget(app: &App, guest: AccountId) -> Result<()> {
+    sql("UPDATE guest_mails SET offered_to_id = NULL WHERE offered_to_id = $1")
+        .bind(guest)
+        .run(&app.db)
+        .await?;
     sql("DELETE FROM guest_mails WHERE account_id = $1 OR merged_into_id = $1")
         .bind(guest)
         .run(&app.db)

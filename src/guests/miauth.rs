@@ -8,14 +8,17 @@ use super::door::Arrival;
 use super::homes::Home;
 use super::proof::{self, Claim};
 use super::ways::{self, Means, Start};
-use super::{Attempt, Closed};
+use super::{Attempt, Closed, letter};
+use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::federation::activities::letter as letters;
 use crate::federation::fetch::Budget;
 use crate::federation::webfinger;
 use crate::kernel::crypt;
 use crate::kernel::http::{DOCUMENT, FetchError};
 use crate::kernel::json;
 use crate::kernel::origin::{host_of_uri, parse_url};
+use crate::locale::Locale;
 use crate::nodes::house;
 
 async fn call(app: &App, url: &str, body: &Value) -> Result<Value, FetchError> {
@@ -80,28 +83,79 @@ pub async fn begin(app: &App, home: &Home, next: &str) -> Attempt<(String, Strin
     Ok(Ok((target.into(), session, cookie)))
 }
 
-/// Ends the way: the home says who it was, and the actor's own document agrees.
+/// Comes back: the home says who it was, and the actor's own document agrees. Since a session of MiAuth belongs to
+/// nobody until it is allowed, and its page can be handed to somebody else, whoever it is gets a code by direct
+/// message, to be typed into the browser that asked: the state, the cookie and the handle.
 ///
 /// # Errors
 /// What the database says; `Closed` with the reason.
-pub async fn arrive(app: &App, session: &str, cookie: Option<&str>) -> Attempt<Arrival> {
+pub async fn arrive(
+    app: &App,
+    session: &str,
+    cookie: Option<&str>,
+    locale: Locale,
+) -> Attempt<(String, String, String)> {
     let way = match ways::end(app, Means::Miauth, session, cookie, None).await? {
         Ok(way) => way,
         Err(closed) => return Ok(Err(closed)),
     };
-    let origin = &way.home;
-    let checked = call(
-        app,
-        &format!("{origin}/api/miauth/{session}/check"),
-        &json!({}),
-    )
-    .await;
-    let answer = match checked {
-        Ok(answer) => answer,
-        Err(error) => return Ok(Err(error.into())),
+    let guest = match proven(app, &way.home, session).await {
+        Ok(guest) => guest,
+        Err(closed) => return Ok(Err(closed)),
     };
+    let to = match letter::addressee(app, &guest.uri).await {
+        Ok(to) => to,
+        Err(closed) => return Ok(Err(closed)),
+    };
+    let (state, code) = (
+        crypt::token(),
+        format!("{:06}", crypt::random_below(1_000_000)),
+    );
+    let start = Start {
+        state: &state,
+        home: &way.home,
+        wanted: Some(&guest.uri),
+        code: Some(&code),
+        next: &way.next,
+    };
+    let cookie = ways::begin(app, Means::Confirm, start).await?;
+    let house = house::get(app).await?.name;
+    let lines = [
+        locale.text_with("letter-confirm", "house", house),
+        code,
+        locale.text("letter-not-you"),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    letters::send(app, &to, &lines).await?;
+    app.wake.notify_waiters();
+    let handle = format!("@{}", to.handle(&app.origin()));
+    Ok(Ok((state, cookie, handle)))
+}
+
+/// Ends the way by the code.
+///
+/// # Errors
+/// What the database says; `Closed` with the reason.
+pub async fn confirm(app: &App, state: &str, code: &str, cookie: Option<&str>) -> Attempt<Arrival> {
+    let code: String = code.chars().filter(char::is_ascii_digit).collect();
+    let way = match ways::end(app, Means::Confirm, state, cookie, Some(&code)).await? {
+        Ok(way) => way,
+        Err(closed) => return Ok(Err(closed)),
+    };
+    let uri = way.wanted.clone().unwrap_or_default();
+    match accounts::find_by_uri(app, &uri).await? {
+        Some(guest) if guest.is_active() && !guest.is_local() => {
+            Ok(Ok(Arrival::of(guest, way, "miauth")))
+        }
+        _ => Ok(Err(Closed::Nobody)),
+    }
+}
+
+async fn proven(app: &App, origin: &str, session: &str) -> Result<Account, Closed> {
+    let asked = format!("{origin}/api/miauth/{session}/check");
+    let answer = call(app, &asked, &json!({})).await?;
     if answer.get("ok") != Some(&json!(true)) {
-        return Ok(Err(Closed::Declined));
+        return Err(Closed::Declined);
     }
     let claim = claim(app, origin, &answer).await;
     // The token said what it was asked for.
@@ -111,11 +165,7 @@ pub async fn arrive(app: &App, session: &str, cookie: Option<&str>) -> Attempt<A
             tracing::debug!(%error, "a guest's token could not be given back");
         }
     }
-    let proven = match claim {
-        Ok(claim) => proof::prove(app, origin, &claim).await,
-        Err(closed) => Err(closed),
-    };
-    Ok(proven.map(|guest| Arrival::of(guest, way, "miauth")))
+    proof::prove(app, origin, &claim?).await
 }
 
 /// Whom the home names: a user of its own, found by the home's WebFinger.

@@ -117,8 +117,16 @@ pub async fn end(app: &App, token: &str) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn erase(app: &App, guest: AccountId) -> Result<()> {
-    grants::give_back(app, guest).await?;
     mail::forget(app, guest).await?;
+    end_all(app, guest).await
+}
+
+/// Signs a guest out everywhere, and lets this house act for them no more.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_all(app: &App, guest: AccountId) -> Result<()> {
+    grants::give_back(app, guest).await?;
     sql("DELETE FROM guest_sessions WHERE account_id = $1")
         .bind(guest)
         .run(&app.db)

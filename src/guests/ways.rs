@@ -20,6 +20,8 @@ pub enum Means {
     Letter,
     /// A code in a mail.
     Mail,
+    /// A code in a direct message, after MiAuth.
+    Confirm,
 }
 
 impl Means {
@@ -30,6 +32,7 @@ impl Means {
             Self::Miauth => "miauth",
             Self::Letter => "letter",
             Self::Mail => "mail",
+            Self::Confirm => "confirm",
         }
     }
 
@@ -37,7 +40,7 @@ impl Means {
         let minutes = match self {
             Self::Magic | Self::Miauth => 10,
             Self::Letter => 60,
-            Self::Mail => 15,
+            Self::Mail | Self::Confirm => 15,
         };
         Duration::from_secs(minutes * 60)
     }

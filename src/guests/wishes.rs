@@ -23,6 +23,8 @@ pub struct Wish {
     pub verb: String,
     /// About what.
     pub object: String,
+    /// Where they came from.
+    pub next: String,
     created_at: Time,
 }
 
@@ -41,13 +43,19 @@ pub enum State {
 ///
 /// # Errors
 /// What the database says.
-pub async fn remember(app: &App, actor: &str, verb: &str, object: &str) -> Result<String> {
+pub async fn remember(
+    app: &App,
+    actor: &str,
+    (verb, object): (&str, &str),
+    next: &str,
+) -> Result<String> {
     let token = crypt::token();
-    sql("INSERT INTO guest_wishes (token_hash, actor, verb, object, created_at) VALUES ($1, $2, $3, $4, $5)")
+    sql("INSERT INTO guest_wishes (token_hash, actor, verb, object, next, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(crypt::token_hash(&token))
         .bind(actor)
         .bind(verb)
         .bind(object)
+        .bind(next)
         .bind(app.clock.now())
         .run(&app.db)
         .await?;
@@ -69,6 +77,7 @@ pub async fn find(app: &App, token: &str) -> Result<Option<Wish>> {
             actor: row.get("actor")?,
             verb: row.get("verb")?,
             object: row.get("object")?,
+            next: row.get("next")?,
             created_at: row.get("created_at")?,
         }),
         None => None,
@@ -95,7 +104,9 @@ pub async fn state(app: &App, wish: &Wish) -> Result<State> {
             None => State::Waiting,
         });
     }
-    let Some(post) = posts::find_by_uri(app, &wish.object).await? else {
+    // Of what is narrow nothing is told here.
+    let post = posts::find_by_uri(app, &wish.object).await?;
+    let Some(post) = post.filter(|post| post.audience.is_open()) else {
         return Ok(State::Waiting);
     };
     let statement = match wish.verb.as_str() {
@@ -106,7 +117,7 @@ pub async fn state(app: &App, wish: &Wish) -> Result<State> {
             "SELECT 1 AS found FROM posts WHERE account_id = $1 AND boost_of_id = $2 AND id >= $4 AND $3 = $3",
         ),
         _ => sql(
-            "SELECT 1 AS found FROM posts WHERE account_id = $1 AND in_reply_to_id = $2 AND id >= $4 AND $3 = $3",
+            "SELECT 1 AS found FROM posts WHERE account_id = $1 AND in_reply_to_id = $2 AND id >= $4 AND $3 = $3 AND audience IN ('public', 'unlisted')",
         ),
     };
     let mut query = statement.bind(actor.id).bind(post.id).bind(wish.created_at);

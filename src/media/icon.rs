@@ -1,11 +1,14 @@
 //! The house as an icon: its logo on its colour, or a door on it.
 
+use std::sync::LazyLock;
+
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 
 use super::files;
 use crate::app::App;
 use crate::error::Result;
+use crate::kernel::cache::Cache;
 use crate::nodes::house::House;
 
 /// The outline of a house with an open door, on a field of 64 by 64.
@@ -23,6 +26,9 @@ const DOOR: [(f64, f64); 11] = [
     (14.0, 50.0),
 ];
 
+/// Icons that were drawn, by what they show.
+static DRAWN: LazyLock<Cache<String, Vec<u8>>> = LazyLock::new(|| Cache::new(12));
+
 /// The icon as SVG, with the door.
 pub fn svg(house: &House) -> String {
     let points: Vec<String> = DOOR.iter().map(|(x, y)| format!("{x},{y}")).collect();
@@ -38,13 +44,23 @@ pub fn svg(house: &House) -> String {
 /// # Errors
 /// What the storage says.
 pub async fn png(app: &App, house: &House, size: u32) -> Result<Vec<u8>> {
+    let key = format!(
+        "{} {} {size}",
+        house.accent,
+        house.look.logo.as_deref().unwrap_or_default()
+    );
+    if let Some(drawn) = DRAWN.get(&key) {
+        return Ok(drawn);
+    }
     let logo = match &house.look.logo {
         Some(file) => Some(app.media.read(&files::stored(app, file).await?).await?),
         None => None,
     };
     let ground = colour(&house.accent);
     let drawn = tokio::task::spawn_blocking(move || draw(ground, logo.as_deref(), size));
-    Ok(drawn.await.map_err(anyhow::Error::from)??)
+    let drawn = drawn.await.map_err(anyhow::Error::from)??;
+    DRAWN.put(key, drawn.clone());
+    Ok(drawn)
 }
 
 fn colour(accent: &str) -> Rgba<u8> {
@@ -59,7 +75,7 @@ fn draw(ground: Rgba<u8>, logo: Option<&[u8]>, size: u32) -> anyhow::Result<Vec<
     let mut icon = RgbaImage::from_pixel(size, size, ground);
     match logo.and_then(|bytes| image::load_from_memory(bytes).ok()) {
         Some(logo) => {
-            let logo = logo.resize(size * 7 / 10, size * 7 / 10, FilterType::CatmullRom);
+            let logo = logo.resize(size * 14 / 25, size * 14 / 25, FilterType::CatmullRom);
             let (x, y) = ((size - logo.width()) / 2, (size - logo.height()) / 2);
             image::imageops::overlay(&mut icon, &logo.to_rgba8(), x.into(), y.into());
         }

@@ -53,6 +53,18 @@ pub async fn set_up(
     made.map(|_| ())
 }
 
+/// Whether this browser is told.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_set_up(app: &App, session: SessionId) -> Result<bool> {
+    let row = sql("SELECT push_subscriptions.id FROM sessions JOIN push_subscriptions ON push_subscriptions.token_id = sessions.push_token_id WHERE sessions.id = $1")
+        .bind(session)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Tells this browser nothing any more.
 ///
 /// # Errors

@@ -25,6 +25,8 @@ struct IndexPage {
     older: Option<String>,
     /// The key by which push services know this house.
     push_key: String,
+    /// Whether this browser is told about notifications.
+    told: bool,
 }
 
 /// `GET /notifications`; what is shown counts as read from then on.
@@ -42,6 +44,10 @@ pub async fn index(
         .filter(|_| groups.len() >= 40)
         .map(|group| format!("/notifications?before={}", group.id));
     Ok(Page(IndexPage {
+        told: match visitor.session {
+            Some(session) => browser::is_set_up(&app, session).await?,
+            None => false,
+        },
         push_key: push::key(&app).await?.public(),
         ui: visitor.ui,
         groups,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Row, sql};
-use crate::kernel::id::AppId;
+use crate::kernel::id::{AccountId, AppId};
 use crate::kernel::origin::{parse_url, same_origin};
 
 /// Longest name, address or list of addresses that is taken.
@@ -170,6 +170,18 @@ pub async fn find(node: &Node, client_id: &str) -> Result<Option<App>> {
         .optional(&node.db)
         .await?;
     Ok(row.as_ref().map(read).transpose()?)
+}
+
+/// The apps that have a token for a member.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_member(node: &Node, member: AccountId) -> Result<Vec<App>> {
+    let rows = sql("SELECT * FROM apps WHERE id IN (SELECT app_id FROM tokens WHERE account_id = $1) ORDER BY id")
+        .bind(member)
+        .all(&node.db)
+        .await?;
+    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
 /// The app with this id.

@@ -15,7 +15,7 @@ use crate::accounts::Account;
 use crate::accounts::web::MessagePage;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::guests::entered;
+use crate::guests::{entered, grants};
 use crate::kernel::id::AppId;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
@@ -208,7 +208,7 @@ async fn is_known(app: &App, member: &Account, request: &Request, asked: &Asked)
         return Ok(false);
     };
     let who = asked.scopes.names() == ["profile"] && asked.challenge.is_some();
-    Ok(who && entered::knows(app, member.id, &house).await?)
+    Ok(who && entered::knows(app, member.id, &house, &asked.client.client_id).await?)
 }
 
 /// Gives the app its code and sends the member back.
@@ -219,10 +219,12 @@ async fn let_in(
     request: &Request,
     asked: Asked,
 ) -> PageResult {
-    if let Some(house) = entered::house_of(&request.redirect_uri)
-        && asked.scopes.names().contains(&"profile")
-    {
-        entered::note(app, member.id, &house, &asked.client.name).await?;
+    // What wants to know who somebody is, and perhaps to follow and answer for them, is another house.
+    let acting = format!("profile {}", grants::SCOPES);
+    let house =
+        asked.scopes.names() == ["profile"] || Scopes::parse(&acting) == Some(asked.scopes.clone());
+    if let Some(origin) = entered::house_of(&request.redirect_uri).filter(|_| house) {
+        entered::note(app, member.id, &origin, &asked.client.client_id).await?;
     }
     let consent = Consent {
         redirect_uri: request.redirect_uri.clone(),
@@ -340,5 +342,6 @@ pub async fn end(
     Path(id): Path<AppId>,
 ) -> PageResult {
     tokens::end_app(&app, member.id, id).await?;
+    entered::forget(&app, member.id, &apps::get(&app, id).await?.client_id).await?;
     Ok(see_other("/settings/apps"))
 }

@@ -240,6 +240,6 @@ async fn secure_headers(State(app): State<App>, request: Request, next: Next) ->
 fn vary(headers: &mut HeaderMap) {
     headers.append(
         header::VARY,
-        HeaderValue::from_static("Accept, Signature, Authorization, Cookie"),
+        HeaderValue::from_static("Accept, Accept-Language, Signature, Authorization, Cookie"),
     );
 }

@@ -67,12 +67,17 @@ pub async fn icon_png(State(app): State<App>, Path(size): Path<String>) -> PageR
 }
 
 /// `GET /sw.js`: at the root, because it may only serve what stands below it.
-pub async fn worker() -> Response {
-    kept(
-        "text/javascript; charset=utf-8",
-        0,
-        super::assets::text("sw.js"),
-    )
+/// What it keeps is named after this build and this look, so that neither outlives the other.
+pub async fn worker(State(app): State<App>) -> PageResult {
+    let house = house::get(&app).await?;
+    let look = format!(
+        "{}{}",
+        *super::assets::VERSION,
+        super::theme::address(&house)
+    );
+    let version = crate::kernel::crypt::token_hash(&look);
+    let script = super::assets::text("sw.js").replace("{version}", &version);
+    Ok(kept("text/javascript; charset=utf-8", 0, script))
 }
 
 #[derive(Template)]

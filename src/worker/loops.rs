@@ -9,6 +9,7 @@ use sqlx::postgres::PgListener;
 use tokio::task::JoinSet;
 
 use super::{run_host, run_received, start_jobs};
+use crate::accounts::sessions;
 use crate::app::App;
 use crate::federation::{delivery, inbox};
 use crate::guests;
@@ -176,6 +177,7 @@ async fn sweep(app: &App) -> anyhow::Result<()> {
     media::sweep(app).await?;
     files::sweep(app).await?;
     incoming::sweep(app)?;
+    sessions::sweep(app).await?;
     guests::sessions::sweep(app).await?;
     previews::sweep(app).await?;
     tokens::sweep(&app.db, app.clock.now()).await?;

@@ -161,7 +161,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         Job::ProcessMedia(id) => Ok(upload::process(app, id).await?),
         Job::FetchPreview(id) => Ok(previews::fetch(app, id).await?),
         Job::SendLeave { account, house } => leave::send(app, account, &house).await,
-        Job::EndGuest(id) => Ok(guests::sessions::erase(app, id).await?),
+        Job::EndGuest(id) => Ok(guests::sessions::end_all(app, id).await?),
         Job::VerifyLinks(id) => Ok(links::verify(app, id).await?),
         Job::SendMail(id) => letters::send(app, id).await,
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Context;
-use crate::accounts;
+use crate::accounts::{self, Kind};
 use crate::app::App;
 use crate::federation::doc::Doc;
 use crate::federation::outbox::{self, Outgoing, Recipients};
@@ -18,7 +18,7 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     };
     let followee = accounts::find_by_uri(app, object)
         .await?
-        .filter(|account| account.is_local() && account.is_active());
+        .filter(|account| account.kind == Kind::Local && account.is_active());
     let followee = followee.ok_or(Refused::Drop("there is no such account"))?;
     let uri = activity.id().map_or_else(
         || format!("{}#follows/{}", context.sender.uri, followee.id),

@@ -46,10 +46,10 @@ pub async fn enter(State(app): State<App>, visitor: Visitor, Form(wish): Form<Wi
         .first()
         .map(|(by, _)| *by)
         .filter(|by| *by != "letter");
-    let by = if wish.by.is_empty() {
-        first.unwrap_or_default()
-    } else {
-        &wish.by
+    let by = match (wish.by.as_str(), first) {
+        ("", Some(first)) => first,
+        ("", None) => return super::look_at(State(app), visitor, Form(wish)).await,
+        (by, _) => by,
     };
     let begun = match by {
         "oauth" => {
@@ -83,12 +83,13 @@ async fn let_in(
         Err(closed) => return Ok(refuse(app, visitor.ui, Wish::default().sound(), closed)),
     };
     let by_mail = visitor.guest.filter(|guest| guest.kind == Kind::Guest);
-    if let Some(before) = by_mail.filter(|_| arrival.guest.kind == Kind::Remote) {
-        mail::merge(app, &before, &arrival.guest).await?;
+    let before = by_mail.filter(|_| arrival.guest.kind == Kind::Remote);
+    if let Some(before) = &before {
+        mail::offer(app, before.id, arrival.guest.id).await?;
     }
     let token = sessions::start(app, &arrival, &visitor.browser).await?;
     // Who came as somebody else than they typed is told so before anything is done.
-    let next = if arrival.other {
+    let next = if arrival.other || before.is_some() {
         "/guest"
     } else {
         &arrival.next
@@ -170,6 +171,7 @@ pub async fn proof(
             axum::Json(json!({"success": true, "encrypted_token": sealed})).into_response()
         }
         Err(Error::Forbidden) => refused(StatusCode::FORBIDDEN),
+        Err(Error::TooMany(_)) => refused(StatusCode::TOO_MANY_REQUESTS),
         Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE),
     }
 }
@@ -189,8 +191,30 @@ pub async fn miauth_back(
     headers: HeaderMap,
 ) -> PageResult {
     let cookie = remembered(&app, &headers, &back.session);
-    let outcome = miauth::arrive(&app, &back.session, cookie.as_deref()).await?;
-    let_in(&app, visitor, outcome, &back.session).await
+    let ui = visitor.ui;
+    let arrived = miauth::arrive(&app, &back.session, cookie.as_deref(), ui.locale).await?;
+    let (state, cookie, handle) = match arrived {
+        Ok(arrived) => arrived,
+        Err(closed) => return Ok(refuse(&app, ui, Wish::default().sound(), closed)),
+    };
+    let page = CodePage {
+        ui,
+        address: handle,
+        state: state.clone(),
+        by: Means::Confirm.name(),
+        sentence: None,
+    };
+    let mut answer = Page(page).into_response();
+    remember(&app, &mut answer, &state, &cookie);
+    Ok(answer)
+}
+
+/// Nobody has many people written to.
+fn limit_letters(app: &App, visitor: &Visitor) -> std::result::Result<(), Error> {
+    app.limits
+        .letters
+        .take(&visitor.address, app.clock.now())
+        .map_err(Error::TooMany)
 }
 
 #[derive(Template)]
@@ -204,6 +228,7 @@ struct LetterPage {
 }
 
 async fn send_letter(app: &App, visitor: Visitor, wish: Wish, home: &Home) -> PageResult {
+    limit_letters(app, &visitor)?;
     let ui = visitor.ui;
     let sent = match letter::send(app, home, &wish.next, ui.locale).await? {
         Ok(sent) => sent,
@@ -259,6 +284,8 @@ struct CodePage {
     ui: Ui,
     address: String,
     state: String,
+    /// `mail`, or `confirm` for a direct message.
+    by: &'static str,
     sentence: Option<String>,
 }
 
@@ -269,11 +296,8 @@ pub async fn send_mail(
     Form(wish): Form<Wish>,
 ) -> PageResult {
     let wish = wish.sound();
+    limit_letters(&app, &visitor)?;
     let ui = visitor.ui;
-    app.limits
-        .homes
-        .take(&visitor.address, app.clock.now())
-        .map_err(Error::TooMany)?;
     let sent = mail::send(&app, &wish.home, &wish.next, ui.locale).await?;
     let (state, cookie) = match sent {
         Ok(sent) => sent,
@@ -283,6 +307,7 @@ pub async fn send_mail(
         ui,
         address: wish.home.trim().to_owned(),
         state: state.clone(),
+        by: Means::Mail.name(),
         sentence: None,
     };
     let mut answer = Page(page).into_response();
@@ -297,6 +322,7 @@ pub struct CodeForm {
     state: String,
     code: String,
     address: String,
+    by: String,
 }
 
 /// `POST /door/code`
@@ -307,13 +333,23 @@ pub async fn code(
     Form(form): Form<CodeForm>,
 ) -> PageResult {
     let cookie = remembered(&app, &headers, &form.state);
-    let outcome = mail::arrive(&app, &form.state, &form.code, cookie.as_deref()).await?;
+    let (state, cookie) = (form.state.as_str(), cookie.as_deref());
+    let by = if form.by == Means::Confirm.name() {
+        Means::Confirm
+    } else {
+        Means::Mail
+    };
+    let outcome = match by {
+        Means::Confirm => miauth::confirm(&app, state, &form.code, cookie).await?,
+        _ => mail::arrive(&app, state, &form.code, cookie).await?,
+    };
     if outcome.as_ref().err() == Some(&Closed::WrongCode) {
         let page = CodePage {
             sentence: Some(visitor.ui.t(Closed::WrongCode.sentence())),
             ui: visitor.ui,
             address: form.address,
             state: form.state,
+            by: by.name(),
         };
         return Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page));
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{HOME, set_cookie};
 use crate::accounts::sessions::Session;
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, Kind};
 use crate::app::App;
 use crate::error::Error;
 use crate::guests::grants::{self, Grant};
@@ -28,6 +28,8 @@ struct GuestPage {
     browsers: Vec<Session>,
     follows: Vec<Account>,
     addresses: Vec<(String, Option<Time>)>,
+    /// A mail address that was proven in the same browser.
+    offered: Option<String>,
     grant: Option<Grant>,
 }
 
@@ -40,6 +42,9 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> PageResult {
         browsers: sessions::list(&app, guest.id).await?,
         follows: sessions::followed(&app, guest.id).await?,
         addresses: mail::addresses(&app, guest.id).await?,
+        offered: mail::offered(&app, guest.id)
+            .await?
+            .map(|(address, _)| address),
         grant: grants::find(&app, guest.id).await?,
         guest,
         ui: visitor.ui,
@@ -60,9 +65,13 @@ pub async fn leave(
             grants::give_back(&app, guest.id).await?;
             return Ok(see_other("/guest"));
         }
+        ("join" | "join-not", Some(guest), _) => {
+            mail::answer(&app, guest, verb == "join").await?;
+            return Ok(see_other("/guest"));
+        }
         ("leave", _, Some(token)) => sessions::end(&app, &token).await?,
         ("erase", Some(guest), _) => sessions::erase(&app, guest.id).await?,
-        ("leave" | "erase" | "withdraw", ..) => {}
+        ("leave" | "erase" | "withdraw" | "join" | "join-not", ..) => {}
         _ => return Err(Error::NotFound.into()),
     }
     let mut answer = see_other("/");
@@ -81,7 +90,7 @@ pub async fn follow(
 ) -> PageResult {
     let guest = visitor.guest.clone().ok_or(Error::SignInRequired)?;
     let whom = accounts::get(&app, id).await?;
-    if !whom.is_local() || !whom.is_active() {
+    if whom.kind != Kind::Local || !whom.is_active() {
         return Err(Error::NotFound.into());
     }
     limit(&app, &guest)?;

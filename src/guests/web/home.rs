@@ -54,7 +54,7 @@ pub async fn ask(
     let Some(to) = read(&app, &asked).await? else {
         return Ok(refuse(ui, "magic-nowhere"));
     };
-    if entered::knows(&app, member.id, &to.origin).await? {
+    if entered::knows(&app, member.id, &to.origin, entered::BY_MAGIC).await? {
         return go(&app, &member, ui, &to).await;
     }
     let back: String = to.back.clone();

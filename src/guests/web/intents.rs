@@ -99,7 +99,13 @@ async fn page(
             let (title, button) = match verb {
                 "like" => ("intent-favourite", "favourite"),
                 "announce" => ("intent-boost", "boost"),
-                "create" => return Ok(see_other(&format!("/compose?reply={}", post.id))),
+                "create" => {
+                    let query: String = url::form_urlencoded::Serializer::new(String::new())
+                        .append_pair("reply", &post.id.to_string())
+                        .append_pair("content", text(asked, &["content"]))
+                        .finish();
+                    return Ok(see_other(&format!("/compose?{query}")));
+                }
                 _ => return Ok(see_other(&path)),
             };
             (

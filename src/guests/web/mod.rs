@@ -213,7 +213,8 @@ pub async fn look_at(
     if !wish.verb.is_empty() {
         // What is only looked at there arrives here as something else, or not at all.
         if let Some(actor) = home.actor.as_ref().filter(|_| wish.verb != "object") {
-            token = Some(wishes::remember(&app, actor, &wish.verb, &wish.object).await?);
+            token =
+                Some(wishes::remember(&app, actor, (&wish.verb, &wish.object), &wish.next).await?);
         }
         offer.does = does(&app, &home, &wish, token.as_deref()).await?;
         offer.done = token.as_ref().map(|token| format!("/door/done/{token}"));
@@ -321,21 +322,11 @@ pub async fn done(
         wishes::State::Asked => "asked",
         wishes::State::Done => "done",
     };
-    let next = match accounts::find_by_uri(&app, &wish.object).await? {
-        Some(account) => account.path(),
-        None => match crate::posts::find_by_uri(&app, &wish.object).await? {
-            Some(post) => {
-                let author = accounts::get(&app, post.account).await?;
-                format!("{}/{}", author.path(), post.id)
-            }
-            None => "/".to_owned(),
-        },
-    };
     Ok(Page(DonePage {
         ui: visitor.ui,
         verb: wish.verb,
         state,
-        next,
+        next: wish.next,
     })
     .into_response())
 }

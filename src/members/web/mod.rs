@@ -72,6 +72,10 @@ async fn page(app: &App, ui: Ui, mut form: JoinForm, problems: Vec<Problem>) -> 
             questions.push((question, form.answers.get(at).cloned().unwrap_or_default()));
         }
     }
+    // A code that does not count stands in nobody's way where none is needed.
+    if inviter.is_none() && mode != Mode::Invitation {
+        form.code = String::new();
+    }
     let mode = if inviter.is_some() {
         "open"
     } else {

@@ -71,6 +71,26 @@ impl Drop for Seat {
     }
 }
 
+/// The post that was told of last, for everybody who is told: read once, not once for each open page.
+static TOLD: Mutex<Option<Told>> = Mutex::new(None);
+
+/// A post with when it was read; nothing where it is gone.
+type Told = (PostId, Instant, Option<Arc<Post>>);
+
+async fn told_of(app: &App, id: PostId) -> Result<Option<Arc<Post>>> {
+    let kept = TOLD.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some((known, at, post)) = kept
+        && known == id
+        && at.elapsed() < Duration::from_millis(300)
+    {
+        return Ok(post);
+    }
+    let post = posts::find(app, id).await?.map(Arc::new);
+    let told = (id, Instant::now(), post.clone());
+    *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+    Ok(post)
+}
+
 /// What a page shows that may change.
 #[derive(Clone, Debug)]
 enum Shown {
@@ -160,11 +180,12 @@ pub async fn open(
     if matches!(shown, Shown::Frame) && viewer.is_none() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let seat = Seat::take(visitor.address)?;
     // Heard first and asked then, so that nothing falls in between; twice is harmless.
     let news = app.news.subscribe();
     let missed = Reader::new(Time(looked.since)).read(&app).await?;
     let watch = Watch {
-        _seat: Seat::take(visitor.address)?,
+        _seat: seat,
         news,
         missed: if looked.since > 0 {
             missed.into()
@@ -259,7 +280,7 @@ impl Watch {
     }
 
     async fn arrived(&self, id: PostId) -> Result<Option<Event>> {
-        let Some(post) = posts::find(&self.app, id).await? else {
+        let Some(post) = told_of(&self.app, id).await? else {
             return Ok(None);
         };
         let viewer = self.viewer.as_ref();
@@ -281,7 +302,7 @@ impl Watch {
         if matches!(self.shown, Shown::Frame) {
             return Ok(None);
         }
-        let post = posts::find(&self.app, id).await?;
+        let post = told_of(&self.app, id).await?;
         let Some(post) = post else { return Ok(None) };
         Ok(self.sees(&post).await?.then(|| hint("changed", id)))
     }

@@ -15,7 +15,10 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
   const key = "draft:" + form.dataset.draft;
   try {
     // A draft is kept on this device until it is sent.
-    text.value = localStorage.getItem(key) || text.value;
+    const draft = localStorage.getItem(key) || "";
+    // What comes along, such as something shared, is added to it.
+    if (draft.includes(text.value.trim())) text.value = draft || text.value;
+    else if (draft) text.value = draft + "\n" + text.value;
     text.addEventListener("input", () => localStorage.setItem(key, text.value));
   } catch { /* storage may be refused */ }
   const show = () => { if (count) count.textContent = text.value.length || ""; };
@@ -128,7 +131,7 @@ if (look) {
 }
 
 // What changes while a page is looked at: the server hints, the page is asked for again, and what is new is shown.
-const live = { source: null, parts: new Set(), timer: 0 };
+const live = { source: null, parts: new Set(), timer: 0, left: 0, counted: 0 };
 async function bringUpToDate() {
   live.timer = 0;
   const parts = [...live.parts];
@@ -141,6 +144,16 @@ async function bringUpToDate() {
     // What somebody is in the middle of stays as it is.
     if (old && fresh && !old.contains(document.activeElement) && !old.querySelector("details.menu[open], audio, video")) old.replaceWith(fresh);
   }
+}
+// Whoever comes back to a page that was hidden for a while is told what they missed.
+async function comeBack() {
+  outdated("[data-part=answers]", "[data-part=acts]", "[data-part=done]");
+  const first = (page) => page.querySelector("article.post")?.id;
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const button = document.querySelector("[data-fresh]");
+  if (button && first(page) !== first(document) && !location.search.includes("before=")) button.hidden = false;
 }
 function outdated(...parts) {
   parts.forEach((part) => live.parts.add(part));
@@ -158,17 +171,18 @@ function watchPage() {
     const button = document.querySelector("[data-fresh]");
     if (button && !new URLSearchParams(location.search).has("before")) button.hidden = false;
   });
-  on("changed", (id) => { if (document.getElementById("post-" + id)) outdated(`#post-${id} > .acts`, `#post-${id} > .content`, `#post-${id} > .poll`); });
+  on("changed", (id) => { if (document.getElementById("post-" + id) && Date.now() - live.counted > 10000) live.counted = Date.now(), outdated(`#post-${id} > .acts`, `#post-${id} > .content`, `#post-${id} > .poll`); });
   on("thread", () => outdated("[data-part=answers]"));
   on("gone", (id) => document.getElementById("post-" + id)?.remove());
-  on("done", () => outdated("[data-part=done]"));
+  on("done", () => { live.source?.close(); outdated("[data-part=done]"); });
   on("related", () => outdated("[data-part=acts]"));
 }
 if (window.EventSource && document.body.dataset.page) {
   addEventListener("load", watchPage);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) watchPage();
-    else { live.source?.close(); live.source = null; }
+    if (document.hidden) { live.source?.close(); live.source = null; live.left = Date.now(); return; }
+    watchPage();
+    if (Date.now() - live.left > 8000) comeBack();
   });
 }
 
@@ -220,7 +234,7 @@ if ("serviceWorker" in navigator && window.isSecureContext) navigator.serviceWor
 const device = document.querySelector("[data-push]");
 if (device && "PushManager" in window && window.isSecureContext) {
   const state = async () => (await navigator.serviceWorker.ready).pushManager.getSubscription();
-  const show = async () => { const on = Boolean(await state()); device.hidden = false; device.querySelector("[data-on]").hidden = on; device.querySelector("[data-off]").hidden = !on; };
+  const show = async () => { const on = "told" in device.dataset && Boolean(await state()); device.hidden = false; device.querySelector("[data-on]").hidden = on; device.querySelector("[data-off]").hidden = !on; };
   const tell = (body) => fetch("/notifications/device", { method: "POST", body });
   device.addEventListener("click", async (event) => {
     const button = event.target.closest("button");
@@ -230,14 +244,19 @@ if (device && "PushManager" in window && window.isSecureContext) {
       if (button.hasAttribute("data-off")) {
         await (await state())?.unsubscribe();
         await tell(new URLSearchParams({ endpoint: "" }));
+        delete device.dataset.told;
       } else {
         const made = await (await navigator.serviceWorker.ready).pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: device.dataset.push });
         const { endpoint, keys } = made.toJSON();
         const answer = await tell(new URLSearchParams({ endpoint, key: keys.p256dh, auth: keys.auth }));
         if (!answer.ok) throw new Error(answer.status);
+        device.dataset.told = "";
       }
       note.textContent = "";
-    } catch { note.textContent = device.dataset.refused; }
+    } catch {
+      await (await state())?.unsubscribe();
+      note.textContent = device.dataset.refused;
+    }
     show();
   });
   show();

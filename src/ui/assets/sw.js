@@ -1,7 +1,7 @@
 // The house without a network, and what it is told while nobody looks.
 "use strict";
 
-const KEPT = "house-1";
+const KEPT = "house-{version}";
 
 addEventListener("install", (event) => {
   event.waitUntil(caches.open(KEPT).then((kept) => kept.addAll(["/offline", "/theme.css", "/assets/app.css", "/assets/app.js", "/icon.svg"])).then(() => skipWaiting()));

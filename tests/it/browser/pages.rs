@@ -121,6 +121,8 @@ fn of_the_host(post: &str) -> Vec<String> {
         "/@eve@evil.test",
         "/@nina/followers",
         "/settings/factor",
+        "/invitations",
+        "/operator/joining",
         "/nothing",
     ];
     let mut pages = pages.map(str::to_owned).to_vec();

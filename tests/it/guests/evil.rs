@@ -109,7 +109,13 @@ impl Scene {
             return Err(sent.status().as_u16());
         }
         let door = cookies(&sent).join("; ");
-        let target = url::Url::parse(&target(&text(sent).await)).unwrap();
+        let page = text(sent).await;
+        // A home that has no door of its own is offered a message instead, and nobody is sent anywhere.
+        if !page.contains("http-equiv=\"refresh\"") {
+            assert!(page.contains("value=\"letter\""), "{page}");
+            return Err(200);
+        }
+        let target = url::Url::parse(&target(&page)).unwrap();
         let of = |name: &str| {
             let pair = target.query_pairs().find(|(key, _)| key == name);
             pair.unwrap().1.into_owned()

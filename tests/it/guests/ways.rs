@@ -386,6 +386,13 @@ async fn a_code_by_mail_lets_in_and_joins_a_home(backend: Backend) {
     let (back, way) = way(&there, &here, &fan, "/@nina").await;
     let both = format!("{way}; {guest}");
     let proven = enters(&there, &path(&back), &both).await.expect("let in");
+    let asked = text(there.get("/guest", &[("cookie", &proven)]).await).await;
+    let offer = "came in with fan@nowhere.test as well";
+    assert!(asked.contains(offer), "{asked}");
+    let moved = "SELECT account_id AS n FROM audience_members WHERE audience_id = 7";
+    assert_eq!(there.count(moved).await, id, "not before it was said");
+    let joined = there.form("/guest/join", &proven, &[]).await;
+    assert_eq!(joined.status(), 303);
     let known = text(there.get("/guest", &[("cookie", &proven)]).await).await;
     assert!(
         known.contains("@fan@here.test")
@@ -398,7 +405,6 @@ async fn a_code_by_mail_lets_in_and_joins_a_home(backend: Backend) {
         303,
         "one of them is left"
     );
-    let moved = "SELECT account_id AS n FROM audience_members WHERE audience_id = 7";
     assert_eq!(
         there.count(moved).await,
         there.account("fan@here.test").await.id.0
@@ -441,7 +447,43 @@ async fn homes_of_the_misskey_family_have_their_own_door(backend: Backend) {
         );
         let session = to.path().rsplit('/').next().unwrap().to_owned();
         says(&format!("/api/miauth/{session}/check"), answer);
-        enters(&node, &format!("/auth/miauth?session={session}"), &door).await
+        let back = format!("/auth/miauth?session={session}");
+        let came = node.get(&back, &[("cookie", &door)]).await;
+        assert!(
+            !cookies(&came)
+                .iter()
+                .any(|cookie| cookie.contains("-guest=")),
+            "not yet"
+        );
+        if came.status() != 200 {
+            return None;
+        }
+        // Who it is gets a code by direct message, since the page over there can be handed to somebody else.
+        let door = cookies(&came).join("; ");
+        let page = text(came).await;
+        let state = page.split("name=\"state\" value=\"").nth(1).unwrap();
+        let state = state.split('"').next().unwrap().to_owned();
+        settle(&[&node]).await;
+        let message = home.received("Create").pop().expect("a message");
+        assert_eq!(message["to"], json!([eve]));
+        let content = message["object"]["content"].as_str().unwrap().to_owned();
+        let code = content
+            .split(|c: char| !c.is_ascii_digit())
+            .find(|word| word.len() == 6);
+        let fields = [
+            ("by", "confirm"),
+            ("state", &state),
+            ("code", code.unwrap()),
+        ];
+        let stolen = node
+            .form(
+                "/door/code",
+                "",
+                &[("by", "mail"), ("state", &state), ("code", code.unwrap())],
+            )
+            .await;
+        assert_eq!(stolen.status(), 422, "a code is good for its own way only");
+        guest_of(&node.form("/door/code", &door, &fields).await)
     };
     assert!(
         go(json!({"ok": true, "token": "t", "user": {"username": "eve", "host": null}}))
@@ -573,6 +615,24 @@ async fn a_guest_lets_the_house_act(backend: Backend) {
         .form(&reply, &guest, &[("text", "x"), ("key", "k3")])
         .await;
     assert!(text(refused).await.contains("does not let this house act"));
+    assert_eq!(
+        there.count("SELECT COUNT(*) AS n FROM guest_grants").await,
+        0
+    );
+    // Whoever leaves the house at home takes that back as well.
+    acting(&here, &there, &fan).await;
+    assert_eq!(here.count(live).await, 1);
+    let own = here.cookie(&fan).await;
+    let left = here
+        .form(
+            "/settings/apps/leave",
+            &own,
+            &[("origin", "http://there.test")],
+        )
+        .await;
+    assert_eq!(left.status(), 303);
+    assert_eq!(here.count(live).await, 0);
+    settle(&[&here, &there]).await;
     assert_eq!(
         there.count("SELECT COUNT(*) AS n FROM guest_grants").await,
         0
