@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::OUT_OF_BAND;
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::guests::{entered, grants};
 use crate::kernel::id::AppId;
-use crate::ui::page::with_status;
+use crate::ui::page::{onward, with_status};
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 
 /// What an app asks for when it sends somebody here (RFC 6749 §4.1.1, RFC 7636 §4.3).
@@ -261,31 +261,6 @@ fn with_answer(app: &App, request: &Request, answer: &[(&str, &str)]) -> String 
         '?'
     };
     format!("{}{mark}{}", request.redirect_uri, query.finish())
-}
-
-#[derive(Template)]
-#[template(path = "oauth/onward.html")]
-struct OnwardPage {
-    ui: Ui,
-    target: String,
-    app: String,
-    by_itself: bool,
-}
-
-/// A page that goes on by itself: a form's answer may not lead off this house.
-fn onward(ui: Ui, target: String, app: &str, by_itself: bool) -> Response {
-    let mut response = Page(OnwardPage {
-        ui,
-        target,
-        app: app.to_owned(),
-        by_itself,
-    })
-    .into_response();
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-store"),
-    );
-    response
 }
 
 /// Says no: here, or back there; by itself only after a member's own answer.

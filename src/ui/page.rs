@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderValue, StatusCode, header};
 
-use super::PageError;
+use super::{PageError, Ui};
 
 /// A page: its struct, rendered.
 pub struct Page<T>(pub T);
@@ -35,6 +35,27 @@ impl<T: Template> IntoResponse for Page<T> {
 /// The same page with another status, such as a form that says what to change.
 pub fn with_status<T: Template>(status: StatusCode, page: T) -> Response {
     (status, Page(page)).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "ui/onward.html")]
+struct OnwardPage {
+    ui: Ui,
+    target: String,
+    name: String,
+    by_itself: bool,
+}
+
+/// A page that says where it leads and goes on there, by itself or by its button: a form's answer may not lead off
+/// this house.
+pub fn onward(ui: Ui, target: String, name: &str, by_itself: bool) -> Response {
+    Page(OnwardPage {
+        ui,
+        target,
+        name: name.to_owned(),
+        by_itself,
+    })
+    .into_response()
 }
 
 /// Goes on to a path of this house after a form.

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Wish, look, onward, refuse, set_cookie};
+use super::{Wish, look, refuse, set_cookie};
 use crate::accounts::Kind;
 use crate::app::App;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::guests::homes::Home;
 use crate::guests::ways::{self, Means};
 use crate::guests::{Closed, letter, magic, mail, miauth, sessions};
 use crate::ui::cookies::{GUEST, cookie_of, named_cookie, read_cookie};
-use crate::ui::page::with_status;
+use crate::ui::page::{onward, with_status};
 use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 
 /// Seconds that a browser remembers a way.
@@ -66,7 +66,7 @@ pub async fn enter(State(app): State<App>, visitor: Visitor, Form(wish): Form<Wi
         Ok(begun) => begun,
         Err(closed) => return Ok(refuse(&app, visitor.ui, wish, closed)),
     };
-    let mut answer = onward(visitor.ui, target, &home.host());
+    let mut answer = onward(visitor.ui, target, &home.host(), true);
     remember(&app, &mut answer, &state, &cookie);
     Ok(answer)
 }

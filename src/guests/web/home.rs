@@ -7,14 +7,13 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::onward;
 use crate::accounts::Account;
 use crate::accounts::web::{ConfirmPage, MessagePage};
 use crate::app::App;
 use crate::error::Error;
 use crate::guests::magic::{self, Destination};
 use crate::guests::{Closed, entered};
-use crate::ui::page::with_status;
+use crate::ui::page::{onward, with_status};
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 
 /// What a house sends along with somebody who wants to be known there.
@@ -93,7 +92,7 @@ async fn go(app: &App, member: &Account, ui: Ui, to: &Destination) -> PageResult
         .take(&member.id.0, app.clock.now())
         .map_err(Error::TooMany)?;
     match magic::enter(app, member, to).await? {
-        Ok(target) => Ok(onward(ui, target, &to.host)),
+        Ok(target) => Ok(onward(ui, target, &to.host, true)),
         Err(Closed::Silent) => Ok(refuse(ui, "door-silent")),
         Err(_) => Ok(refuse(ui, "magic-refused")),
     }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 
-use super::onward;
 use crate::accounts::web::{ConfirmPage, MessagePage};
 use crate::accounts::{self, Account};
 use crate::app::App;
@@ -17,6 +16,7 @@ use crate::kernel::html::{shorten, to_text};
 use crate::kernel::origin::{host_of, parse_url};
 use crate::posts::{Post, boosts, favourites};
 use crate::relations::follows;
+use crate::ui::page::onward;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 
 type Asked = HashMap<String, String>;
@@ -172,7 +172,7 @@ async fn on_post(app: &App, member: &Account, verb: &str, post: &Post) -> Result
 
 fn afterwards(app: &App, ui: Ui, asked: &Asked, path: &str) -> Response {
     if let Some((host, target)) = wanted(app, asked, "on-success") {
-        return onward(ui, target, &host);
+        return onward(ui, target, &host, true);
     }
     if text(asked, &["on-success"]) != "(close)" {
         return see_other(path);

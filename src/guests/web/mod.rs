@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::origin::parse_url;
 use crate::ui::cookies::{cookie_of, named_cookie, read_cookie};
-use crate::ui::page::{is_own_path, with_status};
+use crate::ui::page::{is_own_path, onward, with_status};
 use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 
 /// The cookie that remembers where somebody's home is.
@@ -221,7 +221,7 @@ pub async fn look_at(
     }
     let target = offer.does.clone().filter(|_| wish.known == "1");
     let mut answer = match target {
-        Some(target) => onward(visitor.ui, target, &offer.host),
+        Some(target) => onward(visitor.ui, target, &offer.host, true),
         None => {
             let typed = wish.home.trim().replace([';', ',', ' '], "");
             let remembered = named_cookie(&app, HOME, &typed, 365 * 86_400);
@@ -275,26 +275,6 @@ pub async fn forget(State(app): State<App>) -> PageResult {
     let mut answer = see_other("/door");
     set_cookie(&mut answer, &named_cookie(&app, HOME, "", 0));
     Ok(answer)
-}
-
-#[derive(Template)]
-#[template(path = "oauth/onward.html")]
-struct OnwardPage {
-    ui: Ui,
-    target: String,
-    app: String,
-    by_itself: bool,
-}
-
-/// A page that goes on by itself, after saying where it leads: a form's answer may not lead off this house.
-fn onward(ui: Ui, target: String, host: &str) -> Response {
-    Page(OnwardPage {
-        ui,
-        target,
-        app: host.to_owned(),
-        by_itself: true,
-    })
-    .into_response()
 }
 
 #[derive(Template)]

@@ -84,19 +84,23 @@ async fn way(
         asked.contains(house.app().origin().authority()),
         "the home says who asks: {asked}"
     );
-    let url = url::Url::parse(&target).unwrap();
+    (agree(home, &own, &target).await, door)
+}
+
+/// Says yes on the page of a home; the address that leads back.
+async fn agree(home: &TestNode, cookie: &str, asked: &str) -> String {
+    let url = url::Url::parse(asked).unwrap();
     let mut fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     fields.push(("answer".to_owned(), "yes".to_owned()));
     let fields: Vec<(&str, &str)> = fields
         .iter()
         .map(|(k, v)| (k.as_str(), v.as_str()))
         .collect();
-    let agreed = home.form("/oauth/authorize", &own, &fields).await;
-    let back = match agreed.headers().get(LOCATION) {
+    let agreed = home.form("/oauth/authorize", cookie, &fields).await;
+    match agreed.headers().get(LOCATION) {
         Some(location) => location.to_str().unwrap().to_owned(),
-        None => self::target(&text(agreed).await),
-    };
-    (back, door)
+        None => target(&text(agreed).await),
+    }
 }
 
 async fn a_fan_comes_in_as_a_guest_and_sees_what_their_follow_opens(backend: Backend) {

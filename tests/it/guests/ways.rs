@@ -45,6 +45,18 @@ async fn begin(house: &TestNode, home: &str, by: &str) -> (String, String) {
     (text(sent).await, door)
 }
 
+/// Where a home that speaks OpenWebAuth is asked to send somebody back to.
+fn destination(page: &str) -> String {
+    let to = url::Url::parse(&target(page)).unwrap();
+    let hex = to.query_pairs().find(|(name, _)| name == "bdest");
+    let hex = hex.unwrap().1.into_owned();
+    let bytes: Vec<u8> = (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect();
+    path(&String::from_utf8(bytes).unwrap())
+}
+
 /// The houses of a member, as a browser reads them.
 async fn entered(home: &TestNode, cookie: &str) -> String {
     text(home.get("/settings/apps", &[("cookie", cookie)]).await).await
@@ -176,18 +188,7 @@ async fn proofs_of_others_let_nobody_in(backend: Backend) {
         ("x", "unknown"),
     ] {
         let (page, door) = begin(&node, "eve@home.test", "magic").await;
-        let to = url::Url::parse(&target(&page)).unwrap();
-        let hex = to
-            .query_pairs()
-            .find(|(name, _)| name == "bdest")
-            .unwrap()
-            .1
-            .into_owned();
-        let bytes: Vec<u8> = (0..hex.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-            .collect();
-        let back = path(&String::from_utf8(bytes).unwrap());
+        let back = destination(&page);
         assert!(
             enters(&node, &format!("{back}owt={owt}"), &door)
                 .await
@@ -197,18 +198,7 @@ async fn proofs_of_others_let_nobody_in(backend: Backend) {
     }
     assert_eq!(node.count(sessions).await, 0);
     let (page, door) = begin(&node, "eve@home.test", "magic").await;
-    let to = url::Url::parse(&target(&page)).unwrap();
-    let hex = to
-        .query_pairs()
-        .find(|(name, _)| name == "bdest")
-        .unwrap()
-        .1
-        .into_owned();
-    let bytes: Vec<u8> = (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect();
-    let back = path(&String::from_utf8(bytes).unwrap());
+    let back = destination(&page);
     assert!(
         enters(&node, &format!("{back}owt={honest}"), &door)
             .await
@@ -531,15 +521,7 @@ async fn acting(here: &TestNode, there: &TestNode, fan: &Account) -> String {
         asked.contains("name=\"answer\" value=\"yes\""),
         "it is asked for explicitly: {asked}"
     );
-    let url = url::Url::parse(&target).unwrap();
-    let mut fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    fields.push(("answer".to_owned(), "yes".to_owned()));
-    let fields: Vec<(&str, &str)> = fields
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str()))
-        .collect();
-    let agreed = here.form("/oauth/authorize", &own, &fields).await;
-    let back = path(&super::target(&text(agreed).await));
+    let back = path(&super::agree(here, &own, &target).await);
     enters(there, &back, &door).await.expect("let in")
 }
 
