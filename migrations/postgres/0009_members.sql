@@ -1,10 +1,11 @@
--- How people become members: invitations, who came by whose, and who asked to come in.
+-- How people become members: invitations, who came by whose, who asked to come in; and the tiers they may have.
 CREATE TABLE invitations (
     id BIGINT PRIMARY KEY,
     code TEXT COLLATE "C" NOT NULL UNIQUE,
     inviter_id BIGINT NOT NULL REFERENCES accounts (id),
     note TEXT COLLATE "C" NOT NULL,
     address TEXT COLLATE "C",
+    tier_id BIGINT REFERENCES audiences (id),
     uses_most BIGINT NOT NULL,
     uses BIGINT NOT NULL DEFAULT 0,
     expires_at BIGINT,
@@ -32,3 +33,12 @@ CREATE TABLE join_requests (
     locale TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL
 );
+
+-- Tiers are grants with a name; what they say about how one gets in.
+CREATE TABLE tiers (
+    audience_id BIGINT PRIMARY KEY REFERENCES audiences (id),
+    how TEXT COLLATE "C" NOT NULL
+);
+
+-- What everybody else sees of a post for a tier.
+ALTER TABLE posts ADD COLUMN teaser TEXT COLLATE "C" NOT NULL DEFAULT '';

@@ -185,6 +185,19 @@ pub async fn create_grant(
     Ok(id)
 }
 
+/// Whether a grant is an account's own.
+///
+/// # Errors
+/// What the database says.
+pub async fn owns(conn: impl Conn, grant: AudienceId, account: AccountId) -> sqlx::Result<bool> {
+    let row = sql("SELECT id FROM audiences WHERE id = $1 AND account_id = $2")
+        .bind(grant)
+        .bind(account)
+        .optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Lets an account into a grant, until a moment or for good.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use super::verify;
 use super::{CONTENT_TYPE, actor, inbox, sync};
 use crate::accounts::{self, Account, Kind};
 use crate::app::App;
+use crate::audiences::Audience;
 use crate::error::{Error, Result};
 use crate::kernel::id::{AccountId, PostId, StampId};
 use crate::kernel::origin::host_of_uri;
@@ -200,7 +201,8 @@ pub async fn post_document(app: &App, asking: &Asking<'_>, name: &str, id: &str)
             id.parse().map_err(|_| Error::NotFound)?,
         )
         .await?;
-        if post.account != author.id || post.boost_of.is_some() || post.uri != uri {
+        let here_only = matches!(post.audience, Audience::Grant(_));
+        if post.account != author.id || post.boost_of.is_some() || post.uri != uri || here_only {
             return Err(Error::NotFound);
         }
         let mut document = note::build(app, &author, &post).await?;

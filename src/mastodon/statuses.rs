@@ -110,6 +110,7 @@ async fn draft(call: &Caller) -> Result<Draft, Refused> {
         in_reply_to: params.number("in_reply_to_id"),
         quote: params.number("quoted_status_id"),
         quote_policy: quote_policy.to_owned(),
+        teaser: String::new(),
         media: params.numbers("media_ids"),
         poll: poll(params),
         idempotency_key: key.map(|key| key.chars().take(200).collect()),

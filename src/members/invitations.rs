@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use crate::accounts::{Account, Role};
 use crate::app::App;
+use crate::audiences;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Row, Tx, sql};
-use crate::kernel::id::{self, AccountId};
+use crate::kernel::id::{self, AccountId, AudienceId};
 use crate::nodes::joining;
 
 /// Longest note.
@@ -29,6 +30,8 @@ pub struct Invitation {
     pub note: String,
     /// To whom it was sent: a mail address or a handle.
     pub address: Option<String>,
+    /// The tier that whoever comes by it has.
+    pub tier: Option<AudienceId>,
     /// How often it may be used.
     pub most: i64,
     /// How often it was.
@@ -52,6 +55,8 @@ pub struct New<'a> {
     pub note: &'a str,
     /// To whom it is sent, if to anybody.
     pub address: Option<&'a str>,
+    /// The tier that whoever comes by it has.
+    pub tier: Option<AudienceId>,
     /// How often it may be used.
     pub most: i64,
     /// How many days it is good for; without end where nothing is said.
@@ -65,6 +70,7 @@ fn read(row: &Row) -> sqlx::Result<Invitation> {
         inviter: row.get("inviter_id")?,
         note: row.get("note")?,
         address: row.get("address")?,
+        tier: row.get("tier_id")?,
         most: row.get("uses_most")?,
         uses: row.get("uses")?,
         expires_at: row.get("expires_at")?,
@@ -117,6 +123,7 @@ pub async fn make(app: &App, inviter: &Account, new: New<'_>) -> Result<Invitati
         inviter: inviter.id,
         note: new.note.trim().to_owned(),
         address: new.address.map(str::to_owned),
+        tier: new.tier,
         most,
         uses: 0,
         expires_at: new
@@ -138,7 +145,7 @@ pub async fn make(app: &App, inviter: &Account, new: New<'_>) -> Result<Invitati
             return Err(Error::invalid("most", "error-allowance"));
         }
     }
-    sql("INSERT INTO invitations (id, code, inviter_id, note, address, uses_most, uses, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)")
+    sql("INSERT INTO invitations (id, code, inviter_id, note, address, uses_most, uses, expires_at, created_at, tier_id) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9)")
         .bind(made.id)
         .bind(&made.code)
         .bind(made.inviter)
@@ -147,6 +154,7 @@ pub async fn make(app: &App, inviter: &Account, new: New<'_>) -> Result<Invitati
         .bind(made.most)
         .bind(made.expires_at)
         .bind(now)
+        .bind(made.tier)
         .run(&mut tx)
         .await?;
     tx.commit().await?;
@@ -232,13 +240,16 @@ pub async fn sent(app: &App, invitation: &Invitation) -> Result<()> {
 /// # Errors
 /// `Invalid` when it does not count any more.
 pub async fn redeem(tx: &mut Tx, code: &str, account: AccountId, now: Time) -> Result<()> {
-    let row = sql("UPDATE invitations SET uses = uses + 1 WHERE code = $1 AND uses < uses_most AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) RETURNING id, inviter_id")
+    let row = sql("UPDATE invitations SET uses = uses + 1 WHERE code = $1 AND uses < uses_most AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) RETURNING id, inviter_id, tier_id")
         .bind(code)
         .bind(now)
         .optional(&mut *tx)
         .await?;
     let row = row.ok_or_else(|| Error::invalid("code", "error-invitation"))?;
     let (invitation, inviter): (i64, AccountId) = (row.get("id")?, row.get("inviter_id")?);
+    if let Some(tier) = row.get::<Option<AudienceId>>("tier_id")? {
+        audiences::add_member(&mut *tx, tier, account, None).await?;
+    }
     sql("INSERT INTO invited (account_id, invitation_id, inviter_id, created_at) VALUES ($1, $2, $3, $4)")
         .bind(account)
         .bind(invitation)

@@ -2,6 +2,7 @@
 
 pub mod invitations;
 pub mod requests;
+pub mod tiers;
 pub mod web;
 
 use crate::accounts::Account;

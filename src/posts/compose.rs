@@ -57,6 +57,9 @@ pub struct Draft {
     pub idempotency_key: Option<String>,
     /// The app it is written with.
     pub app: Option<AppId>,
+    /// What everybody else sees of a post for a grant; nothing where it is empty.
+    #[serde(default)]
+    pub teaser: String,
 }
 
 impl Default for Draft {
@@ -74,6 +77,7 @@ impl Default for Draft {
             poll: None,
             idempotency_key: None,
             app: None,
+            teaser: String::new(),
         }
     }
 }
@@ -170,6 +174,11 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
         Some(id) => Some(super::get_for(app, Some(author), id).await?),
         None => None,
     };
+    if let Audience::Grant(grant) = draft.audience
+        && !audiences::owns(&app.db, grant, author.id).await?
+    {
+        return Err(Error::Forbidden);
+    }
     let rendered = render::render(app, &draft.text).await?;
     let post = blank(app, author, &draft, &rendered, parent.as_ref());
     let post = quotes::prepare(app, author, post, quoted.as_ref()).await?;
@@ -191,6 +200,9 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     store::set_people(&mut tx, post.id, &people).await?;
     store::set_tags(&mut tx, post.id, &rendered.tags).await?;
     store::set_app(&mut tx, post.id, draft.app).await?;
+    if matches!(post.audience, Audience::Grant(_)) {
+        store::set_teaser(&mut tx, post.id, draft.teaser.trim()).await?;
+    }
     words::keep(&mut tx, author, &post).await?;
     media::attach(&mut tx, author.id, post.id, &draft.media).await?;
     previews::expect(&mut tx, &post, now).await?;

@@ -25,7 +25,10 @@ pub async fn delete(app: &App, author: &Account, id: PostId) -> Result<()> {
     let people = who_has(&mut tx, &post).await?;
     let files = erase(&mut tx, &post, true, now).await?;
     let reach = Reach {
-        followers: !matches!(post.audience, crate::audiences::Audience::People),
+        followers: !matches!(
+            post.audience,
+            crate::audiences::Audience::People | crate::audiences::Audience::Grant(_)
+        ),
         people,
     };
     jobs::enqueue(

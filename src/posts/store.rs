@@ -326,6 +326,16 @@ pub async fn revise(tx: &mut Tx, id: PostId, at: Time) -> sqlx::Result<bool> {
 }
 
 /// Notes the app a post was written with.
+/// What everybody else sees of a post for a grant.
+pub async fn set_teaser(tx: &mut Tx, id: PostId, teaser: &str) -> sqlx::Result<()> {
+    sql("UPDATE posts SET teaser = $1 WHERE id = $2")
+        .bind(teaser)
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
+    Ok(())
+}
+
 pub async fn set_app(tx: &mut Tx, id: PostId, app: Option<AppId>) -> sqlx::Result<()> {
     if app.is_some() {
         sql("UPDATE posts SET app_id = $1 WHERE id = $2")

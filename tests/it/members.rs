@@ -14,6 +14,7 @@ both!(
     who_asks_is_let_in_by_the_host,
     invitations_are_sent_seen_and_taken_back,
     an_invitation_counts_as_often_as_it_says,
+    what_is_for_a_tier_is_nowhere_else,
 );
 
 async fn text(answer: reqwest::Response) -> String {
@@ -339,4 +340,248 @@ async fn an_invitation_counts_as_often_as_it_says(backend: Backend) {
             .await,
         7
     );
+}
+
+/// What nobody but who has the tier may ever find.
+const MARKER: &str = "xyzzyplugh";
+
+async fn what_is_for_a_tier_is_nowhere_else(backend: Backend) {
+    let (net, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let nina = there.host("nina").await;
+    let host = there.cookie(&nina).await;
+    let (ana, bob) = (there.sign_up("ana").await, there.sign_up("bob").await);
+    let (holder, other) = (there.cookie(&ana).await, there.cookie(&bob).await);
+    for (who, name) in [(&ana, "nina"), (&bob, "nina")] {
+        there.follow(who, name).await;
+    }
+    here.follow(&fan, "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    let made = there
+        .form(
+            "/operator/tiers",
+            &host,
+            &[("name", "Superfans"), ("how", "Come to two shows")],
+        )
+        .await;
+    assert_eq!(made.status(), 303);
+    let nobody = there
+        .form("/operator/tiers", &other, &[("name", "Mine")])
+        .await;
+    assert_eq!(nobody.status(), 404);
+    let tier = there.count("SELECT audience_id AS n FROM tiers").await;
+    for who in ["ana", "@fan@here.test"] {
+        let given = there
+            .form(
+                &format!("/operator/tiers/{tier}/grant"),
+                &host,
+                &[("handle", who)],
+            )
+            .await;
+        assert_eq!(given.status(), 303, "{}", text(given).await);
+    }
+    // Whoever wants to hear of every post of the host does not hear of this one.
+    afterparty::relations::between::set_wishes(there.app(), bob.id, nina.id, None, Some(true))
+        .await
+        .unwrap();
+
+    let values = [
+        ("text", "The secret is xyzzyplugh #xyzzyplugh"),
+        ("audience", &*format!("tier-{tier}")),
+        ("teaser", "Something for the superfans"),
+        ("key", "t1"),
+        ("described", "1"),
+    ];
+    let stranger = there.upload("/posts", &other, &values, &[]).await;
+    assert_eq!(
+        stranger.status(),
+        403,
+        "nobody writes for a tier that is not theirs"
+    );
+    let png = crate::support::node::png(40, 40);
+    let written = there
+        .upload("/posts", &host, &values, &[("file", "a.png", &png)])
+        .await;
+    assert_eq!(written.status(), 303, "{}", text(written).await);
+    let page = written.headers()[LOCATION].to_str().unwrap().to_owned();
+    let id = page.rsplit('/').next().unwrap().to_owned();
+    settle(&[&there, &here]).await;
+
+    // On the page, for who has it: a member, and a guest from elsewhere.
+    let shown = text(there.get(&page, &[("cookie", &holder)]).await).await;
+    assert!(
+        shown.contains(MARKER) && shown.contains("For a tier"),
+        "{shown}"
+    );
+    let file = shown.split("src=\"/media/").nth(1).unwrap();
+    let file = format!("/media/{}", file.split('"').next().unwrap());
+    assert_eq!(there.get(&file, &[("cookie", &holder)]).await.status(), 200);
+    let arrival = afterparty::guests::door::Arrival {
+        guest: there.account("fan@here.test").await,
+        origin: "http://here.test".into(),
+        next: "/".into(),
+        other: false,
+        method: "oauth",
+    };
+    let session = afterparty::guests::sessions::start(there.app(), &arrival, "test")
+        .await
+        .unwrap();
+    let guest = format!("afterparty-80-guest={session}");
+    assert!(
+        text(there.get(&page, &[("cookie", &guest)]).await)
+            .await
+            .contains(MARKER)
+    );
+
+    // Nowhere else: neither for a follower here, nor for a visitor, nor on the wire.
+    let teaser = there.get(&page, &[("cookie", &other)]).await;
+    assert_eq!(teaser.status(), 403);
+    let teaser = text(teaser).await;
+    assert!(
+        teaser.contains("Something for the superfans") && teaser.contains("Come to two shows"),
+        "{teaser}"
+    );
+    assert!(
+        text(there.get("/", &[]).await)
+            .await
+            .contains("Something for the superfans")
+    );
+    let places = [
+        "/",
+        "/@nina",
+        &page,
+        &format!("{page}/history"),
+        "/local",
+        "/home",
+        "/houses",
+        "/notifications",
+        "/search?q=xyzzyplugh",
+        "/tags/xyzzyplugh",
+        "/feed.atom",
+        "/@nina/feed.atom",
+        "/local/feed.atom",
+        "/tags/xyzzyplugh/feed.atom",
+        "/embed",
+        "/embed/@nina",
+        &format!("/embed/@nina/{id}"),
+        &format!("/users/nina/posts/{id}"),
+        "/users/nina/outbox?page=1",
+        &format!("/contexts/{id}"),
+        "/users/nina/collections/featured",
+        &format!("/users/nina/posts/{id}/replies"),
+        &format!("/api/oembed?url=http%3A%2F%2Fthere.test{page}"),
+        &format!("/api/v1/statuses/{id}"),
+        &format!("/api/v1/statuses/{id}/context"),
+        "/api/v1/timelines/public",
+        "/api/v1/timelines/tag/xyzzyplugh",
+        &format!("/api/v1/accounts/{}/statuses", nina.id),
+        "/api/v2/search?q=xyzzyplugh",
+        "/api/v1/trends/statuses",
+        "/api/v1/trends/tags",
+        &format!("/activities/{id}"),
+        &file,
+    ];
+    for path in places {
+        for cookie in ["", other.as_str()] {
+            for accept in ["text/html", "application/activity+json"] {
+                let answer = there
+                    .get(path, &[("cookie", cookie), ("accept", accept)])
+                    .await;
+                if path == file {
+                    assert_eq!(answer.status(), 404);
+                }
+                let found = answer.bytes().await.unwrap();
+                // A search says again what was asked for.
+                let found = String::from_utf8_lossy(&found)
+                    .replace("q=xyzzyplugh", "")
+                    .replace("value=\"xyzzyplugh\"", "");
+                let asked = path.contains(MARKER);
+                assert!(asked || !found.contains(MARKER), "{path}: {found}");
+                assert!(!found.contains("The secret is"), "{path}: {found}");
+            }
+        }
+    }
+    let (_, document) = there.document(&format!("/users/nina/posts/{id}")).await;
+    assert!(document.is_null(), "{document}");
+    assert_eq!(
+        here.count("SELECT COUNT(*) AS n FROM posts").await,
+        0,
+        "the home of who has it got nothing"
+    );
+    assert_eq!(
+        there
+            .count("SELECT COUNT(*) AS n FROM activities WHERE kind IN ('Create', 'Update')")
+            .await,
+        0
+    );
+    assert!(!there.notices_of("bob").await.contains(&"post"));
+    // A member's app shows it to who has it, and to nobody else.
+    let app = |account: afterparty::accounts::Account| {
+        let node = &there;
+        async move {
+            let client = afterparty::oauth::apps::of_the_command_line(node.app())
+                .await
+                .unwrap();
+            let scopes = afterparty::oauth::scopes::Scopes::parse("read").unwrap();
+            let (_, secret) =
+                afterparty::oauth::tokens::issue(node.app(), &client, Some(account.id), &scopes)
+                    .await
+                    .unwrap();
+            text(
+                node.get(
+                    "/api/v1/timelines/home",
+                    &[("authorization", &format!("Bearer {secret}"))],
+                )
+                .await,
+            )
+            .await
+        }
+    };
+    assert!(app(ana.clone()).await.contains(MARKER));
+    assert!(!app(bob.clone()).await.contains(MARKER));
+
+    // Taken back, it closes at once; given for a while, it closes by itself.
+    let take = format!("/operator/tiers/{tier}/take/{}", ana.id);
+    assert_eq!(there.form(&take, &host, &[]).await.status(), 303);
+    assert_eq!(there.get(&page, &[("cookie", &holder)]).await.status(), 403);
+    assert_eq!(there.get(&file, &[("cookie", &holder)]).await.status(), 404);
+    let days = [("handle", "ana"), ("days", "2")];
+    assert_eq!(
+        there
+            .form(&format!("/operator/tiers/{tier}/grant"), &host, &days)
+            .await
+            .status(),
+        303
+    );
+    assert_eq!(there.get(&page, &[("cookie", &holder)]).await.status(), 200);
+    net.clock
+        .advance(std::time::Duration::from_secs(2 * 86_400 + 1));
+    assert_eq!(there.get(&page, &[("cookie", &holder)]).await.status(), 403);
+    // Deleted, nobody elsewhere is told of what they never had.
+    assert_eq!(
+        there
+            .form(&format!("/posts/{id}/delete"), &host, &[])
+            .await
+            .status(),
+        303
+    );
+    settle(&[&there, &here]).await;
+    assert_eq!(there.count("SELECT COUNT(*) AS n FROM deliveries").await, 0);
+    assert_eq!(there.get(&page, &[("cookie", &other)]).await.status(), 404);
+
+    // An invitation may give it.
+    set_mode(&there, &host, "invitation", "", "0").await;
+    let gives = [("most", "1"), ("tier", &*tier.to_string())];
+    assert_eq!(
+        there.form("/invitations", &host, &gives).await.status(),
+        303
+    );
+    let code = newest(&there, &host).await;
+    assert_eq!(sign_up(&there, "cleo", &code, &[]).await.status(), 303);
+    let cleo = there.account("cleo").await.id;
+    let held =
+        afterparty::members::tiers::holders(there.app(), afterparty::kernel::id::AudienceId(tier))
+            .await
+            .unwrap();
+    assert!(held.iter().any(|(account, _)| account.id == cleo));
 }

@@ -80,7 +80,7 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
 pub async fn send_post(app: &App, id: PostId, version: i64) -> anyhow::Result<()> {
     let Some(post) = posts::find(app, id)
         .await?
-        .filter(|post| app.origin().owns(&post.uri))
+        .filter(|post| app.origin().owns(&post.uri) && create::leaves(post))
     else {
         return Ok(());
     };

@@ -13,6 +13,7 @@ use crate::federation::activities::letter;
 use crate::federation::objects::Found;
 use crate::federation::webfinger;
 use crate::members::invitations::{self, Invitation, New};
+use crate::members::tiers::{self, Tier};
 use crate::nodes::house;
 use crate::nodes::joining::{self, Mode};
 use crate::ui::page::with_status;
@@ -25,6 +26,8 @@ struct InvitationsPage {
     invitations: Vec<Invitation>,
     /// How many more people may be invited; the host may as many as they like.
     left: Option<i64>,
+    /// What the host may give along.
+    tiers: Vec<Tier>,
     /// Whether invitations let anybody in at the moment.
     closed: bool,
     form: InviteForm,
@@ -39,6 +42,7 @@ pub struct InviteForm {
     address: String,
     most: String,
     days: String,
+    tier: String,
 }
 
 async fn page(
@@ -54,6 +58,11 @@ async fn page(
             None
         } else {
             Some(invitations::left(app, member.id).await?)
+        },
+        tiers: if member.is_host() {
+            tiers::list(app).await?
+        } else {
+            Vec::new()
         },
         closed: joining::get(app).await?.mode == Mode::Closed,
         ui,
@@ -124,7 +133,12 @@ async fn make(app: &App, ui: &Ui, member: &Account, form: &InviteForm) -> Result
     let to = addressee(app, member, &form.address).await?;
     let personal = !matches!(to, To::Nobody);
     let address = form.address.trim().to_owned();
+    let tier = form.tier.parse().ok().filter(|_| member.is_host());
+    if let Some(tier) = tier {
+        tiers::get(app, tier).await?;
+    }
     let new = New {
+        tier,
         note: &form.note,
         address: personal.then_some(address.as_str()),
         most: if personal {

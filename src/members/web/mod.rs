@@ -2,6 +2,7 @@
 
 pub mod desk;
 pub mod invitations;
+pub mod tiers;
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::federation::serve::wants_document;
 use crate::kernel::page::Window;
+use crate::members::tiers::{self, Locked};
 use crate::nodes::house::Section;
 use crate::posts::keep;
 use crate::posts::view::{self, View};
@@ -38,6 +39,8 @@ struct FrontPage {
     music: Vec<View>,
     /// How many posts the visitor would see more as a follower.
     inside: i64,
+    /// Posts for tiers that the visitor has not.
+    locked: Vec<Locked>,
     friends: Vec<Account>,
     views: Vec<View>,
     older: Option<String>,
@@ -89,6 +92,11 @@ async fn page(app: &App, visitor: Visitor, host: Account) -> Result<FrontPage> {
     } else {
         0
     };
+    let locked = if shown(Section::Inside) {
+        tiers::locked(app, viewer, host.id, 3).await?
+    } else {
+        Vec::new()
+    };
     let picture = look.hero.as_ref().map(|file| format!("/media/{file}"));
     Ok(FrontPage {
         picture: picture.or_else(|| visitor.ui.header(&host)),
@@ -103,6 +111,7 @@ async fn page(app: &App, visitor: Visitor, host: Account) -> Result<FrontPage> {
         pinned: view::load(app, viewer, &pinned).await?,
         music: view::load(app, viewer, &music).await?,
         inside,
+        locked,
         friends: friends.into_iter().map(|(_, account)| account).collect(),
         views: view::load(app, viewer, &posts).await?,
         older,

@@ -10,10 +10,11 @@ use crate::audiences::Audience;
 use crate::error::{Error, Problem, Result};
 use crate::federation::webfinger;
 use crate::kernel::crypt;
-use crate::kernel::id::{MediaId, PostId};
+use crate::kernel::id::{AudienceId, MediaId, PostId};
 use crate::media::incoming::{Arriving, Incoming};
 use crate::media::upload::{self, Upload};
 use crate::media::{self, Media};
+use crate::members::tiers;
 use crate::posts::compose::{self, Draft, NewPoll};
 use crate::ui::form::{held, piece, typed};
 
@@ -32,8 +33,12 @@ pub struct ComposeForm {
     pub sensitive: bool,
     /// The language.
     pub language: String,
-    /// The audience's name.
+    /// The audience's name, or `tier-` with the number of a tier.
     pub audience: String,
+    /// The tiers it can be for: number and name.
+    pub tiers: Vec<(AudienceId, String)>,
+    /// What everybody else sees of a post for a tier.
+    pub teaser: String,
     /// What it answers.
     pub in_reply_to: Option<PostId>,
     /// What it quotes.
@@ -60,6 +65,23 @@ impl ComposeForm {
             quote_policy: "everyone".to_owned(),
             ..Self::default()
         }
+    }
+
+    /// Offers the tiers of the house to its host.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn offering(mut self, app: &App, author: &Account) -> Result<Self> {
+        if author.is_host() {
+            let all = tiers::list(app).await?.into_iter();
+            self.tiers = all.map(|tier| (tier.id, tier.name)).collect();
+        }
+        Ok(self)
+    }
+
+    /// Whether this tier is chosen.
+    pub fn is_for(&self, tier: &AudienceId) -> bool {
+        self.audience == format!("tier-{tier}")
     }
 
     /// The fields for a poll's options; four where there is none yet.
@@ -203,6 +225,8 @@ impl Filled {
             sensitive: self.has("sensitive"),
             language: self.text("language"),
             audience: self.text("audience"),
+            tiers: Vec::new(),
+            teaser: self.text("teaser"),
             in_reply_to: self.text("in_reply_to").parse().ok(),
             quote: self.text("quote").parse().ok(),
             quote_policy: self.text("quote_policy"),
@@ -211,6 +235,15 @@ impl Filled {
             asks: false,
             problems: Vec::new(),
         }
+    }
+}
+
+/// The audience that was chosen: one that everybody has, or a tier.
+fn audience(name: &str) -> Audience {
+    let tier = name.strip_prefix("tier-").and_then(|id| id.parse().ok());
+    match tier {
+        Some(tier) => Audience::Grant(tier),
+        None => Audience::parse(name, None),
     }
 }
 
@@ -240,7 +273,8 @@ pub(super) async fn publish(
         warning: form.warning.clone(),
         sensitive: form.sensitive,
         language: Some(form.language.clone()),
-        audience: Audience::parse(&form.audience, None),
+        audience: audience(&form.audience),
+        teaser: form.teaser.clone(),
         in_reply_to: form.in_reply_to,
         quote: form.quote,
         quote_policy: if form.quote_policy.is_empty() {

@@ -15,6 +15,7 @@ use crate::error::{Error, Problem};
 use crate::federation::webfinger;
 use crate::jobs::{self, Job};
 use crate::kernel::id::PostId;
+use crate::members::tiers::{self, Locked};
 use crate::posts::edit::{self, Edit};
 use crate::posts::view::{self, View};
 use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove, thread};
@@ -38,7 +39,10 @@ struct ShowPage {
 /// `NotFound` when it is not for this viewer.
 pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
     let viewer = visitor.viewer();
-    let post = posts::get_for(app, viewer, id).await?;
+    let post = match posts::get_for(app, viewer, id).await {
+        Err(Error::NotFound) => return locked(app, visitor, id).await,
+        post => post?,
+    };
     if post.boost_of.is_some() {
         return Err(Error::NotFound.into());
     }
@@ -73,6 +77,23 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
         form,
     })
     .into_response())
+}
+
+#[derive(Template)]
+#[template(path = "members/locked.html")]
+struct LockedPage {
+    ui: Ui,
+    locked: Locked,
+}
+
+/// What somebody outside sees at the address of a post for a tier, where its author said something about it.
+async fn locked(app: &App, visitor: Visitor, id: PostId) -> PageResult {
+    let locked = tiers::teaser(app, visitor.viewer(), id).await?;
+    let page = LockedPage {
+        locked: locked.ok_or(Error::NotFound)?,
+        ui: visitor.ui,
+    };
+    Ok(with_status(StatusCode::FORBIDDEN, page))
 }
 
 fn reply_form(app: &App, viewer: &Account, view: &View) -> ComposeForm {
@@ -136,7 +157,9 @@ pub async fn new(
     SignedIn(member, visitor): SignedIn,
     Query(start): Query<Start>,
 ) -> PageResult {
-    let mut form = ComposeForm::blank("compose");
+    let mut form = ComposeForm::blank("compose")
+        .offering(&app, &member)
+        .await?;
     let mut parent = None;
     if let Some(id) = start.reply.or(start.quote) {
         let post = posts::get_for(&app, Some(&member), id).await?;
@@ -178,6 +201,9 @@ pub async fn create(
         Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post))),
         Err(Error::Invalid(problems)) => {
             form.problems = problems;
+            if form.in_reply_to.is_none() {
+                form = form.offering(&app, &member).await?;
+            }
             let parent = match form.in_reply_to.or(form.quote) {
                 Some(id) => view::load(
                     &app,

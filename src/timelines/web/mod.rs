@@ -60,7 +60,11 @@ pub async fn home(
     let views = view::load(&app, Some(&member), &posts).await?;
     let ui = visitor.ui;
     let first = paging.before.is_none();
-    let form = first.then(|| ComposeForm::blank("home"));
+    let form = if first {
+        Some(ComposeForm::blank("home").offering(&app, &member).await?)
+    } else {
+        None
+    };
     let mut announcements = announcements::list(&app, member.id).await?;
     announcements.retain(|one| first && !one.read);
     let step = Some(("/search".to_owned(), ui.t("empty-home-step")));

@@ -123,6 +123,7 @@ fn of_the_host(post: &str) -> Vec<String> {
         "/settings/factor",
         "/invitations",
         "/operator/joining",
+        "/operator/tiers",
         "/nothing",
     ];
     let mut pages = pages.map(str::to_owned).to_vec();
