@@ -161,6 +161,7 @@ pub async fn was_sent(app: &App, author: &Account, key: &str) -> Result<bool> {
 /// `Invalid` when something is too long or empty, `NotFound` when what it answers or quotes is not for this author.
 pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     check(app, &draft)?;
+    check_grant(app, author, draft.audience).await?;
     if let Some(key) = &draft.idempotency_key
         && let Some(post) = store::find_idempotent(&app.db, author.id, key).await?
     {
@@ -174,11 +175,6 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
         Some(id) => Some(super::get_for(app, Some(author), id).await?),
         None => None,
     };
-    if let Audience::Grant(grant) = draft.audience
-        && !audiences::owns(&app.db, grant, author.id).await?
-    {
-        return Err(Error::Forbidden);
-    }
     let rendered = render::render(app, &draft.text).await?;
     let post = blank(app, author, &draft, &rendered, parent.as_ref());
     let post = quotes::prepare(app, author, post, quoted.as_ref()).await?;
@@ -230,6 +226,16 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(post)
+}
+
+/// Nobody writes for a grant that is not theirs.
+async fn check_grant(app: &App, author: &Account, audience: Audience) -> Result<()> {
+    match audience {
+        Audience::Grant(grant) if !audiences::owns(&app.db, grant, author.id).await? => {
+            Err(Error::Forbidden)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Tells the mentioned whose home is here; at most twenty.

@@ -18,11 +18,14 @@ use crate::ui::page::with_status;
 use crate::ui::visitor::Operator;
 use crate::ui::{Page, PageResult, Ui, see_other};
 
+/// Who has a tier, and until when.
+type Holders = Vec<(Account, Option<Time>)>;
+
 #[derive(Template)]
 #[template(path = "members/tiers.html")]
 struct TiersPage {
     ui: Ui,
-    tiers: Vec<(Tier, Vec<(Account, Option<Time>)>)>,
+    tiers: Vec<(Tier, Holders)>,
     form: TierForm,
     problems: Vec<Problem>,
 }

@@ -1,6 +1,7 @@
 //! Pages of posts: one with its thread, writing, editing, deleting, and the buttons under it.
 
 pub mod form;
+mod show;
 
 use askama::Template;
 use axum::extract::{Form, Multipart, Path, Query, State};
@@ -13,89 +14,16 @@ use crate::app::App;
 use crate::audiences::Audience;
 use crate::error::{Error, Problem};
 use crate::federation::webfinger;
-use crate::jobs::{self, Job};
 use crate::kernel::id::PostId;
-use crate::members::tiers::{self, Locked};
 use crate::posts::edit::{self, Edit};
 use crate::posts::view::{self, View};
-use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove, thread};
+use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 use form::{ComposeForm, Filled};
+pub use show::show;
 
-#[derive(Template)]
-#[template(path = "posts/show.html")]
-struct ShowPage {
-    ui: Ui,
-    focus: View,
-    above: Vec<View>,
-    below: Vec<(View, usize)>,
-    form: Option<ComposeForm>,
-}
-
-/// `GET /@{handle}/{id}`: a post with its thread.
-///
-/// # Errors
-/// `NotFound` when it is not for this viewer.
-pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
-    let viewer = visitor.viewer();
-    let post = match posts::get_for(app, viewer, id).await {
-        Err(Error::NotFound) => return locked(app, visitor, id).await,
-        post => post?,
-    };
-    if post.boost_of.is_some() {
-        return Err(Error::NotFound.into());
-    }
-    if visitor.account.is_some() {
-        jobs::enqueue(&app.db, app.clock.now(), Job::FetchReplies(post.id)).await?;
-        app.wake.notify_waiters();
-    }
-    let around = thread::around(app, viewer, &post).await?;
-    let view = view::load(app, viewer, std::slice::from_ref(&post))
-        .await?
-        .pop()
-        .ok_or(Error::NotFound)?;
-    let above = view::load(app, viewer, &around.above).await?;
-    let depths: Vec<usize> = around
-        .below
-        .iter()
-        .map(|(_, depth)| (*depth).min(2))
-        .collect();
-    let below: Vec<_> = around.below.into_iter().map(|(post, _)| post).collect();
-    let below = view::load(app, viewer, &below)
-        .await?
-        .into_iter()
-        .zip(depths)
-        .collect();
-    let member = visitor.account.as_ref();
-    let form = member.map(|member| reply_form(app, member, &view));
-    Ok(Page(ShowPage {
-        ui: visitor.ui,
-        focus: view,
-        above,
-        below,
-        form,
-    })
-    .into_response())
-}
-
-#[derive(Template)]
-#[template(path = "members/locked.html")]
-struct LockedPage {
-    ui: Ui,
-    locked: Locked,
-}
-
-/// What somebody outside sees at the address of a post for a tier, where its author said something about it.
-async fn locked(app: &App, visitor: Visitor, id: PostId) -> PageResult {
-    let locked = tiers::teaser(app, visitor.viewer(), id).await?;
-    let page = LockedPage {
-        locked: locked.ok_or(Error::NotFound)?,
-        ui: visitor.ui,
-    };
-    Ok(with_status(StatusCode::FORBIDDEN, page))
-}
-
+/// The form under a post, addressed to whom it answers.
 fn reply_form(app: &App, viewer: &Account, view: &View) -> ComposeForm {
     let mut form = ComposeForm::blank(&format!("reply-{}", view.post.id));
     form.in_reply_to = Some(view.post.id);
