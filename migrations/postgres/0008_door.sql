@@ -62,3 +62,6 @@ CREATE TABLE entered_houses (
 
 -- The token by which a signed-in browser is told about notifications.
 ALTER TABLE sessions ADD COLUMN push_token_id BIGINT;
+
+-- When a follow was asked for again, by who had it already.
+ALTER TABLE follows ADD COLUMN asked_at BIGINT;

@@ -98,7 +98,9 @@ pub async fn state(app: &App, wish: &Wish) -> Result<State> {
         };
         let follow = follows::find(&app.db, actor.id, whom.id).await?;
         return Ok(match follow {
-            Some(follow) if follow.created_at < wish.created_at => State::Waiting,
+            Some(follow) if follow.asked_at.unwrap_or(follow.created_at) < wish.created_at => {
+                State::Waiting
+            }
             Some(follow) if follow.accepted_at.is_some() => State::Done,
             Some(_) => State::Asked,
             None => State::Waiting,

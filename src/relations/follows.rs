@@ -27,6 +27,8 @@ pub struct Follow {
     pub created_at: Time,
     /// When it was accepted.
     pub accepted_at: Option<Time>,
+    /// When it was asked for again, by who had it already.
+    pub asked_at: Option<Time>,
 }
 
 /// What became of a request that arrived.
@@ -50,6 +52,7 @@ fn read(row: &Row) -> sqlx::Result<Follow> {
         uri: row.get("uri")?,
         created_at: row.get("created_at")?,
         accepted_at: row.get("accepted_at")?,
+        asked_at: row.get("asked_at")?,
     })
 }
 
@@ -166,6 +169,30 @@ pub async fn request(app: &App, follower: &Account, followee: &Account) -> Resul
     Ok(follow)
 }
 
+/// A member follows, or says once more that they do: whoever waits for it over there is told in any case.
+///
+/// # Errors
+/// As [`request`].
+pub async fn say(app: &App, follower: &Account, followee: &Account) -> Result<()> {
+    let known = find(&app.db, follower.id, followee.id).await?;
+    let Some(known) = known.filter(|_| !followee.is_local()) else {
+        request(app, follower, followee).await?;
+        return Ok(());
+    };
+    let uri = app.origin().at(&format!("/activities/{}", crypt::opaque()));
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    sql("UPDATE follows SET uri = $1 WHERE id = $2")
+        .bind(uri)
+        .bind(known.id)
+        .run(&mut tx)
+        .await?;
+    jobs::enqueue(&mut tx, now, Job::SendFollow(known.id)).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
 /// A Follow arrived from another node for one of ours.
 ///
 /// # Errors
@@ -196,12 +223,16 @@ pub async fn receive(
     // Who asks again did not hear the answer: the id of the newest request counts, and it is answered once more.
     let known = find(&mut tx, follower.id, followee.id).await?;
     if received == Received::Known {
-        sql("UPDATE follows SET uri = $1 WHERE follower_id = $2 AND followee_id = $3")
+        sql("UPDATE follows SET uri = $1, asked_at = $4 WHERE follower_id = $2 AND followee_id = $3")
             .bind(uri)
             .bind(follower.id)
             .bind(followee.id)
+            .bind(now)
             .run(&mut tx)
             .await?;
+        if let Some(follow) = &known {
+            tell(&mut tx, follow, now).await?;
+        }
     }
     if known.is_some_and(|follow| follow.accepted_at.is_some()) {
         let job = Job::SendAccept {

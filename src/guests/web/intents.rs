@@ -151,7 +151,7 @@ pub async fn perform(
 ) -> PageResult {
     let path = match look_up(&app, &member, text(&asked, &["object"])).await? {
         Found::Account(account) if verb == "follow" => {
-            follows::request(&app, &member, &account).await?;
+            follows::say(&app, &member, &account).await?;
             account.path()
         }
         Found::Post(post) => on_post(&app, &member, &verb, &post).await?,

@@ -144,7 +144,11 @@ async fn shown(
             }
         }
         [name, id] if name.starts_with('@') => match id.parse() {
-            Ok(id) => Ok(Shown::Thread(posts::get_for(app, viewer, id).await?.thread)),
+            Ok(id) => Ok(match posts::get_for(app, viewer, id).await {
+                Ok(post) => Shown::Thread(post.thread),
+                Err(Error::NotFound) => Shown::Frame,
+                Err(error) => return Err(error),
+            }),
             Err(_) => Ok(Shown::Frame),
         },
         _ => Ok(Shown::Frame),

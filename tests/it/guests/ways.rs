@@ -634,7 +634,7 @@ async fn a_guest_lets_the_house_act(backend: Backend) {
 }
 
 async fn what_is_done_at_home_is_seen_here(backend: Backend) {
-    let (_net, [here, there]) = TestNode::two(&backend).await;
+    let (net, [here, there]) = TestNode::two(&backend).await;
     let fan = here.sign_up("fan").await;
     let nina = there.host("nina").await;
     let post = there.post(&nina, "Hello").await;
@@ -704,6 +704,33 @@ async fn what_is_done_at_home_is_seen_here(backend: Backend) {
             "{verb}: {seen}"
         );
     }
+    // Who follows already says so once more, and is seen.
+    net.clock.advance(std::time::Duration::from_secs(60));
+    let fields = [
+        ("home", "fan@here.test"),
+        ("verb", "follow"),
+        ("object", nina.uri.as_str()),
+        ("known", "1"),
+    ];
+    let sent = there.form("/door", "", &fields).await;
+    let wish = cookies(&sent).join("; ");
+    let to = url::Url::parse(&target(&text(sent).await)).unwrap();
+    let success = to.query_pairs().find(|(name, _)| name == "on-success");
+    let done = path(&success.unwrap().1);
+    let waiting = text(there.get(&done, &[("cookie", &wish)]).await).await;
+    assert!(
+        waiting.contains("Waiting for your home"),
+        "nothing is told of before"
+    );
+    let fields = [("object", nina.uri.as_str())];
+    assert_eq!(
+        here.form("/intents/follow", &own, &fields).await.status(),
+        303
+    );
+    settle(&[&here, &there]).await;
+    let seen = text(there.get(&done, &[("cookie", &wish)]).await).await;
+    assert!(seen.contains("It arrived here"), "{seen}");
+    assert_eq!(there.followers_of("nina").await, ["fan@here.test"]);
     // A home sends nobody to an address that may not be gone to.
     let fields = [
         ("object", nina.uri.as_str()),
