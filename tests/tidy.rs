@@ -224,6 +224,7 @@ fn every_message_is_used() {
         "section-",
         "mode-",
         "invite-state-",
+        "travels-",
     ];
     let unused: Vec<&str> = messages
         .lines()

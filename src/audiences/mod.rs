@@ -3,15 +3,20 @@
 //! Followers, tiers, ticket holders and lists write into audiences from above; every page, feed, search,
 //! stream and signed fetch asks [`may_see`], or, for lists, carries the same rule in SQL ([`visible!`](crate::visible)).
 
+mod grants;
+
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
-use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, sql};
 use crate::kernel::id::{AccountId, AudienceId, PostId};
 use crate::relations::{blocks, follows};
+pub use grants::{
+    Badge, Shown, add_member, any_of, badges, create_grant, entitled, is_member, kind_of, owns,
+    remove_member, show_badge,
+};
 
 /// Who may see a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +114,10 @@ pub async fn may_see(app: &App, viewer: Option<&Account>, thing: Thing) -> Resul
     }
     Ok(match thing.audience {
         Audience::Followers => follows::is_following(&app.db, viewer.id, thing.author).await?,
-        Audience::Grant(grant) => is_member(&app.db, grant, viewer.id, app.clock.now()).await?,
+        Audience::Grant(grant) => {
+            is_member(&app.db, grant, viewer.id, app.clock.now()).await?
+                || owns(&app.db, grant, viewer.id).await?
+        }
         _ => false,
     })
 }
@@ -118,7 +126,7 @@ pub async fn may_see(app: &App, viewer: Option<&Account>, thing: Thing) -> Resul
 #[macro_export]
 macro_rules! visible {
     () => {
-        "(posts.audience IN ('public', 'unlisted') OR posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1) OR (posts.audience = 'followers' AND EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.accepted_at IS NOT NULL)) OR (posts.audience = 'grant' AND EXISTS (SELECT 1 FROM audience_members WHERE audience_members.audience_id = posts.audience_id AND audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)))) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1)"
+        "(posts.audience IN ('public', 'unlisted') OR posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1) OR (posts.audience = 'followers' AND EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.accepted_at IS NOT NULL)) OR (posts.audience = 'grant' AND (EXISTS (SELECT 1 FROM audience_parts JOIN audience_members ON audience_members.audience_id = audience_parts.part_id WHERE audience_parts.audience_id = posts.audience_id AND audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)) OR EXISTS (SELECT 1 FROM audiences WHERE audiences.id = posts.audience_id AND audiences.account_id = $1)))) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1)"
     };
 }
 
@@ -141,97 +149,6 @@ async fn is_named(conn: impl Conn, post: PostId, account: AccountId) -> sqlx::Re
             .await?
             .is_some(),
     )
-}
-
-/// Whether an account is a member of a grant now.
-///
-/// # Errors
-/// What the database says.
-pub async fn is_member(
-    conn: impl Conn,
-    grant: AudienceId,
-    account: AccountId,
-    now: Time,
-) -> sqlx::Result<bool> {
-    let row = sql("SELECT account_id FROM audience_members WHERE audience_id = $1 AND account_id = $2 AND (until IS NULL OR until > $3)")
-        .bind(grant)
-        .bind(account)
-        .bind(now)
-        .optional(conn)
-        .await?;
-    Ok(row.is_some())
-}
-
-/// Makes a grant of an account: `kind` is what fills it, such as a tier or an event.
-///
-/// # Errors
-/// What the database says.
-pub async fn create_grant(
-    conn: impl Conn,
-    owner: AccountId,
-    kind: &str,
-    name: &str,
-    now: Time,
-) -> sqlx::Result<AudienceId> {
-    let id = AudienceId::mint(now);
-    sql("INSERT INTO audiences (id, account_id, kind, name, created_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(id)
-        .bind(owner)
-        .bind(kind)
-        .bind(name)
-        .bind(now)
-        .run(conn)
-        .await?;
-    Ok(id)
-}
-
-/// Whether a grant is an account's own.
-///
-/// # Errors
-/// What the database says.
-pub async fn owns(conn: impl Conn, grant: AudienceId, account: AccountId) -> sqlx::Result<bool> {
-    let row = sql("SELECT id FROM audiences WHERE id = $1 AND account_id = $2")
-        .bind(grant)
-        .bind(account)
-        .optional(conn)
-        .await?;
-    Ok(row.is_some())
-}
-
-/// Lets an account into a grant, until a moment or for good.
-///
-/// # Errors
-/// What the database says.
-pub async fn add_member(
-    conn: impl Conn,
-    grant: AudienceId,
-    account: AccountId,
-    until: Option<Time>,
-) -> sqlx::Result<()> {
-    sql("INSERT INTO audience_members (audience_id, account_id, until) VALUES ($1, $2, $3) ON CONFLICT (audience_id, account_id) DO UPDATE SET until = EXCLUDED.until")
-        .bind(grant)
-        .bind(account)
-        .bind(until)
-        .run(conn)
-        .await?;
-    Ok(())
-}
-
-/// Takes an account out of a grant.
-///
-/// # Errors
-/// What the database says.
-pub async fn remove_member(
-    conn: impl Conn,
-    grant: AudienceId,
-    account: AccountId,
-) -> sqlx::Result<()> {
-    sql("DELETE FROM audience_members WHERE audience_id = $1 AND account_id = $2")
-        .bind(grant)
-        .bind(account)
-        .run(conn)
-        .await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod activities;
 pub mod actor;
 pub mod backfill;
+pub mod copies;
 pub mod delivery;
 pub mod doc;
 pub mod fetch;

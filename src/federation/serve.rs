@@ -1,7 +1,7 @@
 //! Our documents: actors, posts and collections, for whoever may see them.
 
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,13 +13,12 @@ use super::verify;
 use super::{CONTENT_TYPE, actor, inbox, sync};
 use crate::accounts::{self, Account, Kind};
 use crate::app::App;
-use crate::audiences::Audience;
 use crate::error::{Error, Result};
 use crate::kernel::id::{AccountId, PostId, StampId};
 use crate::kernel::origin::host_of_uri;
 use crate::kernel::page::Window;
 use crate::nodes::{self, setup};
-use crate::posts::{self, keep, quotes, thread};
+use crate::posts::{self, copies, keep, quotes, thread};
 use crate::relations::follows;
 use crate::timelines;
 
@@ -201,8 +200,11 @@ pub async fn post_document(app: &App, asking: &Asking<'_>, name: &str, id: &str)
             id.parse().map_err(|_| Error::NotFound)?,
         )
         .await?;
-        let here_only = matches!(post.audience, Audience::Grant(_));
-        if post.account != author.id || post.boost_of.is_some() || post.uri != uri || here_only {
+        if post.account != author.id
+            || post.boost_of.is_some()
+            || post.uri != uri
+            || post.is_for_grant()
+        {
             return Err(Error::NotFound);
         }
         let mut document = note::build(app, &author, &post).await?;
@@ -224,6 +226,41 @@ pub async fn post_document(app: &App, asking: &Asking<'_>, name: &str, id: &str)
         }
         result => answer(result),
     }
+}
+
+/// `GET /users/{name}/posts/{id}/c/{token}`: a personal copy, for whom it is and as long as they may see the post.
+pub async fn copy(
+    State(app): State<App>,
+    method: Method,
+    uri: Uri,
+    Path((name, id, _)): Path<(String, PostId, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if !wants_document(&headers) && headers.contains_key(header::ACCEPT) {
+        return Redirect::to(&format!("/@{name}/{id}")).into_response();
+    }
+    let asking = Asking {
+        method: &method,
+        uri: &uri,
+        headers: &headers,
+    };
+    let result = async {
+        let asker = asker(&app, &asking).await?.ok_or(Error::NotFound)?;
+        let (copy, owner) = copies::find(&app, &app.origin().at(uri.path()))
+            .await?
+            .filter(|(_, owner)| owner.id == asker.id)
+            .ok_or(Error::NotFound)?;
+        let post = posts::get_for(&app, Some(&owner), copy.post).await?;
+        let author = local(&app, &name).await?;
+        if post.account != author.id {
+            return Err(Error::NotFound);
+        }
+        let document = super::copies::build(&app, &author, &post, (&copy, &owner)).await?;
+        let mut document = document.ok_or(Error::NotFound)?;
+        document["@context"] = note::context();
+        Ok((document, false))
+    };
+    answer(result.await)
 }
 
 /// A page of a collection.
@@ -296,7 +333,8 @@ async fn outbox(
     let posts =
         timelines::of_account(app, asker, account.id, Window::before(paging.before, 20)).await?;
     let mut items = Vec::new();
-    for post in &posts {
+    // What leaves as personal copies stands in no collection.
+    for post in posts.iter().filter(|post| !post.is_for_grant()) {
         items.push(outbox_item(app, account, post).await?);
     }
     let mut page = json!({"@context": note::context(), "id": format!("{id}?page=true"), "type": "OrderedCollectionPage", "partOf": id, "orderedItems": items});
@@ -384,7 +422,7 @@ pub async fn post_part(
         let asker = reader(&app, &asking).await?;
         let author = local(&app, &name).await?;
         let post = posts::get_for(&app, asker.as_ref(), id).await?;
-        if post.account != author.id {
+        if post.account != author.id || post.is_for_grant() {
             return Err(Error::NotFound);
         }
         let open = post.audience.is_open() && asker.is_none();
@@ -465,7 +503,7 @@ pub async fn activity(
     let result = async {
         let asker = reader(&app, &asking).await?;
         let id = app.origin().at(uri.path());
-        let row = crate::kernel::db::sql("SELECT body, account_id FROM activities WHERE uri = $1 AND NOT EXISTS (SELECT 1 FROM tombstones WHERE tombstones.uri = activities.object_uri AND activities.kind <> 'Delete')")
+        let row = crate::kernel::db::sql("SELECT body, account_id FROM activities WHERE uri = $1 AND NOT EXISTS (SELECT 1 FROM tombstones WHERE tombstones.uri = activities.object_uri AND activities.kind <> 'Delete') AND NOT EXISTS (SELECT 1 FROM post_copies WHERE post_copies.uri = activities.object_uri)")
             .bind(&id)
             .optional(&app.db)
             .await?

@@ -120,6 +120,8 @@ pub enum Job {
         uri: String,
         reach: Reach,
     },
+    /// Tell everybody who has a personal copy of a post that it is gone.
+    SendCopiesGone { account: AccountId, post: PostId },
     /// Send a boost.
     SendBoost(PostId),
     /// Send the Undo of a boost.

@@ -50,7 +50,7 @@ pub async fn create(mut call: Caller) -> Answer {
 
 /// An upload as an answer; one that is not ready has no address yet, and its own status.
 fn answer(call: &Caller, media: &Media, waiting: StatusCode) -> Response {
-    let mut entity = attachment(&call.app, media, false);
+    let mut entity = attachment(&call.app, media, Some(media.account));
     if !media.processing {
         return json_of(entity);
     }
@@ -118,7 +118,7 @@ pub async fn entities(app: &App, member: &Account, ids: &[MediaId]) -> Result<Ve
     let mut found = Vec::new();
     for id in ids {
         let known = media::find_own(app, member.id, *id).await?;
-        found.extend(known.map(|media| attachment(app, &media, false)));
+        found.extend(known.map(|media| attachment(app, &media, Some(member.id))));
     }
     Ok(found)
 }

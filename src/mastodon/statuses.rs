@@ -111,6 +111,8 @@ async fn draft(call: &Caller) -> Result<Draft, Refused> {
         quote: params.number("quoted_status_id"),
         quote_policy: quote_policy.to_owned(),
         teaser: String::new(),
+        blurred: false,
+        travels: String::new(),
         media: params.numbers("media_ids"),
         poll: poll(params),
         idempotency_key: key.map(|key| key.chars().take(200).collect()),
@@ -224,7 +226,7 @@ pub async fn history(Path(id): Path<PostId>, call: Caller) -> Answer {
     let media: Vec<Value> = view
         .media
         .iter()
-        .map(|one| status::attachment(app, one, post.audience.is_open()))
+        .map(|one| status::attachment(app, one, status::reader(&post, call.viewer.as_ref())))
         .collect();
     let version = |content: &str, warning: &str, at: Time| {
         json!({

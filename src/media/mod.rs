@@ -21,6 +21,14 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Tx, ids, sql};
 use crate::kernel::id::{AccountId, MediaId, PostId};
 
+/// What opens a file to one reader who has no cookie, such as an app, for as long as they may see it.
+pub fn personal_key(app: &App, file: &str, reader: AccountId) -> String {
+    format!(
+        "?v={reader}&k={}",
+        app.secret.sign_address(&format!("{file} {reader}"))
+    )
+}
+
 /// An upload of this account that stands in no post yet.
 ///
 /// # Errors

@@ -93,6 +93,17 @@ pub async fn process(bytes: Vec<u8>, shape: Shape) -> Result<Picture> {
         .map_err(anyhow::Error::from)?
 }
 
+/// The sketch of a picture as a `data:` address; nothing where the sketch cannot be read.
+pub fn blur(blurhash: &str) -> Option<String> {
+    use base64::Engine as _;
+    let pixels = blurhash::decode(blurhash, 32, 18, 1.0).ok()?;
+    let picture = image::RgbaImage::from_raw(32, 18, pixels)?;
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png).ok()?;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes.into_inner());
+    Some(format!("data:image/png;base64,{encoded}"))
+}
+
 fn process_now(bytes: &[u8], shape: Shape) -> Result<Picture> {
     let broken = || Error::invalid("picture", "error-picture-broken");
     if Kind::tell(bytes.get(..HEAD.min(bytes.len())).unwrap_or_default())? != Kind::Picture {

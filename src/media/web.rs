@@ -7,9 +7,12 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::audiences;
 use crate::error::{Error, Result};
 use crate::kernel::crypt;
+use crate::kernel::id::AccountId;
 use crate::kernel::storage::Storage;
 use crate::media::{self, files, kinds, proxy};
 use crate::nodes::house;
@@ -126,10 +129,24 @@ fn describe(headers: &mut HeaderMap, file: &Handed<'_>, tag: &str) {
     }
 }
 
-/// The signature with which a narrower post's file was linked.
+/// The signature with which a narrower post's file was linked, for whoever has it or for one reader.
 #[derive(Debug, serde::Deserialize)]
 pub struct Key {
     k: Option<String>,
+    v: Option<AccountId>,
+}
+
+impl Key {
+    /// Whether it is ours, for this file.
+    fn holds(&self, app: &App, name: &str) -> bool {
+        let signed = match self.v {
+            Some(reader) => app.secret.sign_address(&format!("{name} {reader}")),
+            None => app.secret.sign_address(name),
+        };
+        self.k
+            .as_ref()
+            .is_some_and(|key| crypt::equal(key.as_bytes(), signed.as_bytes()))
+    }
 }
 
 /// `GET /media/{shard}/{file}`: a file of ours; of a narrower post only for who may see it.
@@ -142,24 +159,30 @@ pub async fn show(
 ) -> PageResult {
     let name = format!("{shard}/{file}");
     let item = media::find_by_file(&app, &name).await?;
-    let signed = key
-        .k
-        .is_some_and(|key| crypt::equal(key.as_bytes(), app.secret.sign_address(&name).as_bytes()));
+    let signed = key.holds(&app, &name);
+    let reader = match key.v.filter(|_| signed) {
+        Some(reader) => accounts::find(&app, reader).await?,
+        None => None,
+    };
+    let reader = reader.filter(Account::is_active);
     let open = match item.as_ref().map(|item| (item.post, item.account)) {
         // The picture of a profile or of the house; what no row names is given up, even if its file is still there.
         None if media::is_on_a_profile(&app, &name).await? => true,
         None if house::is_house_picture(&app, &name).await? => true,
         None => return Err(Error::NotFound.into()),
-        Some((Some(post), _)) if signed => posts::find(&app, post)
-            .await?
-            .is_some_and(|post| post.audience.is_open()),
         Some((Some(post), _)) => {
-            let post = posts::get_for(&app, visitor.viewer(), post).await?;
-            post.audience.is_open()
+            let reader = reader.as_ref().or_else(|| visitor.viewer());
+            let found = posts::find(&app, post).await?.ok_or(Error::NotFound)?;
+            // What is for a grant closes with the right to see it, whoever has its address.
+            let passed_on = signed && key.v.is_none() && !found.is_for_grant();
+            if !passed_on && !audiences::may_see(&app, reader, found.thing()).await? {
+                return Err(Error::NotFound.into());
+            }
+            found.audience.is_open()
         }
         Some((None, owner)) => {
-            let own = visitor.account.as_ref().is_some_and(|me| me.id == owner);
-            if !own && !signed {
+            let me = reader.as_ref().or(visitor.account.as_ref());
+            if me.is_none_or(|me| me.id != owner) {
                 return Err(Error::NotFound.into());
             }
             false

@@ -248,7 +248,7 @@ pub async fn redeem(tx: &mut Tx, code: &str, account: AccountId, now: Time) -> R
     let row = row.ok_or_else(|| Error::invalid("code", "error-invitation"))?;
     let (invitation, inviter): (i64, AccountId) = (row.get("id")?, row.get("inviter_id")?);
     if let Some(tier) = row.get::<Option<AudienceId>>("tier_id")? {
-        audiences::add_member(&mut *tx, tier, account, None).await?;
+        audiences::add_member(&mut *tx, tier, account, None, "invitation").await?;
     }
     sql("INSERT INTO invited (account_id, invitation_id, inviter_id, created_at) VALUES ($1, $2, $3, $4)")
         .bind(account)

@@ -1,7 +1,9 @@
 //! Membership: who comes in, by whose invitation, and who asked.
 
 pub mod invitations;
+pub mod locked;
 pub mod requests;
+pub mod rules;
 pub mod tiers;
 pub mod web;
 

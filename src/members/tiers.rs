@@ -1,20 +1,21 @@
-//! Tiers: named levels of membership. Each is a grant of the house; a post for it is read on its pages only.
+//! Tiers: named levels of membership. Each is a grant of the house, with a face and a way in.
 
 use std::time::Duration;
 
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
-use crate::audiences;
-use crate::error::{Error, Result};
+use crate::audiences::{self, Shown};
+use crate::error::{Error, Problem, Result, Sentence};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, sql};
-use crate::kernel::id::{AccountId, AudienceId, PostId};
-use crate::relations::blocks;
+use crate::kernel::id::{AccountId, AudienceId};
 
 /// Longest name.
 const NAME: usize = 40;
 /// Longest sentence about how one gets in.
 const HOW: usize = 300;
+/// Longest sign of a badge.
+const SIGN: usize = 4;
 /// Most tiers of a house.
 const MOST: usize = 20;
 
@@ -23,64 +24,192 @@ const MOST: usize = 20;
 pub struct Tier {
     /// Its grant.
     pub id: AudienceId,
-    /// What it is called.
-    pub name: String,
-    /// How one gets in, in the host's words.
-    pub how: String,
+    /// Its face and its way in.
+    pub face: Face,
+    /// By what people are proposed for it; nothing while that is off.
+    pub rule: Option<Rule>,
     /// How many have it now.
     pub holders: i64,
 }
 
-/// What somebody outside sees of a post for a tier.
-#[derive(Clone, Debug)]
-pub struct Locked {
-    /// The post.
-    pub post: PostId,
-    /// The name of its author.
-    pub author: String,
-    /// What the author wrote for everybody else.
-    pub teaser: String,
-    /// The tier it is for.
-    pub tier: String,
-    /// How one gets in.
+/// What a tier looks like and says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Face {
+    /// What it is called.
+    pub name: String,
+    /// How one gets in, in the host's words.
     pub how: String,
-    /// When it was written.
-    pub created_at: Time,
+    /// Its colour, `#rrggbb`.
+    pub colour: String,
+    /// The sign on its badge; may be empty.
+    pub sign: String,
+}
+
+/// What somebody has done who is proposed for a tier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// Days as a member or a follower of the host.
+    pub days: i64,
+    /// Answers in the host's threads that somebody else favourited.
+    pub answers: i64,
+}
+
+/// A tier as somebody has it.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The tier.
+    pub tier: Tier,
+    /// Until when; for good where nothing is said.
+    pub until: Option<Time>,
+    /// Where its badge is shown.
+    pub shown: Shown,
+}
+
+impl Tier {
+    /// The days its rule asks for; 0 while it is off.
+    pub fn days(&self) -> i64 {
+        self.rule.map_or(0, |rule| rule.days)
+    }
+
+    /// The answers its rule asks for; 0 while it is off.
+    pub fn answers(&self) -> i64 {
+        self.rule.map_or(0, |rule| rule.answers)
+    }
 }
 
 fn read(row: &Row) -> sqlx::Result<Tier> {
+    let since: Option<Time> = row.get("rule_since")?;
+    let rule = Rule {
+        days: row.get("rule_days")?,
+        answers: row.get("rule_answers")?,
+    };
     Ok(Tier {
         id: row.get("id")?,
-        name: row.get("name")?,
-        how: row.get("how")?,
+        face: Face {
+            name: row.get("name")?,
+            how: row.get("how")?,
+            colour: row.get("colour")?,
+            sign: row.get("badge")?,
+        },
+        rule: since.map(|_| rule),
         holders: row.get("holders")?,
     })
+}
+
+fn check(face: Face) -> Result<Face> {
+    let face = Face {
+        name: face.name.trim().to_owned(),
+        how: face.how.trim().to_owned(),
+        colour: face.colour.trim().to_ascii_lowercase(),
+        sign: face.sign.trim().to_owned(),
+    };
+    let mut problems = Vec::new();
+    let mut problem = |field, id, most: usize| {
+        let value = Some(most.to_string());
+        problems.push(Problem {
+            field,
+            sentence: Sentence { id, value },
+        });
+    };
+    if face.name.is_empty() || face.name.chars().count() > NAME {
+        problem("tier", "error-tier-name", NAME);
+    }
+    if face.how.chars().count() > HOW {
+        problem("how", "error-too-long", HOW);
+    }
+    if face.sign.chars().count() > SIGN {
+        problem("sign", "error-too-long", SIGN);
+    }
+    let digits = face.colour.strip_prefix('#').unwrap_or_default();
+    let sound = digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if !face.colour.is_empty() && !sound {
+        problem("colour", "error-colour", 0);
+    }
+    if problems.is_empty() {
+        Ok(face)
+    } else {
+        Err(Error::Invalid(problems))
+    }
 }
 
 /// Makes a tier.
 ///
 /// # Errors
 /// `Invalid` when it has no name, or there are too many.
-pub async fn create(app: &App, host: &Account, name: &str, how: &str) -> Result<Tier> {
-    let (name, how) = (name.trim(), how.trim());
-    if name.is_empty() || name.chars().count() > NAME {
-        return Err(Error::invalid_with("tier", "error-tier-name", NAME));
-    }
-    if how.chars().count() > HOW {
-        return Err(Error::invalid_with("how", "error-too-long", HOW));
-    }
+pub async fn create(app: &App, host: &Account, face: Face) -> Result<Tier> {
+    let face = check(face)?;
     if list(app).await?.len() >= MOST {
         return Err(Error::invalid_with("tier", "error-too-many", MOST));
     }
+    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let id = audiences::create_grant(&mut tx, host.id, "tier", name, app.clock.now()).await?;
-    sql("INSERT INTO tiers (audience_id, how) VALUES ($1, $2)")
+    let id = audiences::create_grant(&mut tx, host.id, "tier", &face.name, now).await?;
+    sql("INSERT INTO tiers (audience_id, how) VALUES ($1, '')")
         .bind(id)
-        .bind(how)
         .run(&mut tx)
         .await?;
     tx.commit().await?;
+    change(app, id, face).await?;
     get(app, id).await
+}
+
+/// Changes what a tier looks like and says.
+///
+/// # Errors
+/// `Invalid` when it has no name, `NotFound` when there is none.
+pub async fn change(app: &App, id: AudienceId, face: Face) -> Result<()> {
+    let face = check(face)?;
+    get(app, id).await?;
+    let mut tx = app.db.begin().await?;
+    sql("UPDATE tiers SET how = $2 WHERE audience_id = $1")
+        .bind(id)
+        .bind(face.how)
+        .run(&mut tx)
+        .await?;
+    sql("UPDATE audiences SET name = $2, colour = $3, badge = $4 WHERE id = $1")
+        .bind(id)
+        .bind(face.name)
+        .bind(face.colour)
+        .bind(face.sign)
+        .run(&mut tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Removes a tier. Who had it has it no more; what was written for it alone stays for its author.
+///
+/// # Errors
+/// What the database says.
+pub async fn remove(app: &App, id: AudienceId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    for statement in [
+        sql("DELETE FROM audience_members WHERE audience_id = $1"),
+        sql("DELETE FROM tier_refusals WHERE audience_id = $1"),
+        sql("UPDATE invitations SET tier_id = NULL WHERE tier_id = $1"),
+        sql("DELETE FROM tiers WHERE audience_id = $1"),
+    ] {
+        statement.bind(id).run(&mut tx).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Switches the rule of a tier on, changes it, or switches it off.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_rule(app: &App, id: AudienceId, rule: Option<Rule>) -> Result<()> {
+    let since = rule.map(|_| app.clock.now());
+    let rule = rule.unwrap_or_default();
+    sql("UPDATE tiers SET rule_since = $2, rule_days = $3, rule_answers = $4 WHERE audience_id = $1")
+        .bind(id)
+        .bind(since)
+        .bind(rule.days.clamp(0, 3_650))
+        .bind(rule.answers.clamp(0, 10_000))
+        .run(&app.db)
+        .await?;
+    Ok(())
 }
 
 /// The tiers of the house, the first first.
@@ -88,7 +217,7 @@ pub async fn create(app: &App, host: &Account, name: &str, how: &str) -> Result<
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<Tier>> {
-    let rows = sql("SELECT audiences.id, audiences.name, tiers.how, (SELECT COUNT(*) FROM audience_members WHERE audience_members.audience_id = audiences.id AND (until IS NULL OR until > $1)) AS holders FROM tiers JOIN audiences ON audiences.id = tiers.audience_id ORDER BY audiences.id")
+    let rows = sql("SELECT audiences.*, tiers.*, (SELECT COUNT(*) FROM audience_members WHERE audience_members.audience_id = audiences.id AND (until IS NULL OR until > $1)) AS holders FROM tiers JOIN audiences ON audiences.id = tiers.audience_id ORDER BY audiences.id")
         .bind(app.clock.now())
         .all(&app.db)
         .await?;
@@ -118,6 +247,26 @@ pub async fn holders(app: &App, tier: AudienceId) -> Result<Vec<(Account, Option
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
+/// The tiers somebody has.
+///
+/// # Errors
+/// What the database says.
+pub async fn held(app: &App, account: AccountId) -> Result<Vec<Held>> {
+    let rows = sql("SELECT audiences.*, tiers.*, audience_members.until AS held_until, audience_members.shown, 0 AS holders FROM audience_members JOIN tiers ON tiers.audience_id = audience_members.audience_id JOIN audiences ON audiences.id = tiers.audience_id WHERE audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2) ORDER BY audiences.id")
+        .bind(account)
+        .bind(app.clock.now())
+        .all(&app.db)
+        .await?;
+    let read = |row: &Row| {
+        Ok(Held {
+            tier: read(row)?,
+            until: row.get("held_until")?,
+            shown: Shown::parse(&row.get::<String>("shown")?),
+        })
+    };
+    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
 /// Gives somebody a tier, member or guest: for so many days, or for good.
 ///
 /// # Errors
@@ -127,12 +276,33 @@ pub async fn grant(
     tier: AudienceId,
     account: AccountId,
     days: Option<u64>,
+    reason: &str,
 ) -> Result<()> {
     let until = days.map(|days| {
         let days = Duration::from_secs(days.min(36_500) * 86_400);
         app.clock.now().plus(days)
     });
-    Ok(audiences::add_member(&app.db, tier, account, until).await?)
+    Ok(audiences::add_member(&app.db, tier, account, until, reason).await?)
+}
+
+/// The audience of whoever has one of several tiers of the house; nothing where none is named.
+///
+/// # Errors
+/// `Forbidden` when one is not the author's to write for.
+pub async fn any_of(
+    app: &App,
+    author: &Account,
+    which: &[AudienceId],
+) -> Result<Option<AudienceId>> {
+    let mut tx = app.db.begin().await?;
+    for tier in which {
+        if !audiences::owns(&mut tx, *tier, author.id).await? {
+            return Err(Error::Forbidden);
+        }
+    }
+    let audience = audiences::any_of(&mut tx, author.id, which, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(audience)
 }
 
 /// Takes a tier from somebody: what it opened is closed at once.
@@ -141,53 +311,4 @@ pub async fn grant(
 /// What the database says.
 pub async fn take(app: &App, tier: AudienceId, account: AccountId) -> Result<()> {
     Ok(audiences::remove_member(&app.db, tier, account).await?)
-}
-
-fn read_locked(row: &Row) -> sqlx::Result<Locked> {
-    Ok(Locked {
-        post: row.get("id")?,
-        author: row.get("author_name")?,
-        teaser: row.get("teaser")?,
-        tier: row.get("tier_name")?,
-        how: row.get("how")?,
-        created_at: row.get("created_at")?,
-    })
-}
-
-/// The newest posts of an account that are for tiers the viewer has not, where something is said about them.
-///
-/// # Errors
-/// What the database says.
-pub async fn locked(
-    app: &App,
-    viewer: Option<&Account>,
-    author: AccountId,
-    most: i64,
-) -> Result<Vec<Locked>> {
-    let rows = sql("SELECT posts.id, posts.teaser, posts.created_at, accounts.name AS author_name, audiences.name AS tier_name, tiers.how FROM posts JOIN accounts ON accounts.id = posts.account_id JOIN audiences ON audiences.id = posts.audience_id JOIN tiers ON tiers.audience_id = audiences.id WHERE posts.account_id = $1 AND posts.account_id <> $2 AND posts.audience = 'grant' AND posts.teaser <> '' AND NOT EXISTS (SELECT 1 FROM audience_members WHERE audience_members.audience_id = posts.audience_id AND audience_members.account_id = $2 AND (audience_members.until IS NULL OR audience_members.until > $3)) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $2) ORDER BY posts.id DESC LIMIT $4")
-        .bind(author)
-        .bind(viewer.map_or(0, |viewer| viewer.id.0))
-        .bind(app.clock.now())
-        .bind(most)
-        .all(&app.db)
-        .await?;
-    Ok(rows.iter().map(read_locked).collect::<sqlx::Result<_>>()?)
-}
-
-/// What somebody outside sees at the address of a post for a tier.
-///
-/// # Errors
-/// What the database says.
-pub async fn teaser(app: &App, viewer: Option<&Account>, post: PostId) -> Result<Option<Locked>> {
-    let row = sql("SELECT posts.id, posts.account_id AS author_id, posts.teaser, posts.created_at, accounts.name AS author_name, audiences.name AS tier_name, tiers.how FROM posts JOIN accounts ON accounts.id = posts.account_id JOIN audiences ON audiences.id = posts.audience_id JOIN tiers ON tiers.audience_id = audiences.id WHERE posts.id = $1 AND posts.audience = 'grant' AND posts.teaser <> ''")
-        .bind(post)
-        .optional(&app.db)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    if let Some(viewer) = viewer
-        && blocks::blocks(&app.db, row.get("author_id")?, viewer.id).await?
-    {
-        return Ok(None);
-    }
-    Ok(Some(read_locked(&row)?))
 }

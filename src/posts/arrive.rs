@@ -3,7 +3,7 @@
 use super::{Post, compose, edit, polls, previews, store, words};
 use crate::accounts::{Account, Emoji, remove as tombs, store as account_store};
 use crate::app::App;
-use crate::audiences::Audience;
+use crate::audiences::{self, Audience};
 use crate::error::Result;
 use crate::jobs::news::{self, News};
 use crate::kernel::clock::Time;
@@ -113,6 +113,7 @@ pub async fn insert(
         Some(uri) => store::find_by_uri(&mut tx, uri).await?,
         None => None,
     };
+    let parent = open_to(&mut tx, author, parent, now).await?;
     let quoted = match &arrived.quote_uri {
         Some(uri) => store::find_by_uri(&mut tx, uri).await?,
         None => None,
@@ -156,6 +157,26 @@ pub async fn insert(
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(Some(post))
+}
+
+/// What somebody answers, unless it is for a grant they are not in: they are not heard inside.
+async fn open_to(
+    tx: &mut Tx,
+    author: &Account,
+    parent: Option<Post>,
+    now: Time,
+) -> sqlx::Result<Option<Post>> {
+    match parent {
+        Some(parent) => Ok(match parent.audience {
+            Audience::Grant(grant)
+                if !audiences::is_member(&mut *tx, grant, author.id, now).await? =>
+            {
+                None
+            }
+            _ => Some(parent),
+        }),
+        None => Ok(None),
+    }
 }
 
 /// Writes what an Update says about a known post; an older one is ignored.

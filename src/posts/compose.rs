@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::copies::Travels;
 use super::render::{self, Rendered};
 use super::{Post, polls, previews, quotes, store, words};
 use crate::accounts::{Account, store as account_store};
@@ -60,6 +61,12 @@ pub struct Draft {
     /// What everybody else sees of a post for a grant; nothing where it is empty.
     #[serde(default)]
     pub teaser: String,
+    /// Whether everybody else sees its first picture as a blur.
+    #[serde(default)]
+    pub blurred: bool,
+    /// What of a post for a grant leaves: `text`, `teaser` or `no`.
+    #[serde(default)]
+    pub travels: String,
 }
 
 impl Default for Draft {
@@ -78,6 +85,8 @@ impl Default for Draft {
             idempotency_key: None,
             app: None,
             teaser: String::new(),
+            blurred: false,
+            travels: Travels::No.name().to_owned(),
         }
     }
 }
@@ -161,7 +170,6 @@ pub async fn was_sent(app: &App, author: &Account, key: &str) -> Result<bool> {
 /// `Invalid` when something is too long or empty, `NotFound` when what it answers or quotes is not for this author.
 pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     check(app, &draft)?;
-    check_grant(app, author, draft.audience).await?;
     if let Some(key) = &draft.idempotency_key
         && let Some(post) = store::find_idempotent(&app.db, author.id, key).await?
     {
@@ -175,6 +183,7 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
         Some(id) => Some(super::get_for(app, Some(author), id).await?),
         None => None,
     };
+    check_grant(app, author, draft.audience, parent.as_ref()).await?;
     let rendered = render::render(app, &draft.text).await?;
     let post = blank(app, author, &draft, &rendered, parent.as_ref());
     let post = quotes::prepare(app, author, post, quoted.as_ref()).await?;
@@ -197,7 +206,9 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     store::set_tags(&mut tx, post.id, &rendered.tags).await?;
     store::set_app(&mut tx, post.id, draft.app).await?;
     if matches!(post.audience, Audience::Grant(_)) {
-        store::set_teaser(&mut tx, post.id, draft.teaser.trim()).await?;
+        let travels = Travels::parse(&draft.travels);
+        let seen = (draft.teaser.trim(), draft.blurred);
+        store::set_locked(&mut tx, post.id, seen, travels).await?;
     }
     words::keep(&mut tx, author, &post).await?;
     media::attach(&mut tx, author.id, post.id, &draft.media).await?;
@@ -228,10 +239,18 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     Ok(post)
 }
 
-/// Nobody writes for a grant that is not theirs.
-async fn check_grant(app: &App, author: &Account, audience: Audience) -> Result<()> {
+/// Nobody writes for a grant that is not theirs, unless they answer what is for it.
+async fn check_grant(
+    app: &App,
+    author: &Account,
+    audience: Audience,
+    parent: Option<&Post>,
+) -> Result<()> {
+    let answers = parent.is_some_and(|parent| parent.audience == audience);
     match audience {
-        Audience::Grant(grant) if !audiences::owns(&app.db, grant, author.id).await? => {
+        Audience::Grant(grant)
+            if !answers && !audiences::owns(&app.db, grant, author.id).await? =>
+        {
             Err(Error::Forbidden)
         }
         _ => Ok(()),
@@ -337,10 +356,10 @@ fn blank(
     }
 }
 
-/// A reply to a narrower post is never wider than it; a reply to a grant's post goes to who is mentioned.
+/// A reply to a narrower post is never wider than it; one to a grant's post is for the same grant or for who is mentioned.
 fn parent_bound(parent: &Post, wished: Audience) -> Audience {
-    match wished.narrower(parent.audience) {
-        audiences::Audience::Grant(_) => Audience::People,
-        audience => audience,
+    match (wished, parent.audience) {
+        (Audience::Grant(_), Audience::Grant(grant)) => Audience::Grant(grant),
+        _ => wished.narrower(parent.audience),
     }
 }

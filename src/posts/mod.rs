@@ -4,6 +4,7 @@ pub mod arrive;
 pub mod boosts;
 pub mod compose;
 pub mod conversations;
+pub mod copies;
 pub mod edit;
 pub mod favourites;
 pub mod keep;
@@ -100,6 +101,11 @@ impl Post {
             author: self.account,
             audience: self.audience,
         }
+    }
+
+    /// Whether it is for a grant: a tier, a list, the crew.
+    pub fn is_for_grant(&self) -> bool {
+        matches!(self.audience, Audience::Grant(_))
     }
 
     /// Whether it may be boosted: everyone may see it already.

@@ -31,16 +31,19 @@ pub async fn delete(app: &App, author: &Account, id: PostId) -> Result<()> {
         ),
         people,
     };
-    jobs::enqueue(
-        &mut tx,
-        now,
+    let job = if post.is_for_grant() {
+        Job::SendCopiesGone {
+            account: author.id,
+            post: id,
+        }
+    } else {
         Job::SendDelete {
             account: author.id,
             uri: post.uri.clone(),
             reach,
-        },
-    )
-    .await?;
+        }
+    };
+    jobs::enqueue(&mut tx, now, job).await?;
     tx.commit().await?;
     remove_files(app, files).await;
     app.wake.notify_waiters();

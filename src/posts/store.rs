@@ -1,6 +1,7 @@
 //! SQL of posts.
 
 use super::Post;
+use super::copies::Travels;
 use crate::accounts::{Account, store as account_store};
 use crate::audiences::Audience;
 use crate::kernel::clock::Time;
@@ -76,7 +77,8 @@ pub async fn list(conn: impl Conn, which: &[PostId]) -> sqlx::Result<Vec<Post>> 
 
 pub async fn find_by_uri(conn: impl Conn, uri: &str) -> sqlx::Result<Option<Post>> {
     first(
-        sql("SELECT * FROM posts WHERE uri = $1")
+        // A personal copy stands for its post: what is said about it is filed there.
+        sql("SELECT * FROM posts WHERE id IN (SELECT id FROM posts WHERE uri = $1 UNION ALL SELECT post_id FROM post_copies WHERE uri = $1)")
             .bind(uri)
             .optional(conn)
             .await?,
@@ -325,17 +327,24 @@ pub async fn revise(tx: &mut Tx, id: PostId, at: Time) -> sqlx::Result<bool> {
     Ok(touched == 1)
 }
 
-/// Notes the app a post was written with.
-/// What everybody else sees of a post for a grant.
-pub async fn set_teaser(tx: &mut Tx, id: PostId, teaser: &str) -> sqlx::Result<()> {
-    sql("UPDATE posts SET teaser = $1 WHERE id = $2")
+/// What everybody else sees of a post for a grant, and what of it leaves.
+pub async fn set_locked(
+    tx: &mut Tx,
+    id: PostId,
+    (teaser, blurred): (&str, bool),
+    travels: Travels,
+) -> sqlx::Result<()> {
+    sql("UPDATE posts SET teaser = $1, blurred = $2, travels = $3 WHERE id = $4")
         .bind(teaser)
+        .bind(blurred)
+        .bind(travels.name())
         .bind(id)
         .run(&mut *tx)
         .await?;
     Ok(())
 }
 
+/// Notes the app a post was written with.
 pub async fn set_app(tx: &mut Tx, id: PostId, app: Option<AppId>) -> sqlx::Result<()> {
     if app.is_some() {
         sql("UPDATE posts SET app_id = $1 WHERE id = $2")

@@ -7,6 +7,7 @@ use super::previews::{self, Preview};
 use super::{Post, render, store};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
+use crate::audiences::{self, Badge, Shown};
 use crate::error::Result;
 use crate::kernel::db::{ids, sql};
 use crate::kernel::html::to_text;
@@ -40,6 +41,8 @@ pub struct View {
     pub mentions: Vec<Account>,
     /// Its hashtags, folded.
     pub tags: Vec<String>,
+    /// The badges its author wants seen beside it.
+    pub badges: Vec<Badge>,
     /// Whether the viewer muted its thread.
     pub muted: bool,
     /// The app it was written with: name and page.
@@ -195,9 +198,11 @@ struct Gathered {
     mentions: HashMap<PostId, Vec<Account>>,
     tags: HashMap<PostId, Vec<String>>,
     apps: HashMap<PostId, (String, Option<String>)>,
+    badges: Vec<Badge>,
 }
 
 impl Gathered {
+    #[expect(clippy::too_many_lines, reason = "each statement once")]
     async fn load(
         app: &App,
         viewer: Option<&Account>,
@@ -238,8 +243,11 @@ impl Gathered {
             store::tags_of(&app.db, &list),
             store::apps_of(&app.db, &list),
         )?;
-        let (attached, previews) =
-            tokio::try_join!(media::of_posts(app, posts), previews::of_posts(app, posts),)?;
+        let (attached, previews, badges) = tokio::try_join!(
+            media::of_posts(app, posts),
+            previews::of_posts(app, posts),
+            async { Ok(audiences::badges(&app.db, &accounts, app.clock.now()).await?) },
+        )?;
         let mut media: HashMap<PostId, Vec<Media>> = HashMap::new();
         for item in attached {
             if let Some(post) = item.post {
@@ -259,6 +267,10 @@ impl Gathered {
             mentions: grouped(mentions),
             tags: grouped(tags),
             apps: apps.into_iter().collect(),
+            badges: badges
+                .into_iter()
+                .filter(|badge| badge.shown == Shown::Everywhere)
+                .collect(),
         };
         for post in with_poll {
             if let Some(poll) = polls::of_post(app, post).await? {
@@ -296,6 +308,12 @@ impl Gathered {
             answers: None,
             mentions: self.mentions.get(&post.id).cloned().unwrap_or_default(),
             tags: self.tags.get(&post.id).cloned().unwrap_or_default(),
+            badges: self
+                .badges
+                .iter()
+                .filter(|badge| badge.account == post.account)
+                .cloned()
+                .collect(),
             muted: self.muted.contains(&post.id),
             app: self.apps.get(&post.id).cloned(),
             favourited: self.favourited.contains(&post.id),

@@ -402,6 +402,11 @@ pub(super) async fn delete(tx: &mut Tx, follow: &Follow) -> sqlx::Result<bool> {
         .bind(follow.follower)
         .run(&mut *tx)
         .await?;
+    sql("DELETE FROM audience_members WHERE account_id = $1 AND audience_id IN (SELECT audience_id FROM lists WHERE lists.account_id = $2)")
+        .bind(follow.followee)
+        .bind(follow.follower)
+        .run(&mut *tx)
+        .await?;
     sql("DELETE FROM list_members WHERE account_id = $1 AND list_id IN (SELECT id FROM lists WHERE lists.account_id = $2)")
         .bind(follow.followee)
         .bind(follow.follower)

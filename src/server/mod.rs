@@ -83,6 +83,7 @@ fn documents() -> Router<App> {
         .route("/users/{name}", get(profile::actor))
         .route("/users/{name}/posts/{id}", get(profile::post))
         .route("/users/{name}/posts/{id}/{what}", get(serve::post_part))
+        .route("/users/{name}/posts/{id}/c/{token}", get(serve::copy))
         .route("/users/{name}/{*rest}", get(serve::collection))
         .route("/actor", get(serve::node))
         .route("/contexts/{id}", get(serve::context))

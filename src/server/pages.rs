@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::guests::web::{self as guest_pages, enter, guest, home, intents};
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
-use crate::members::web::{self as member_pages, desk, invitations, tiers};
+use crate::members::web::{self as member_pages, desk, invitations, mine, tiers};
 use crate::nodes::web::{self as node_pages, announcements, front, look};
 use crate::notifications::web as notification_pages;
 use crate::oauth::web as oauth_pages;
@@ -75,7 +75,12 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         )
         .route("/invitations/{id}/revoke", post(invitations::revoke))
         .route("/operator/tiers", get(tiers::index).post(tiers::create))
-        .route("/operator/tiers/{id}/grant", post(tiers::grant))
+        .route("/tiers", get(mine::index))
+        .route("/tiers/{id}/{verb}", post(mine::act))
+        .route(
+            "/operator/tiers/{id}/{verb}",
+            get(tiers::ask).post(tiers::act),
+        )
         .route("/operator/tiers/{id}/take/{account}", post(tiers::take))
         .route("/operator/joining", get(desk::show).post(desk::update))
         .route("/operator/requests/{id}/{verb}", post(desk::decide))

@@ -2,9 +2,10 @@
 
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
+use crate::audiences;
 use crate::error::{Error, Result};
-use crate::kernel::db::{Row, sql};
-use crate::kernel::id::{AccountId, ListId};
+use crate::kernel::db::{Row, Tx, sql};
+use crate::kernel::id::{AccountId, AudienceId, ListId};
 use crate::kernel::page::Window;
 use crate::posts::Post;
 
@@ -137,6 +138,11 @@ pub async fn update(app: &App, member: AccountId, id: ListId, edit: Edit) -> Res
 pub async fn remove(app: &App, member: AccountId, id: ListId) -> Result<()> {
     get(app, member, id).await?;
     let mut tx = app.db.begin().await?;
+    // What was written to its people stays with its author alone.
+    sql("DELETE FROM audience_members WHERE audience_id IN (SELECT audience_id FROM lists WHERE id = $1)")
+        .bind(id)
+        .run(&mut tx)
+        .await?;
     sql("DELETE FROM list_members WHERE list_id = $1")
         .bind(id)
         .run(&mut tx)
@@ -200,9 +206,56 @@ pub async fn set_people(
         if touched == 0 {
             return Err(Error::NotFound);
         }
+        fill_audience(&mut tx, id, *one, wanted).await?;
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// Keeps the audience of a list, where it has one, in step with its people.
+async fn fill_audience(tx: &mut Tx, id: ListId, who: AccountId, wanted: bool) -> sqlx::Result<()> {
+    let statement = if wanted {
+        sql(
+            "INSERT INTO audience_members (audience_id, account_id) SELECT audience_id, CAST($2 AS BIGINT) FROM lists WHERE id = $1 AND audience_id IS NOT NULL ON CONFLICT (audience_id, account_id) DO NOTHING",
+        )
+    } else {
+        sql(
+            "DELETE FROM audience_members WHERE account_id = $2 AND audience_id IN (SELECT audience_id FROM lists WHERE id = $1)",
+        )
+    };
+    statement.bind(id).bind(who).run(&mut *tx).await?;
+    Ok(())
+}
+
+/// The audience of the people of a list, for what its owner writes to them alone. It follows the list.
+///
+/// # Errors
+/// `NotFound` when the list is not theirs.
+pub async fn audience(app: &App, member: AccountId, id: ListId) -> Result<AudienceId> {
+    let list = get(app, member, id).await?;
+    let mut tx = app.db.begin().await?;
+    // Whoever asks at the same moment waits here.
+    let row = sql("UPDATE lists SET title = title WHERE id = $1 RETURNING audience_id")
+        .bind(id)
+        .one(&mut tx)
+        .await?;
+    if let Some(known) = row.get("audience_id")? {
+        return Ok(known);
+    }
+    let now = app.clock.now();
+    let made = audiences::create_grant(&mut tx, member, "list", &list.title, now).await?;
+    sql("UPDATE lists SET audience_id = $1 WHERE id = $2")
+        .bind(made)
+        .bind(id)
+        .run(&mut tx)
+        .await?;
+    sql("INSERT INTO audience_members (audience_id, account_id) SELECT CAST($1 AS BIGINT), account_id FROM list_members WHERE list_id = $2")
+        .bind(made)
+        .bind(id)
+        .run(&mut tx)
+        .await?;
+    tx.commit().await?;
+    Ok(made)
 }
 
 /// The member's lists somebody stands in.

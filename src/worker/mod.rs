@@ -14,6 +14,7 @@ use crate::federation::activities::{
     accept, announce, block, create, delete, flag, follow, leave, like, moved, pin, quote, reject,
     update,
 };
+use crate::federation::copies;
 use crate::federation::{
     actor, backfill, delivery, fetch::Budget, inbox, nodeinfo, objects, sync, webfinger,
 };
@@ -65,6 +66,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             uri,
             reach,
         } => delete::send(app, account, &uri, reach).await,
+        Job::SendCopiesGone { account, post } => copies::send_delete(app, account, post).await,
         Job::SendBoost(id) => announce::send(app, id).await,
         Job::SendUnboost {
             account,

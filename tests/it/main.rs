@@ -19,6 +19,7 @@ mod federation;
 mod fixtures;
 mod guests;
 mod house;
+mod locked;
 mod members;
 mod pages;
 mod peers;

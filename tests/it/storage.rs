@@ -234,9 +234,11 @@ async fn a_grant_opens_and_closes(backend: Backend) {
     let (net, node) = TestNode::one(&backend).await;
     let (app, db) = (node.app(), node.db());
     let (host, fan) = (node.host("nina").await, node.sign_up("fan").await);
-    let grant = audiences::create_grant(db, host.id, "tier", "inner circle", app.clock.now())
-        .await
-        .unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let now = app.clock.now();
+    let made = audiences::create_grant(&mut tx, host.id, "tier", "inner circle", now).await;
+    let grant = made.unwrap();
+    tx.commit().await.unwrap();
     let thing = Thing {
         post: PostId(1),
         author: host.id,
@@ -245,7 +247,7 @@ async fn a_grant_opens_and_closes(backend: Backend) {
     assert!(!audiences::may_see(app, Some(&fan), thing).await.unwrap());
     assert!(!audiences::may_see(app, None, thing).await.unwrap());
     let until = app.clock.now().plus(std::time::Duration::from_secs(60));
-    audiences::add_member(db, grant, fan.id, Some(until))
+    audiences::add_member(db, grant, fan.id, Some(until), "hand")
         .await
         .unwrap();
     assert!(audiences::may_see(app, Some(&fan), thing).await.unwrap());
@@ -254,7 +256,7 @@ async fn a_grant_opens_and_closes(backend: Backend) {
         !audiences::may_see(app, Some(&fan), thing).await.unwrap(),
         "the right has ended"
     );
-    audiences::add_member(db, grant, fan.id, None)
+    audiences::add_member(db, grant, fan.id, None, "hand")
         .await
         .unwrap();
     assert!(audiences::may_see(app, Some(&fan), thing).await.unwrap());

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::audiences::{self, Badge};
 use crate::error::Error;
 use crate::federation::serve::{self, Asking, wants_document};
 use crate::kernel::page::Window;
@@ -32,6 +33,8 @@ struct ProfilePage {
     account: Account,
     relation: Option<Relationship>,
     from_home: Option<Relationship>,
+    /// The badges they show here.
+    badges: Vec<Badge>,
     pinned: Vec<View>,
     views: Vec<View>,
     older: Option<String>,
@@ -64,11 +67,13 @@ async fn page(app: &App, visitor: Visitor, account: Account, before: Option<i64>
         Vec::new()
     };
     let views = view::load(app, viewer, &posts).await?;
+    let badges = audiences::badges(&app.db, &[account.id], app.clock.now()).await?;
     Ok(Page(ProfilePage {
         ui: visitor.ui,
         account,
         relation,
         from_home,
+        badges,
         pinned,
         views,
         older,

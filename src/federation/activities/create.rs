@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::federation::copies;
 use crate::federation::doc::Doc;
 use crate::federation::objects::{self, note};
 use crate::federation::outbox::{self, Outgoing, Recipients};
@@ -125,11 +126,6 @@ async fn receive_vote(
     Ok(polls::receive(app, &context.sender, &post, name).await?)
 }
 
-/// Whether a post leaves this house at all: what is for a tier is read on its pages only.
-pub(super) fn leaves(post: &Post) -> bool {
-    !matches!(post.audience, crate::audiences::Audience::Grant(_))
-}
-
 /// Whom a local post is sent to besides the author's followers: who is named, and whose post it answers.
 pub(super) async fn recipients(app: &App, post: &Post) -> crate::error::Result<Recipients> {
     let mut people: Vec<AccountId> = posts::people(app, post.id)
@@ -169,9 +165,12 @@ pub(super) async fn wrap(app: &App, author: &Account, post: &Post) -> crate::err
 /// # Errors
 /// What the database says.
 pub async fn send(app: &App, id: PostId) -> anyhow::Result<()> {
-    let Some(post) = posts::find(app, id).await?.filter(leaves) else {
+    let Some(post) = posts::find(app, id).await? else {
         return Ok(());
     };
+    if post.is_for_grant() {
+        return copies::send(app, &post).await;
+    }
     let author = accounts::get(app, post.account).await?;
     let to = recipients(app, &post).await?;
     let body = wrap(app, &author, &post).await?;

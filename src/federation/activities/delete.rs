@@ -1,9 +1,9 @@
 //! Delete: of a post or an actor. A tombstone stays, so that what comes late does not bring it back.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Context;
-use crate::accounts::{self, remove as tombs};
+use crate::accounts::{self, Account, remove as tombs};
 use crate::app::App;
 use crate::federation::PUBLIC;
 use crate::federation::doc::Doc;
@@ -50,17 +50,32 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
 /// What the database says.
 pub async fn send(app: &App, account: AccountId, uri: &str, reach: Reach) -> anyhow::Result<()> {
     let account = accounts::get(app, account).await?;
+    let recipients = Recipients {
+        followers: reach.followers,
+        people: reach.people,
+        personal: false,
+    };
+    publish(app, &account, uri, json!([PUBLIC]), recipients).await
+}
+
+/// Sends that an object is gone to those it is addressed to.
+///
+/// # Errors
+/// What the database says.
+pub async fn publish(
+    app: &App,
+    sender: &Account,
+    uri: &str,
+    to: Value,
+    recipients: Recipients,
+) -> anyhow::Result<()> {
     let outgoing = Outgoing {
-        sender: &account,
+        sender,
         kind: "Delete",
         uri: format!("{uri}#delete"),
         about: uri.to_owned(),
-        body: json!({"object": {"id": uri, "type": "Tombstone"}, "to": [PUBLIC]}),
-        to: Recipients {
-            followers: reach.followers,
-            people: reach.people,
-            personal: false,
-        },
+        body: json!({"object": {"id": uri, "type": "Tombstone"}, "to": to}),
+        to: recipients,
         syncs_followers: false,
     };
     outbox::publish(app, outgoing).await

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Context, create};
 use crate::accounts;
 use crate::app::App;
+use crate::federation::copies;
 use crate::federation::doc::Doc;
 use crate::federation::objects::note;
 use crate::federation::outbox::{self, Outgoing, Recipients};
@@ -80,12 +81,15 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
 pub async fn send_post(app: &App, id: PostId, version: i64) -> anyhow::Result<()> {
     let Some(post) = posts::find(app, id)
         .await?
-        .filter(|post| app.origin().owns(&post.uri) && create::leaves(post))
+        .filter(|post| app.origin().owns(&post.uri))
     else {
         return Ok(());
     };
     if version >= 0 && version < post.version {
         return Ok(());
+    }
+    if post.is_for_grant() {
+        return copies::send_edit(app, &post).await;
     }
     let author = accounts::get(app, post.account).await?;
     let mut to = create::recipients(app, &post).await?;

@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
     step!(7, "0007_guests"),
     step!(8, "0008_door"),
     step!(9, "0009_members"),
+    step!(10, "0010_grants"),
 ];
 
 /// Why the schema could not be brought up to date.

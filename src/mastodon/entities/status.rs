@@ -9,7 +9,8 @@ use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
 use crate::kernel::html::to_text;
-use crate::media::{Media, proxy};
+use crate::kernel::id::AccountId;
+use crate::media::{self, Media, proxy};
 use crate::posts::Post;
 use crate::posts::polls::Poll;
 use crate::posts::view::{self, View};
@@ -102,7 +103,7 @@ fn plain(
         "in_reply_to_id": post.in_reply_to.map(|id| id.to_string()),
         "in_reply_to_account_id": view.answers.as_ref().map(|account| account.id.to_string()),
         "reblog": null,
-        "media_attachments": view.media.iter().filter(|media| media.kind != "link").map(|media| attachment(app, media, post.audience.is_open())).collect::<Vec<_>>(),
+        "media_attachments": view.media.iter().filter(|media| media.kind != "link").map(|media| attachment(app, media, reader(post, viewer))).collect::<Vec<_>>(),
         "mentions": view.mentions.iter().map(mention).collect::<Vec<_>>(),
         "tags": view.tags.iter().map(|tag| various::tag_link(app, tag)).collect::<Vec<_>>(),
         "emojis": emojis(app, &post.emojis),
@@ -201,16 +202,18 @@ fn filtered(view: &View, filters: &[Filter], context: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A MediaAttachment.
-pub fn attachment(app: &App, media: &Media, open: bool) -> Value {
+/// To whom alone the files of a post open; to everybody where nobody is named.
+pub fn reader(post: &Post, viewer: Option<&Account>) -> Option<AccountId> {
+    viewer
+        .map(|viewer| viewer.id)
+        .filter(|_| !post.audience.is_open())
+}
+
+/// A MediaAttachment; what not everybody may see opens to its reader alone.
+pub fn attachment(app: &App, media: &Media, reader: Option<AccountId>) -> Value {
     let origin = app.origin();
-    // An app has no cookie: what not everybody may see opens by its key, as on the wire.
     let own = |file: &String| {
-        let key = if open {
-            String::new()
-        } else {
-            format!("?k={}", app.secret.sign_address(file))
-        };
+        let key = reader.map_or_else(String::new, |reader| media::personal_key(app, file, reader));
         origin.at(&format!("/media/{file}{key}"))
     };
     let proxied = |url: &String| origin.at(&proxy::address(app, url));

@@ -2,6 +2,7 @@
 
 pub mod desk;
 pub mod invitations;
+pub mod mine;
 pub mod tiers;
 
 use askama::Template;

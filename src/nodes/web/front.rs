@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::federation::serve::wants_document;
 use crate::kernel::page::Window;
-use crate::members::tiers::{self, Locked};
+use crate::members::locked::{self, Locked};
 use crate::nodes::house::Section;
 use crate::posts::keep;
 use crate::posts::view::{self, View};
@@ -93,7 +93,7 @@ async fn page(app: &App, visitor: Visitor, host: Account) -> Result<FrontPage> {
         0
     };
     let locked = if shown(Section::Inside) {
-        tiers::locked(app, viewer, host.id, 3).await?
+        locked::list(app, viewer, host.id, 3).await?
     } else {
         Vec::new()
     };

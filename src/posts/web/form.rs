@@ -1,22 +1,19 @@
-//! The form a post is written in: what was typed, what was uploaded, and the post it becomes.
+//! The form a post is written in, and the post it becomes.
 
-use axum::extract::Multipart;
-use axum::extract::multipart::Field;
-use http::StatusCode;
-
-use crate::accounts::Account;
+use super::filled::Filled;
+use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences::Audience;
 use crate::error::{Error, Problem, Result};
 use crate::federation::webfinger;
 use crate::kernel::crypt;
-use crate::kernel::id::{AudienceId, MediaId, PostId};
-use crate::media::incoming::{Arriving, Incoming};
+use crate::kernel::id::{AudienceId, ListId, MediaId, PostId};
 use crate::media::upload::{self, Upload};
 use crate::media::{self, Media};
 use crate::members::tiers;
 use crate::posts::compose::{self, Draft, NewPoll};
-use crate::ui::form::{held, piece, typed};
+use crate::posts::copies::Travels;
+use crate::timelines::lists;
 
 /// The form a post is written in, with what was typed and what is wrong with it.
 #[derive(Clone, Debug, Default)]
@@ -33,12 +30,20 @@ pub struct ComposeForm {
     pub sensitive: bool,
     /// The language.
     pub language: String,
-    /// The audience's name, or `tier-` with the number of a tier.
+    /// The audience's name, `inside` for whom the answered post is for, `tiers`, or `list-` with the number of a list.
     pub audience: String,
     /// The tiers it can be for: number and name.
     pub tiers: Vec<(AudienceId, String)>,
-    /// What everybody else sees of a post for a tier.
+    /// The tiers it is for.
+    pub chosen: Vec<AudienceId>,
+    /// The lists it can be for: number and name.
+    pub lists: Vec<(ListId, String)>,
+    /// What everybody else sees of a post for tiers.
     pub teaser: String,
+    /// Whether everybody else sees its first picture as a blur.
+    pub blurred: bool,
+    /// What of a post for tiers leaves.
+    pub travels: String,
     /// What it answers.
     pub in_reply_to: Option<PostId>,
     /// What it quotes.
@@ -63,25 +68,43 @@ impl ComposeForm {
             key: crypt::opaque(),
             audience: "public".to_owned(),
             quote_policy: "everyone".to_owned(),
+            travels: Travels::Text.name().to_owned(),
             ..Self::default()
         }
     }
 
-    /// Offers the tiers of the house to its host.
+    /// Offers the tiers of the house to its host, and everybody their lists.
     ///
     /// # Errors
     /// What the database says.
     pub async fn offering(mut self, app: &App, author: &Account) -> Result<Self> {
-        if author.is_host() {
+        let host = accounts::first_host(app).await?;
+        if host.is_some_and(|host| host.id == author.id) {
             let all = tiers::list(app).await?.into_iter();
-            self.tiers = all.map(|tier| (tier.id, tier.name)).collect();
+            self.tiers = all.map(|tier| (tier.id, tier.face.name)).collect();
         }
+        let all = lists::list(app, author.id).await?.into_iter();
+        self.lists = all.map(|list| (list.id, list.title)).collect();
         Ok(self)
     }
 
     /// Whether this tier is chosen.
     pub fn is_for(&self, tier: &AudienceId) -> bool {
-        self.audience == format!("tier-{tier}")
+        self.chosen.contains(tier)
+    }
+
+    /// Whether this list is chosen.
+    pub fn is_for_list(&self, list: &ListId) -> bool {
+        self.audience == format!("list-{list}")
+    }
+
+    /// The audiences everybody has, and of an answer inside that of what it answers.
+    pub fn audiences(&self) -> Vec<&'static str> {
+        if self.audience == "inside" {
+            vec!["inside", "people"]
+        } else {
+            vec!["public", "unlisted", "followers", "people"]
+        }
     }
 
     /// The fields for a poll's options; four where there is none yet.
@@ -124,127 +147,25 @@ impl ComposeForm {
     }
 }
 
-/// What a filled-in form says.
-#[derive(Default)]
-pub(super) struct Filled {
-    fields: Vec<(String, String)>,
-    files: Vec<Incoming>,
-    cover: Option<Vec<u8>>,
-    /// Why a file could not be taken.
-    trouble: Option<Error>,
-}
-
-impl Filled {
-    /// Reads the form; files go to the disk. One that cannot be taken is told of once everything typed is read.
-    pub(super) async fn read(app: &App, mut form: Multipart) -> Result<Self> {
-        let mut filled = Self::default();
-        loop {
-            let mut part = match form.next_field().await {
-                Ok(Some(part)) => part,
-                Ok(None) => return Ok(filled),
-                Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                    filled.trouble = Some(Error::invalid("media", "error-too-big"));
-                    return Ok(filled);
-                }
-                Err(_) => return Err(Error::invalid("text", "error-form")),
-            };
-            if let Err(error) = filled.part(app, &mut part).await {
-                filled.trouble = Some(error);
-                while let Ok(Some(_)) = piece(&mut part).await {}
-            }
-            if filled.fields.len() + filled.files.len() > 200 {
-                return Err(Error::invalid("text", "error-form"));
-            }
-        }
+/// The audience that was chosen. A ticked tier counts whatever else stands there: what was meant for a few is never
+/// read by all.
+async fn audience(app: &App, author: &Account, form: &ComposeForm) -> Result<Audience> {
+    if !form.chosen.is_empty() || form.audience == "tiers" {
+        let grants = tiers::any_of(app, author, &form.chosen).await?;
+        let grant = grants.ok_or_else(|| Error::invalid("tiers", "error-no-tier"))?;
+        return Ok(Audience::Grant(grant));
     }
-
-    async fn part(&mut self, app: &App, part: &mut Field<'_>) -> Result<()> {
-        let name = part.name().unwrap_or_default().to_owned();
-        match name.as_str() {
-            "file" => {
-                let mut arriving = Arriving::begin(app)?;
-                while let Some(piece) = piece(part).await? {
-                    arriving.push(app, &piece).await?;
-                }
-                self.files.extend(arriving.finish(app).await?);
-            }
-            "cover" => {
-                let most = app.settings.limits.picture_bytes;
-                let bytes = held(part, usize::try_from(most).unwrap_or(usize::MAX)).await?;
-                self.cover = Some(bytes).filter(|bytes| !bytes.is_empty());
-            }
-            _ => {
-                let typed = typed(part).await?;
-                self.fields.push((name, typed));
-            }
-        }
-        Ok(())
+    if let Some(list) = form.audience.strip_prefix("list-") {
+        let list = list.parse().map_err(|_| Error::NotFound)?;
+        return Ok(Audience::Grant(
+            lists::audience(app, author.id, list).await?,
+        ));
     }
-
-    fn text(&self, name: &str) -> String {
-        self.fields
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-            .unwrap_or_default()
-    }
-
-    fn all(&self, name: &str) -> Vec<String> {
-        self.fields
-            .iter()
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-            .collect()
-    }
-
-    fn has(&self, name: &str) -> bool {
-        !self.text(name).is_empty()
-    }
-
-    fn poll(&self) -> Option<NewPoll> {
-        let options: Vec<String> = self
-            .all("option")
-            .into_iter()
-            .map(|option| option.trim().to_owned())
-            .filter(|option| !option.is_empty())
-            .collect();
-        (!options.is_empty()).then(|| NewPoll {
-            options,
-            multiple: self.has("multiple"),
-            seconds: self.text("seconds").parse().unwrap_or(86_400),
-        })
-    }
-
-    /// The form as it stands, so that nothing typed is lost.
-    pub(super) fn form(&self) -> ComposeForm {
-        ComposeForm {
-            draft: self.text("draft"),
-            key: self.text("key"),
-            text: self.text("text"),
-            warning: self.text("warning"),
-            sensitive: self.has("sensitive"),
-            language: self.text("language"),
-            audience: self.text("audience"),
-            tiers: Vec::new(),
-            teaser: self.text("teaser"),
-            in_reply_to: self.text("in_reply_to").parse().ok(),
-            quote: self.text("quote").parse().ok(),
-            quote_policy: self.text("quote_policy"),
-            media: Vec::new(),
-            poll: self.poll(),
-            asks: false,
-            problems: Vec::new(),
-        }
-    }
-}
-
-/// The audience that was chosen: one that everybody has, or a tier.
-fn audience(name: &str) -> Audience {
-    let tier = name.strip_prefix("tier-").and_then(|id| id.parse().ok());
-    match tier {
-        Some(tier) => Audience::Grant(tier),
-        None => Audience::parse(name, None),
-    }
+    Ok(match form.audience.as_str() {
+        // Narrowed to whom the answered post is for.
+        "inside" if form.in_reply_to.is_some() => Audience::Followers,
+        name => Audience::parse(name, None),
+    })
 }
 
 /// Takes the files in, then writes the post; files stay with the form when something else is wrong.
@@ -273,8 +194,14 @@ pub(super) async fn publish(
         warning: form.warning.clone(),
         sensitive: form.sensitive,
         language: Some(form.language.clone()),
-        audience: audience(&form.audience),
+        audience: audience(app, member, form).await?,
         teaser: form.teaser.clone(),
+        blurred: form.blurred,
+        travels: if form.audience.starts_with("list-") {
+            Travels::Text.name().to_owned()
+        } else {
+            form.travels.clone()
+        },
         in_reply_to: form.in_reply_to,
         quote: form.quote,
         quote_policy: if form.quote_policy.is_empty() {

@@ -1,5 +1,6 @@
 //! Pages of posts: one with its thread, writing, editing, deleting, and the buttons under it.
 
+mod filled;
 pub mod form;
 mod show;
 
@@ -20,7 +21,8 @@ use crate::posts::view::{self, View};
 use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
-use form::{ComposeForm, Filled};
+use filled::Filled;
+use form::ComposeForm;
 pub use show::show;
 
 /// The form under a post, addressed to whom it answers.
@@ -28,7 +30,7 @@ fn reply_form(app: &App, viewer: &Account, view: &View) -> ComposeForm {
     let mut form = ComposeForm::blank(&format!("reply-{}", view.post.id));
     form.in_reply_to = Some(view.post.id);
     form.audience = match view.post.audience {
-        Audience::Grant(_) => "people",
+        Audience::Grant(_) => "inside",
         audience => audience.name(),
     }
     .to_owned();

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::jobs::{self, Job};
 use crate::kernel::id::PostId;
-use crate::members::tiers::{self, Locked};
+use crate::members::locked::{self, Locked};
 use crate::posts::view::{self, View};
 use crate::posts::{self, thread};
 use crate::ui::page::with_status;
@@ -81,7 +81,7 @@ struct LockedPage {
 
 /// What somebody outside sees at the address of a post for a tier, where its author said something about it.
 async fn locked(app: &App, visitor: Visitor, id: PostId) -> PageResult {
-    let locked = tiers::teaser(app, visitor.viewer(), id).await?;
+    let locked = locked::find(app, visitor.viewer(), id).await?;
     let page = LockedPage {
         locked: locked.ok_or(Error::NotFound)?,
         ui: visitor.ui,
