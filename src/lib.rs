@@ -22,6 +22,7 @@ pub mod relations;
 pub mod search;
 pub mod timelines;
 
+pub mod crew;
 pub mod federation;
 pub mod guests;
 pub mod mastodon;

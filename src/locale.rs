@@ -136,13 +136,16 @@ impl Locale {
             60..3600 => self.text_with("ago-minutes", "n", seconds / 60),
             3600..86_400 => self.text_with("ago-hours", "n", seconds / 3600),
             86_400..604_800 => self.text_with("ago-days", "n", seconds / 86_400),
-            _ => {
-                let (year, month, day, ..) = at.parts();
-                match self {
-                    Self::En => format!("{day} {} {year}", MONTHS_EN[month as usize - 1]),
-                    Self::De => format!("{day}. {} {year}", MONTHS_DE[month as usize - 1]),
-                }
-            }
+            _ => self.date(at),
+        }
+    }
+
+    /// A date.
+    pub fn date(self, at: Time) -> String {
+        let (year, month, day, ..) = at.parts();
+        match self {
+            Self::En => format!("{day} {} {year}", MONTHS_EN[month as usize - 1]),
+            Self::De => format!("{day}. {} {year}", MONTHS_DE[month as usize - 1]),
         }
     }
 }

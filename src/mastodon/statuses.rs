@@ -112,6 +112,7 @@ async fn draft(call: &Caller) -> Result<Draft, Refused> {
         quote_policy: quote_policy.to_owned(),
         teaser: String::new(),
         blurred: false,
+        byline: None,
         travels: String::new(),
         media: params.numbers("media_ids"),
         poll: poll(params),

@@ -59,6 +59,8 @@ pub struct New<'a> {
     pub tier: Option<AudienceId>,
     /// How often it may be used.
     pub most: i64,
+    /// Whether the inviter has no allowance to keep to.
+    pub unlimited: bool,
     /// How many days it is good for; without end where nothing is said.
     pub days: Option<u64>,
 }
@@ -135,7 +137,7 @@ pub async fn make(app: &App, inviter: &Account, new: New<'_>) -> Result<Invitati
         created_at: now,
     };
     let mut tx = app.db.begin().await?;
-    if inviter.role != Role::Host {
+    if !new.unlimited && inviter.role != Role::Host {
         // Whoever invites twice at the same moment waits for themselves here.
         sql("UPDATE accounts SET version = version WHERE id = $1")
             .bind(inviter.id)

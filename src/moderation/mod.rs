@@ -110,6 +110,17 @@ pub async fn list(app: &App) -> Result<Vec<Report>> {
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
+/// How many reports wait.
+///
+/// # Errors
+/// What the database says.
+pub async fn open(app: &App) -> Result<i64> {
+    let row = sql("SELECT COUNT(*) AS n FROM reports WHERE closed_at IS NULL")
+        .one(&app.db)
+        .await?;
+    Ok(row.get("n")?)
+}
+
 /// Closes a report.
 ///
 /// # Errors

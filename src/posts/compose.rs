@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::copies::Travels;
+use super::copies::{self, Travels};
 use super::render::{self, Rendered};
-use super::{Post, polls, previews, quotes, store, words};
+use super::{Post, bylines, polls, previews, quotes, store, words};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Audience};
@@ -64,6 +64,9 @@ pub struct Draft {
     /// Whether everybody else sees its first picture as a blur.
     #[serde(default)]
     pub blurred: bool,
+    /// Who of the crew writes in the name of the author, and whether everybody reads their name.
+    #[serde(default)]
+    pub byline: Option<(AccountId, bool)>,
     /// What of a post for a grant leaves: `text`, `teaser` or `no`.
     #[serde(default)]
     pub travels: String,
@@ -86,6 +89,7 @@ impl Default for Draft {
             app: None,
             teaser: String::new(),
             blurred: false,
+            byline: None,
             travels: Travels::No.name().to_owned(),
         }
     }
@@ -205,10 +209,11 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     store::set_people(&mut tx, post.id, &people).await?;
     store::set_tags(&mut tx, post.id, &rendered.tags).await?;
     store::set_app(&mut tx, post.id, draft.app).await?;
+    bylines::set(&mut tx, post.id, draft.byline).await?;
     if matches!(post.audience, Audience::Grant(_)) {
         let travels = Travels::parse(&draft.travels);
         let seen = (draft.teaser.trim(), draft.blurred);
-        store::set_locked(&mut tx, post.id, seen, travels).await?;
+        copies::set_locked(&mut tx, post.id, seen, travels).await?;
     }
     words::keep(&mut tx, author, &post).await?;
     media::attach(&mut tx, author.id, post.id, &draft.media).await?;
@@ -239,7 +244,7 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     Ok(post)
 }
 
-/// Nobody writes for a grant that is not theirs, unless they answer what is for it.
+/// Nobody writes for a grant that is not theirs, unless they answer what is for it; the crew writes for the crew.
 async fn check_grant(
     app: &App,
     author: &Account,
@@ -247,14 +252,17 @@ async fn check_grant(
     parent: Option<&Post>,
 ) -> Result<()> {
     let answers = parent.is_some_and(|parent| parent.audience == audience);
-    match audience {
-        Audience::Grant(grant)
-            if !answers && !audiences::owns(&app.db, grant, author.id).await? =>
-        {
-            Err(Error::Forbidden)
-        }
-        _ => Ok(()),
+    let Audience::Grant(grant) = audience else {
+        return Ok(());
+    };
+    if answers || audiences::owns(&app.db, grant, author.id).await? {
+        return Ok(());
     }
+    let crew = audiences::kind_of(&app.db, grant).await?.as_deref() == Some("crew");
+    if crew && audiences::is_member(&app.db, grant, author.id, app.clock.now()).await? {
+        return Ok(());
+    }
+    Err(Error::Forbidden)
 }
 
 /// Tells the mentioned whose home is here; at most twenty.

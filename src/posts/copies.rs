@@ -184,3 +184,20 @@ pub async fn forget(app: &App, copy: &Copy) -> Result<()> {
         .await?;
     Ok(())
 }
+
+/// What everybody else sees of a post for a grant, and what of it leaves.
+pub(super) async fn set_locked(
+    tx: &mut Tx,
+    id: PostId,
+    (teaser, blurred): (&str, bool),
+    travels: Travels,
+) -> sqlx::Result<()> {
+    sql("UPDATE posts SET teaser = $1, blurred = $2, travels = $3 WHERE id = $4")
+        .bind(teaser)
+        .bind(blurred)
+        .bind(travels.name())
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
+    Ok(())
+}

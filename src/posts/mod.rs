@@ -2,6 +2,7 @@
 
 pub mod arrive;
 pub mod boosts;
+mod bylines;
 pub mod compose;
 pub mod conversations;
 pub mod copies;

@@ -1,7 +1,6 @@
 //! SQL of posts.
 
 use super::Post;
-use super::copies::Travels;
 use crate::accounts::{Account, store as account_store};
 use crate::audiences::Audience;
 use crate::kernel::clock::Time;
@@ -325,23 +324,6 @@ pub async fn revise(tx: &mut Tx, id: PostId, at: Time) -> sqlx::Result<bool> {
         .run(&mut *tx)
         .await?;
     Ok(touched == 1)
-}
-
-/// What everybody else sees of a post for a grant, and what of it leaves.
-pub async fn set_locked(
-    tx: &mut Tx,
-    id: PostId,
-    (teaser, blurred): (&str, bool),
-    travels: Travels,
-) -> sqlx::Result<()> {
-    sql("UPDATE posts SET teaser = $1, blurred = $2, travels = $3 WHERE id = $4")
-        .bind(teaser)
-        .bind(blurred)
-        .bind(travels.name())
-        .bind(id)
-        .run(&mut *tx)
-        .await?;
-    Ok(())
 }
 
 /// Notes the app a post was written with.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::polls::{self, Poll};
 use super::previews::{self, Preview};
-use super::{Post, render, store};
-use crate::accounts::{Account, store as account_store};
+use super::{Post, bylines, render, store};
+use crate::accounts::{Account, Role, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Badge, Shown};
 use crate::error::Result;
@@ -41,6 +41,8 @@ pub struct View {
     pub mentions: Vec<Account>,
     /// Its hashtags, folded.
     pub tags: Vec<String>,
+    /// Who of the crew wrote it in the name of its author.
+    pub byline: Option<Account>,
     /// The badges its author wants seen beside it.
     pub badges: Vec<Badge>,
     /// Whether the viewer muted its thread.
@@ -199,6 +201,7 @@ struct Gathered {
     tags: HashMap<PostId, Vec<String>>,
     apps: HashMap<PostId, (String, Option<String>)>,
     badges: Vec<Badge>,
+    bylines: HashMap<PostId, Account>,
 }
 
 impl Gathered {
@@ -210,6 +213,7 @@ impl Gathered {
         accounts: impl Iterator<Item = AccountId>,
     ) -> Result<Self> {
         let accounts: Vec<AccountId> = accounts.collect::<HashSet<_>>().into_iter().collect();
+        let crew = viewer.is_some_and(|viewer| viewer.is_local() && viewer.role != Role::Member);
         let viewer = viewer.map_or(0, |viewer| viewer.id.0);
         let list = ids(posts.iter().copied());
         let marked = async |query: crate::kernel::db::Query| -> Result<HashSet<PostId>> {
@@ -237,11 +241,12 @@ impl Gathered {
                 "SELECT post_id FROM polls WHERE $1 = $1 AND post_id IN (SELECT value FROM json_each($2))",
             )),
         )?;
-        let (people, mentions, tags, apps) = tokio::try_join!(
+        let (people, mentions, tags, apps, bylines) = tokio::try_join!(
             account_store::list(&app.db, &accounts),
             store::mentioned(&app.db, &list),
             store::tags_of(&app.db, &list),
             store::apps_of(&app.db, &list),
+            bylines::of_posts(&app.db, &list, crew),
         )?;
         let (attached, previews, badges) = tokio::try_join!(
             media::of_posts(app, posts),
@@ -267,6 +272,7 @@ impl Gathered {
             mentions: grouped(mentions),
             tags: grouped(tags),
             apps: apps.into_iter().collect(),
+            bylines: bylines.into_iter().collect(),
             badges: badges
                 .into_iter()
                 .filter(|badge| badge.shown == Shown::Everywhere)
@@ -308,6 +314,7 @@ impl Gathered {
             answers: None,
             mentions: self.mentions.get(&post.id).cloned().unwrap_or_default(),
             tags: self.tags.get(&post.id).cloned().unwrap_or_default(),
+            byline: self.bylines.get(&post.id).cloned(),
             badges: self
                 .badges
                 .iter()

@@ -6,6 +6,7 @@ use axum::routing::{get, post};
 
 use crate::accounts::web::{door, mail, profile, security, settings};
 use crate::app::App;
+use crate::crew::web::{self as crew_pages, calendar};
 use crate::guests::web::{self as guest_pages, enter, guest, home, intents};
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
@@ -82,6 +83,16 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
             get(tiers::ask).post(tiers::act),
         )
         .route("/operator/tiers/{id}/take/{account}", post(tiers::take))
+        .route("/desk", get(crew_pages::desk))
+        .route("/calendar", get(calendar::show))
+        .route("/calendar/{id}/cancel", post(calendar::cancel))
+        .route(
+            "/operator/crew",
+            get(crew_pages::index).post(crew_pages::create),
+        )
+        .route("/operator/crew/{id}", post(crew_pages::update))
+        .route("/operator/log", get(crew_pages::log))
+        .route("/operator/drafts/{id}/{verb}", post(calendar::act))
         .route("/operator/joining", get(desk::show).post(desk::update))
         .route("/operator/requests/{id}/{verb}", post(desk::decide))
         .route("/operator/invitations/{id}/{verb}", post(desk::revoke))

@@ -11,6 +11,7 @@ use super::cookies::{GUEST, cookie_name, cookie_of, read_cookie};
 use super::{Locale, PageError};
 use crate::accounts::{Account, Kind, sessions};
 use crate::app::App;
+use crate::crew::{self, Right, Rights};
 use crate::error::{Error, Problem};
 use crate::guests::sessions as guests;
 use crate::guests::web::acts_for;
@@ -58,6 +59,8 @@ pub struct Ui {
     pub acts: bool,
     /// Unread notifications.
     pub unread: i64,
+    /// What the viewer may do for the house.
+    pub rights: Rights,
     /// The present moment.
     pub now: Time,
     /// The page's path.
@@ -73,6 +76,7 @@ impl Ui {
             guest: None,
             acts: false,
             unread: 0,
+            rights: Rights::default(),
             path: String::new(),
             ..self
         }
@@ -131,6 +135,11 @@ impl Ui {
     /// Whether the viewer runs the house.
     pub fn is_host(&self) -> bool {
         self.viewer.as_ref().is_some_and(Account::is_host)
+    }
+
+    /// Whether the viewer may do this for the house.
+    pub fn may(&self, right: &str) -> bool {
+        Right::parse(right).is_some_and(|right| self.rights.has(right))
     }
 
     /// What a guest is called here: their handle, or that they came by mail.
@@ -291,6 +300,10 @@ impl Visitor {
             Some(account) => notifications::unread(app, account.id).await?,
             None => 0,
         };
+        let rights = match &account {
+            Some(account) => crew::rights(app, account).await?,
+            None => Rights::default(),
+        };
         let ui = Ui {
             app: app.clone(),
             house: house::get(app).await?,
@@ -299,6 +312,7 @@ impl Visitor {
             acts: acts_for(app, guest.as_ref()).await?,
             guest: guest.clone(),
             unread,
+            rights,
             now: app.clock.now(),
             path: parts.uri.path().to_owned(),
         };
@@ -333,17 +347,50 @@ impl FromRequestParts<App> for SignedIn {
     }
 }
 
-/// A member who runs the house; others see that there is no such page.
-pub struct Operator(pub Account, pub Visitor);
-
-impl FromRequestParts<App> for Operator {
-    type Rejection = PageError;
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
-        let SignedIn(account, visitor) = SignedIn::from_request_parts(parts, app).await?;
-        if account.is_host() {
-            Ok(Self(account, visitor))
-        } else {
-            Err(Error::NotFound.into())
-        }
+/// The visitor of a page that takes a right: members see that there is no such page, the crew without it that it is
+/// not theirs.
+async fn entitled(
+    parts: &mut Parts,
+    app: &App,
+    rights: &[Right],
+) -> Result<(Account, Visitor), PageError> {
+    let SignedIn(account, visitor) = SignedIn::from_request_parts(parts, app).await?;
+    let has = &visitor.ui.rights;
+    if rights.iter().any(|right| has.has(*right)) {
+        Ok((account, visitor))
+    } else if has.any() {
+        Err(Error::Forbidden.into())
+    } else {
+        Err(Error::NotFound.into())
     }
+}
+
+macro_rules! entitled {
+    ($($(#[$doc:meta])* $name:ident: $($right:ident),+;)*) => {$(
+        $(#[$doc])*
+        pub struct $name(pub Account, pub Visitor);
+
+        impl FromRequestParts<App> for $name {
+            type Rejection = PageError;
+            async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+                let (account, visitor) = entitled(parts, app, &[$(Right::$right),+]).await?;
+                Ok(Self(account, visitor))
+            }
+        }
+    )*};
+}
+
+entitled! {
+    /// Somebody who runs the node.
+    Operator: Run;
+    /// Somebody who keeps the peace.
+    Moderator: Moderate;
+    /// Somebody who lets people in.
+    Admitter: Admit;
+    /// Somebody who publishes in the name of the house.
+    Publisher: Post;
+    /// Somebody who writes for the house, published or prepared.
+    Writer: Post, Draft;
+    /// Anybody of the crew.
+    Crew: Post, Draft, Moderate, Admit, Figures, Run;
 }

@@ -14,6 +14,7 @@ mod api;
 mod attacks;
 mod browser;
 mod clients;
+mod crew;
 mod faults;
 mod federation;
 mod fixtures;

@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
     step!(8, "0008_door"),
     step!(9, "0009_members"),
     step!(10, "0010_grants"),
+    step!(11, "0011_crew"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -12,7 +12,7 @@ use crate::members::invitations::{self, Coming, Invitation};
 use crate::members::requests::{self, Request};
 use crate::nodes::joining::{self, Joining, Mode};
 use crate::ui::page::with_status;
-use crate::ui::visitor::Operator;
+use crate::ui::visitor::Admitter;
 use crate::ui::{Page, PageResult, Ui, see_other};
 
 #[derive(Template)]
@@ -43,7 +43,7 @@ async fn page(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<DeskPage> {
 }
 
 /// `GET /operator/joining`
-pub async fn show(State(app): State<App>, Operator(_, visitor): Operator) -> PageResult {
+pub async fn show(State(app): State<App>, Admitter(_, visitor): Admitter) -> PageResult {
     Ok(Page(page(&app, visitor.ui, Vec::new()).await?).into_response())
 }
 
@@ -61,7 +61,7 @@ async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
 /// `POST /operator/joining`
 pub async fn update(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Admitter(_, visitor): Admitter,
     Form(form): Form<Vec<(String, String)>>,
 ) -> PageResult {
     let text = |wanted: &str| {
@@ -86,7 +86,7 @@ pub async fn update(
 /// `POST /operator/requests/{id}/{verb}`
 pub async fn decide(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Admitter(_, visitor): Admitter,
     Path((id, verb)): Path<(i64, String)>,
 ) -> PageResult {
     let result = match verb.as_str() {
@@ -100,7 +100,7 @@ pub async fn decide(
 /// `POST /operator/invitations/{id}/{verb}`: takes one back, or everything that grew from it.
 pub async fn revoke(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Admitter(_, visitor): Admitter,
     Path((id, verb)): Path<(i64, String)>,
 ) -> PageResult {
     if !["revoke", "revoke-branch"].contains(&verb.as_str()) {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::accounts::{Account, letters};
 use crate::app::App;
+use crate::crew::Right;
 use crate::error::{Error, Problem, Result};
 use crate::federation::activities::letter;
 use crate::federation::objects::Found;
@@ -54,12 +55,12 @@ async fn page(
 ) -> Result<InvitationsPage> {
     Ok(InvitationsPage {
         invitations: invitations::list(app, Some(member.id)).await?,
-        left: if member.is_host() {
+        left: if ui.rights.has(Right::Admit) {
             None
         } else {
             Some(invitations::left(app, member.id).await?)
         },
-        tiers: if member.is_host() {
+        tiers: if ui.rights.has(Right::Admit) {
             tiers::list(app).await?
         } else {
             Vec::new()
@@ -133,11 +134,16 @@ async fn make(app: &App, ui: &Ui, member: &Account, form: &InviteForm) -> Result
     let to = addressee(app, member, &form.address).await?;
     let personal = !matches!(to, To::Nobody);
     let address = form.address.trim().to_owned();
-    let tier = form.tier.parse().ok().filter(|_| member.is_host());
+    let tier = form
+        .tier
+        .parse()
+        .ok()
+        .filter(|_| ui.rights.has(Right::Admit));
     if let Some(tier) = tier {
         tiers::get(app, tier).await?;
     }
     let new = New {
+        unlimited: ui.rights.has(Right::Admit),
         tier,
         note: &form.note,
         address: personal.then_some(address.as_str()),

@@ -17,7 +17,7 @@ use crate::kernel::id::{AccountId, AudienceId};
 use crate::members::rules::{self, Done};
 use crate::members::tiers::{self, Face, Rule, Tier};
 use crate::ui::page::with_status;
-use crate::ui::visitor::Operator;
+use crate::ui::visitor::Admitter;
 use crate::ui::{Page, PageResult, Ui, see_other};
 
 /// A tier on the page: who has it until when, and who is proposed for what they did.
@@ -80,7 +80,7 @@ async fn page(app: &App, ui: Ui, form: TierForm, problems: Vec<Problem>) -> Resu
 }
 
 /// `GET /operator/tiers`
-pub async fn index(State(app): State<App>, Operator(_, visitor): Operator) -> PageResult {
+pub async fn index(State(app): State<App>, Admitter(_, visitor): Admitter) -> PageResult {
     let page = page(&app, visitor.ui, TierForm::default(), Vec::new()).await?;
     Ok(Page(page).into_response())
 }
@@ -99,7 +99,7 @@ async fn outcome(app: &App, ui: Ui, form: TierForm, result: Result<()>) -> PageR
 /// `POST /operator/tiers`
 pub async fn create(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Admitter(_, visitor): Admitter,
     Form(form): Form<TierForm>,
 ) -> PageResult {
     // What is the house's is its first host's, whoever of the hosts makes it.
@@ -111,7 +111,7 @@ pub async fn create(
 /// `GET /operator/tiers/{id}/remove`: asks once.
 pub async fn ask(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Admitter(_, visitor): Admitter,
     Path((id, verb)): Path<(AudienceId, String)>,
 ) -> PageResult {
     let tier = tiers::get(&app, id).await?;
@@ -136,7 +136,7 @@ pub async fn ask(
 /// `POST /operator/tiers/{id}/{verb}`: changes a tier, its rule, gives it to somebody or to all who are proposed.
 pub async fn act(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Admitter(_, visitor): Admitter,
     Path((id, verb)): Path<(AudienceId, String)>,
     Form(form): Form<TierForm>,
 ) -> PageResult {
@@ -190,7 +190,7 @@ async fn named(app: &App, handle: &str) -> Result<Account> {
 /// `POST /operator/tiers/{id}/take/{account}`
 pub async fn take(
     State(app): State<App>,
-    Operator(..): Operator,
+    Admitter(..): Admitter,
     Path((id, account)): Path<(AudienceId, AccountId)>,
 ) -> PageResult {
     tiers::take(&app, id, account).await?;

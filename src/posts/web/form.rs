@@ -1,17 +1,14 @@
 //! The form a post is written in, and the post it becomes.
 
-use super::filled::Filled;
 use crate::accounts::{self, Account};
 use crate::app::App;
-use crate::audiences::Audience;
+use crate::crew::{self, Right, drafts};
 use crate::error::{Error, Problem, Result};
-use crate::federation::webfinger;
 use crate::kernel::crypt;
-use crate::kernel::id::{AudienceId, ListId, MediaId, PostId};
-use crate::media::upload::{self, Upload};
+use crate::kernel::id::{AudienceId, ListId, PostId};
 use crate::media::{self, Media};
 use crate::members::tiers;
-use crate::posts::compose::{self, Draft, NewPoll};
+use crate::posts::compose::NewPoll;
 use crate::posts::copies::Travels;
 use crate::timelines::lists;
 
@@ -50,6 +47,22 @@ pub struct ComposeForm {
     pub quote: Option<PostId>,
     /// Who may quote it.
     pub quote_policy: String,
+    /// Whether it is written in the name of the house, signed by who writes it, or both.
+    pub as_house: bool,
+    /// Whether everybody reads who wrote it.
+    pub signed: bool,
+    /// Whether it can be written in the name of the house.
+    pub offers_house: bool,
+    /// Whether the writer may publish for the house, not only prepare.
+    pub publishes: bool,
+    /// Whether it can be for the crew alone.
+    pub offers_crew: bool,
+    /// The prepared post it replaces.
+    pub again: Option<i64>,
+    /// When it is to be published: date and time as the browser writes them; at once where it is empty.
+    pub at: String,
+    /// By how many minutes that time is ahead of UTC.
+    pub zone: String,
     /// Files that are uploaded already.
     pub media: Vec<Media>,
     /// The poll.
@@ -83,8 +96,42 @@ impl ComposeForm {
             let all = tiers::list(app).await?.into_iter();
             self.tiers = all.map(|tier| (tier.id, tier.face.name)).collect();
         }
+        let rights = crew::rights(app, author).await?;
+        self.offers_crew = rights.any();
+        self.publishes = rights.has(Right::Post);
+        self.offers_house =
+            !author.is_host() && (rights.has(Right::Post) || rights.has(Right::Draft));
         let all = lists::list(app, author.id).await?.into_iter();
         self.lists = all.map(|list| (list.id, list.title)).collect();
+        Ok(self)
+    }
+
+    /// Fills in what was prepared before.
+    ///
+    /// # Errors
+    /// `NotFound` when it was published meanwhile, or is for somebody else to change.
+    pub async fn filled_with(mut self, app: &App, member: &Account, id: i64) -> Result<Self> {
+        let prepared = drafts::get(app, id).await?;
+        let rights = crew::rights(app, member).await?;
+        if !rights.has(Right::Post) && prepared.by.id != member.id {
+            return Err(Error::NotFound);
+        }
+        let host = accounts::first_host(app).await?.ok_or(Error::NotFound)?;
+        let draft = prepared.draft;
+        for item in &draft.media {
+            self.media
+                .extend(media::get(app, host.id, *item).await.ok());
+        }
+        self.as_house = true;
+        self.again = Some(id);
+        self.signed = draft.byline.is_some_and(|(_, signed)| signed);
+        self.text = draft.text;
+        self.warning = draft.warning;
+        self.sensitive = draft.sensitive;
+        self.language = draft.language.unwrap_or_default();
+        self.poll = draft.poll;
+        self.teaser = draft.teaser;
+        self.audience = draft.audience.name().to_owned();
         Ok(self)
     }
 
@@ -145,142 +192,4 @@ impl ComposeForm {
             .map(|(seconds, id)| (seconds, id, seconds == chosen))
             .to_vec()
     }
-}
-
-/// The audience that was chosen. A ticked tier counts whatever else stands there: what was meant for a few is never
-/// read by all.
-async fn audience(app: &App, author: &Account, form: &ComposeForm) -> Result<Audience> {
-    if !form.chosen.is_empty() || form.audience == "tiers" {
-        let grants = tiers::any_of(app, author, &form.chosen).await?;
-        let grant = grants.ok_or_else(|| Error::invalid("tiers", "error-no-tier"))?;
-        return Ok(Audience::Grant(grant));
-    }
-    if let Some(list) = form.audience.strip_prefix("list-") {
-        let list = list.parse().map_err(|_| Error::NotFound)?;
-        return Ok(Audience::Grant(
-            lists::audience(app, author.id, list).await?,
-        ));
-    }
-    Ok(match form.audience.as_str() {
-        // Narrowed to whom the answered post is for.
-        "inside" if form.in_reply_to.is_some() => Audience::Followers,
-        name => Audience::parse(name, None),
-    })
-}
-
-/// Takes the files in, then writes the post; files stay with the form when something else is wrong.
-pub(super) async fn publish(
-    app: &App,
-    member: &Account,
-    mut filled: Filled,
-    form: &mut ComposeForm,
-) -> Result<PostId> {
-    describe(app, member, &filled, form).await?;
-    let trouble = filled.trouble.take();
-    let described = filled.has("described");
-    let fresh = filled.files.len();
-    take_in(app, member, filled, form).await?;
-    if let Some(trouble) = trouble {
-        return Err(trouble);
-    }
-    if fresh > 0 && !described {
-        // What just came has no description yet: the form is shown once more to ask for it.
-        form.asks = true;
-        return Err(Error::Invalid(Vec::new()));
-    }
-    let draft = Draft {
-        app: None,
-        text: form.text.clone(),
-        warning: form.warning.clone(),
-        sensitive: form.sensitive,
-        language: Some(form.language.clone()),
-        audience: audience(app, member, form).await?,
-        teaser: form.teaser.clone(),
-        blurred: form.blurred,
-        travels: if form.audience.starts_with("list-") {
-            Travels::Text.name().to_owned()
-        } else {
-            form.travels.clone()
-        },
-        in_reply_to: form.in_reply_to,
-        quote: form.quote,
-        quote_policy: if form.quote_policy.is_empty() {
-            "everyone".to_owned()
-        } else {
-            form.quote_policy.clone()
-        },
-        media: form.media.iter().map(|item| item.id).collect(),
-        poll: form.poll.clone(),
-        idempotency_key: Some(form.key.clone()).filter(|key| !key.is_empty()),
-    };
-    compose::check(app, &draft)?;
-    webfinger::learn_mentions(app, &draft.text).await;
-    Ok(compose::create(app, member, draft).await?.id)
-}
-
-/// Notes what was said about files that were uploaded before.
-async fn describe(
-    app: &App,
-    member: &Account,
-    filled: &Filled,
-    form: &mut ComposeForm,
-) -> Result<()> {
-    let mut gone = false;
-    for id in filled
-        .all("media")
-        .iter()
-        .filter_map(|id| id.parse::<MediaId>().ok())
-    {
-        let number = |axis: &str| {
-            filled
-                .text(&format!("focus-{axis}-{id}"))
-                .parse()
-                .unwrap_or(0)
-        };
-        let said = filled.text(&format!("description-{id}"));
-        upload::check_description(app, &said)?;
-        media::describe(app, member.id, id, &said, (number("x"), number("y"))).await?;
-        match media::get(app, member.id, id).await {
-            Ok(item) => form.media.push(item),
-            Err(Error::NotFound) => gone = true,
-            Err(error) => return Err(error),
-        }
-    }
-    if gone && !compose::was_sent(app, member, &form.key).await? {
-        return Err(Error::invalid("media", "error-media-gone"));
-    }
-    Ok(())
-}
-
-/// Takes the files in; a picture that was sent as a cover is shown for the sound or the video beside it.
-async fn take_in(
-    app: &App,
-    member: &Account,
-    filled: Filled,
-    form: &mut ComposeForm,
-) -> Result<()> {
-    let most = app.settings.limits.attachments;
-    let mut cover = filled.cover;
-    for file in filled.files {
-        if i64::try_from(form.media.len()).unwrap_or(0) >= most {
-            return Err(Error::invalid_with("media", "error-too-many", most));
-        }
-        let takes = file.kind.group() != "image";
-        let upload = Upload {
-            file,
-            cover: if takes { cover.take() } else { None },
-            description: String::new(),
-            focus: (0, 0),
-        };
-        let taken = upload::upload(app, member, upload).await?;
-        upload::process(app, taken.id).await?;
-        form.media.push(media::get(app, member.id, taken.id).await?);
-    }
-    if let Some(cover) = cover
-        && let Some(item) = form.media.iter_mut().find(|item| item.kind != "image")
-    {
-        upload::set_cover(app, item.id, cover).await?;
-        *item = media::get(app, member.id, item.id).await?;
-    }
-    Ok(())
 }

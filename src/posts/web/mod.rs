@@ -2,6 +2,7 @@
 
 mod filled;
 pub mod form;
+mod publish;
 mod show;
 
 use askama::Template;
@@ -23,6 +24,7 @@ use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 use filled::Filled;
 use form::ComposeForm;
+use publish::Done;
 pub use show::show;
 
 /// The form under a post, addressed to whom it answers.
@@ -62,6 +64,8 @@ pub struct Start {
     mention: Option<String>,
     content: Option<String>,
     reply: Option<PostId>,
+    /// A prepared post of the house that is to read differently.
+    draft: Option<i64>,
     /// What a device shared: its title, its words and its address.
     title: Option<String>,
     text: Option<String>,
@@ -91,6 +95,9 @@ pub async fn new(
         .offering(&app, &member)
         .await?;
     let mut parent = None;
+    if let Some(id) = start.draft {
+        form = form.filled_with(&app, &member, id).await?;
+    }
     if let Some(id) = start.reply.or(start.quote) {
         let post = posts::get_for(&app, Some(&member), id).await?;
         let view = view::load(&app, Some(&member), &[post])
@@ -126,9 +133,10 @@ pub async fn create(
 ) -> PageResult {
     let filled = Filled::read(&app, form).await?;
     let mut form = filled.form();
-    let outcome = form::publish(&app, &member, filled, &mut form).await;
+    let outcome = publish::publish(&app, &member, filled, &mut form).await;
     match outcome {
-        Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post))),
+        Ok(Done::Published(name, post)) => Ok(see_other(&format!("/@{name}/{post}"))),
+        Ok(Done::Waits) => Ok(see_other("/calendar")),
         Err(Error::Invalid(problems)) => {
             form.problems = problems;
             if form.in_reply_to.is_none() {

@@ -21,6 +21,9 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
     else if (draft) text.value = draft + "\n" + text.value;
     text.addEventListener("input", () => localStorage.setItem(key, text.value));
   } catch { /* storage may be refused */ }
+  // A moment is meant in the time of this place.
+  const zone = form.querySelector("input[name=zone]");
+  if (zone) { zone.value = -new Date().getTimezoneOffset(); zone.parentElement.querySelectorAll("[data-utc]").forEach((note) => { note.hidden = true; }); }
   const show = () => { if (count) count.textContent = text.value.length || ""; };
   text.addEventListener("input", show);
   show();
@@ -38,7 +41,7 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
       document.open(); document.write(request.responseText); document.close();
     });
     request.addEventListener("error", () => { bar.hidden = true; form.submit(); });
-    request.send(new FormData(form));
+    request.send(new FormData(form, event.submitter));
   });
   const chosen = form.querySelector("input[name=file]");
   const cover = form.querySelector("input[name=cover]");

@@ -1,0 +1,222 @@
+//! What becomes of a filled-in form: a post, one that waits for its moment, or one that waits for somebody's word.
+
+use super::filled::Filled;
+use super::form::ComposeForm;
+use crate::accounts::{self, Account};
+use crate::app::App;
+use crate::audiences::Audience;
+use crate::crew::{self, Right, audit, drafts};
+use crate::error::{Error, Result};
+use crate::federation::webfinger;
+use crate::kernel::clock::Time;
+use crate::kernel::id::{MediaId, PostId};
+use crate::media;
+use crate::media::upload::{self, Upload};
+use crate::members::tiers;
+use crate::posts::compose::{self, Draft};
+use crate::posts::copies::Travels;
+use crate::posts::scheduled;
+use crate::timelines::lists;
+
+/// The audience that was chosen. A ticked tier counts whatever else stands there: what was meant for a few is never
+/// read by all.
+async fn audience(app: &App, author: &Account, form: &ComposeForm) -> Result<Audience> {
+    if !form.chosen.is_empty() || form.audience == "tiers" {
+        let grants = tiers::any_of(app, author, &form.chosen).await?;
+        let grant = grants.ok_or_else(|| Error::invalid("tiers", "error-no-tier"))?;
+        return Ok(Audience::Grant(grant));
+    }
+    if let Some(list) = form.audience.strip_prefix("list-") {
+        let list = list.parse().map_err(|_| Error::NotFound)?;
+        return Ok(Audience::Grant(
+            lists::audience(app, author.id, list).await?,
+        ));
+    }
+    if form.audience == "crew" {
+        return Ok(Audience::Grant(crew::inside(app, author).await?));
+    }
+    Ok(match form.audience.as_str() {
+        // Narrowed to whom the answered post is for.
+        "inside" if form.in_reply_to.is_some() => Audience::Followers,
+        name => Audience::parse(name, None),
+    })
+}
+
+/// What became of a form.
+pub(super) enum Done {
+    /// It is a post of this account.
+    Published(String, PostId),
+    /// It waits for its moment, or for somebody who may publish.
+    Waits,
+}
+
+/// In whose name a form is written, and by whom where that is somebody else.
+async fn author(app: &App, member: &Account, form: &ComposeForm) -> Result<Account> {
+    if !form.as_house && form.again.is_none() {
+        return Ok(member.clone());
+    }
+    let rights = crew::rights(app, member).await?;
+    if !rights.has(Right::Post) && !rights.has(Right::Draft) {
+        return Err(Error::Forbidden);
+    }
+    accounts::first_host(app).await?.ok_or(Error::NotFound)
+}
+
+/// When a form is to be published; nothing for at once.
+fn moment(form: &ComposeForm) -> Result<Option<Time>> {
+    if form.at.is_empty() {
+        return Ok(None);
+    }
+    let at = Time::parse(&format!("{}:00Z", form.at.get(..16).unwrap_or_default()))
+        .ok_or_else(|| Error::invalid("scheduled_at", "error-scheduled-soon"))?;
+    let zone: i64 = form.zone.parse().unwrap_or(0);
+    Ok(Some(Time(at.0 - zone.clamp(-900, 900) * 60_000)))
+}
+
+/// Takes the files in, then writes the post, puts it off or hands it on; files stay with the form when something
+/// else is wrong.
+pub(super) async fn publish(
+    app: &App,
+    member: &Account,
+    mut filled: Filled,
+    form: &mut ComposeForm,
+) -> Result<Done> {
+    let author = author(app, member, form).await?;
+    let prepares = filled.has("prepare");
+    describe(app, &author, &filled, form).await?;
+    let trouble = filled.trouble.take();
+    let described = filled.has("described");
+    let fresh = filled.files.len();
+    take_in(app, &author, filled, form).await?;
+    if let Some(trouble) = trouble {
+        return Err(trouble);
+    }
+    if fresh > 0 && !described {
+        // What just came has no description yet: the form is shown once more to ask for it.
+        form.asks = true;
+        return Err(Error::Invalid(Vec::new()));
+    }
+    let draft = draft(app, member, &author, form).await?;
+    compose::check(app, &draft)?;
+    webfinger::learn_mentions(app, &draft.text).await;
+    let at = moment(form)?;
+    let foreign = author.id != member.id;
+    if foreign && (prepares || !crew::rights(app, member).await?.has(Right::Post)) {
+        drafts::prepare(app, member, &draft, (form.again, at)).await?;
+        return Ok(Done::Waits);
+    }
+    let done = match at {
+        Some(at) => {
+            scheduled::create(app, &author, draft, at).await?;
+            Done::Waits
+        }
+        None => {
+            let post = compose::create(app, &author, draft).await?;
+            Done::Published(author.name.clone(), post.id)
+        }
+    };
+    if foreign {
+        audit::note(app, member, "posted", &form.text).await?;
+    }
+    if let Some(again) = form.again {
+        drafts::discard(app, again).await?;
+    }
+    Ok(done)
+}
+
+/// The post a form asks for.
+async fn draft(app: &App, member: &Account, author: &Account, form: &ComposeForm) -> Result<Draft> {
+    Ok(Draft {
+        app: None,
+        byline: (author.id != member.id).then_some((member.id, form.signed)),
+        text: form.text.clone(),
+        warning: form.warning.clone(),
+        sensitive: form.sensitive,
+        language: Some(form.language.clone()),
+        audience: audience(app, author, form).await?,
+        teaser: form.teaser.clone(),
+        blurred: form.blurred,
+        travels: if form.audience.starts_with("list-") {
+            Travels::Text.name().to_owned()
+        } else {
+            form.travels.clone()
+        },
+        in_reply_to: form.in_reply_to,
+        quote: form.quote,
+        quote_policy: if form.quote_policy.is_empty() {
+            "everyone".to_owned()
+        } else {
+            form.quote_policy.clone()
+        },
+        media: form.media.iter().map(|item| item.id).collect(),
+        poll: form.poll.clone(),
+        idempotency_key: Some(form.key.clone()).filter(|key| !key.is_empty()),
+    })
+}
+
+/// Notes what was said about files that were uploaded before.
+async fn describe(
+    app: &App,
+    member: &Account,
+    filled: &Filled,
+    form: &mut ComposeForm,
+) -> Result<()> {
+    let mut gone = false;
+    for id in filled
+        .all("media")
+        .iter()
+        .filter_map(|id| id.parse::<MediaId>().ok())
+    {
+        let number = |axis: &str| {
+            filled
+                .text(&format!("focus-{axis}-{id}"))
+                .parse()
+                .unwrap_or(0)
+        };
+        let said = filled.text(&format!("description-{id}"));
+        upload::check_description(app, &said)?;
+        media::describe(app, member.id, id, &said, (number("x"), number("y"))).await?;
+        match media::get(app, member.id, id).await {
+            Ok(item) => form.media.push(item),
+            Err(Error::NotFound) => gone = true,
+            Err(error) => return Err(error),
+        }
+    }
+    if gone && !compose::was_sent(app, member, &form.key).await? {
+        return Err(Error::invalid("media", "error-media-gone"));
+    }
+    Ok(())
+}
+
+/// Takes the files in; a picture that was sent as a cover is shown for the sound or the video beside it.
+async fn take_in(
+    app: &App,
+    member: &Account,
+    filled: Filled,
+    form: &mut ComposeForm,
+) -> Result<()> {
+    let most = app.settings.limits.attachments;
+    let mut cover = filled.cover;
+    for file in filled.files {
+        if i64::try_from(form.media.len()).unwrap_or(0) >= most {
+            return Err(Error::invalid_with("media", "error-too-many", most));
+        }
+        let takes = file.kind.group() != "image";
+        let upload = Upload {
+            file,
+            cover: if takes { cover.take() } else { None },
+            description: String::new(),
+            focus: (0, 0),
+        };
+        let taken = upload::upload(app, member, upload).await?;
+        upload::process(app, taken.id).await?;
+        form.media.push(media::get(app, member.id, taken.id).await?);
+    }
+    if let Some(cover) = cover
+        && let Some(item) = form.media.iter_mut().find(|item| item.kind != "image")
+    {
+        upload::set_cover(app, item.id, cover).await?;
+        *item = media::get(app, member.id, item.id).await?;
+    }
+    Ok(())
+}
