@@ -174,6 +174,12 @@ pub struct Account {
     pub backfilled_at: Option<Time>,
     /// When the host locked it out.
     pub disabled_at: Option<Time>,
+    /// Since when its posts stand on no public list.
+    pub silenced_at: Option<Time>,
+    /// Since when its pictures are hidden at first.
+    pub sensitised_at: Option<Time>,
+    /// Since when it only reads.
+    pub frozen_at: Option<Time>,
     /// When it ended.
     pub deleted_at: Option<Time>,
     /// Grows with every change.

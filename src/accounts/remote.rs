@@ -87,7 +87,11 @@ pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
         .await?;
     let id = match known {
         Some(known) => known.id,
-        None => insert(&mut tx, profile, now).await?,
+        None => {
+            let id = insert(&mut tx, profile, now).await?;
+            nodes::measures::limit_new(&mut tx, id, &profile.host, now).await?;
+            id
+        }
     };
     let [followers, following, outbox, featured] = profile.collections.clone();
     sql("UPDATE accounts SET name = $2, name_key = $3, url = $4, actor_type = $5, display_name = $6, bio = $7, fields = $8, emojis = $9, avatar_url = $10, header_url = $11, locked = $12, discoverable = $13, indexable = $14, public_key_id = $15, public_key_pem = $16, ed25519_key_id = $17, ed25519_key = $18, keys_at = $19, inbox_id = $20, shared_inbox_id = $21, followers_uri = $22, following_uri = $23, outbox_uri = $24, featured_uri = $25, aliases = $26, moved_to = $27, bot = $28, domain = $29, updated_at = $19, fetched_at = $19, deleted_at = NULL, version = version + 1 WHERE id = $1")

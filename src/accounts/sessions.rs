@@ -194,7 +194,7 @@ pub async fn silence(tx: &mut Tx, session: SessionId) -> sqlx::Result<()> {
 }
 
 /// Ends every session of an account, and lets no app act for it any more.
-pub(super) async fn end_all(tx: &mut Tx, account: AccountId) -> sqlx::Result<()> {
+pub async fn end_all(tx: &mut Tx, account: AccountId) -> sqlx::Result<()> {
     for statement in [
         sql("DELETE FROM sessions WHERE account_id = $1"),
         sql("DELETE FROM push_subscriptions WHERE account_id = $1"),

@@ -59,6 +59,9 @@ pub fn read(row: &Row) -> sqlx::Result<Account> {
         fetched_at: row.get("fetched_at")?,
         backfilled_at: row.get("backfilled_at")?,
         disabled_at: row.get("disabled_at")?,
+        silenced_at: row.get("silenced_at")?,
+        sensitised_at: row.get("sensitised_at")?,
+        frozen_at: row.get("frozen_at")?,
         deleted_at: row.get("deleted_at")?,
         version: row.get("version")?,
     })

@@ -32,6 +32,8 @@ pub enum Audience {
     People,
     /// The members of a grant: a tier, an event, a list.
     Grant(AudienceId),
+    /// Its author alone, until somebody who keeps the peace has looked at it.
+    Held,
 }
 
 impl Audience {
@@ -43,6 +45,7 @@ impl Audience {
             Self::Followers => "followers",
             Self::People => "people",
             Self::Grant(_) => "grant",
+            Self::Held => "held",
         }
     }
 
@@ -53,6 +56,7 @@ impl Audience {
             ("unlisted", _) => Self::Unlisted,
             ("followers", _) => Self::Followers,
             ("grant", Some(id)) => Self::Grant(id),
+            ("held", _) => Self::Held,
             _ => Self::People,
         }
     }
@@ -70,6 +74,7 @@ impl Audience {
             Self::Followers => 2,
             Self::Grant(_) => 3,
             Self::People => 4,
+            Self::Held => 5,
         }
     }
 
@@ -101,12 +106,15 @@ pub struct Thing {
 /// What the database says.
 pub async fn may_see(app: &App, viewer: Option<&Account>, thing: Thing) -> Result<bool> {
     let Some(viewer) = viewer else {
-        return Ok(thing.audience.is_open());
+        return Ok(thing.audience.is_open() && !is_locked_out(&app.db, thing.author).await?);
     };
     if viewer.id == thing.author {
         return Ok(true);
     }
     if blocks::blocks(&app.db, thing.author, viewer.id).await? {
+        return Ok(false);
+    }
+    if thing.audience == Audience::Held || is_locked_out(&app.db, thing.author).await? {
         return Ok(false);
     }
     if thing.audience.is_open() || is_named(&app.db, thing.post, viewer.id).await? {
@@ -126,7 +134,16 @@ pub async fn may_see(app: &App, viewer: Option<&Account>, thing: Thing) -> Resul
 #[macro_export]
 macro_rules! visible {
     () => {
-        "(posts.audience IN ('public', 'unlisted') OR posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1) OR (posts.audience = 'followers' AND EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.accepted_at IS NOT NULL)) OR (posts.audience = 'grant' AND (EXISTS (SELECT 1 FROM audience_parts JOIN audience_members ON audience_members.audience_id = audience_parts.part_id WHERE audience_parts.audience_id = posts.audience_id AND audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)) OR EXISTS (SELECT 1 FROM audiences WHERE audiences.id = posts.audience_id AND audiences.account_id = $1)))) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1)"
+        "(posts.audience IN ('public', 'unlisted') OR posts.account_id = $1 OR (posts.audience <> 'held' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'followers' AND EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.accepted_at IS NOT NULL)) OR (posts.audience = 'grant' AND (EXISTS (SELECT 1 FROM audience_parts JOIN audience_members ON audience_members.audience_id = audience_parts.part_id WHERE audience_parts.audience_id = posts.audience_id AND audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)) OR EXISTS (SELECT 1 FROM audiences WHERE audiences.id = posts.audience_id AND audiences.account_id = $1)))) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) AND (posts.account_id = $1 OR posts.account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL))"
+    };
+}
+
+/// What stands on public lists: nobody who was silenced, unless the viewer follows them; a condition on `posts` with
+/// `$1` as in [`visible!`](crate::visible).
+#[macro_export]
+macro_rules! heard {
+    () => {
+        "(posts.account_id NOT IN (SELECT id FROM accounts WHERE silenced_at IS NOT NULL OR limited_at IS NOT NULL) OR posts.account_id = $1 OR EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.accepted_at IS NOT NULL))"
     };
 }
 
@@ -137,6 +154,15 @@ macro_rules! wanted {
     () => {
         "NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = $1 AND blocks.target_id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM muted_nodes JOIN accounts author ON author.host = muted_nodes.host WHERE muted_nodes.account_id = $1 AND author.id = posts.account_id) AND NOT EXISTS (SELECT 1 FROM posts boosted WHERE boosted.id = posts.boost_of_id AND (EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = boosted.account_id) OR EXISTS (SELECT 1 FROM blocks WHERE (blocks.account_id = $1 AND blocks.target_id = boosted.account_id) OR (blocks.account_id = boosted.account_id AND blocks.target_id = $1))))"
     };
+}
+
+/// Whether an account was locked out: what it wrote is hidden until it is let in again.
+async fn is_locked_out(conn: impl Conn, account: AccountId) -> sqlx::Result<bool> {
+    let row = sql("SELECT id FROM accounts WHERE id = $1 AND disabled_at IS NOT NULL")
+        .bind(account)
+        .optional(conn)
+        .await?;
+    Ok(row.is_some())
 }
 
 /// Whether an account is named by a post.

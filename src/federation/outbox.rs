@@ -128,14 +128,14 @@ async fn address(
 ) -> sqlx::Result<u64> {
     let mut rows = 0;
     if to.followers {
-        rows += sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT CAST($1 AS BIGINT), t.inbox_id, inboxes.node_id FROM (SELECT DISTINCT COALESCE(accounts.shared_inbox_id, accounts.inbox_id) AS inbox_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE follows.followee_id = $2 AND follows.accepted_at IS NOT NULL AND accounts.kind = 'remote' AND accounts.deleted_at IS NULL) t JOIN inboxes ON inboxes.id = t.inbox_id WHERE NOT EXISTS (SELECT 1 FROM nodes JOIN node_blocks ON node_blocks.host = nodes.host WHERE nodes.id = inboxes.node_id) ON CONFLICT (activity_id, inbox_id) DO NOTHING")
+        rows += sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT CAST($1 AS BIGINT), t.inbox_id, inboxes.node_id FROM (SELECT DISTINCT COALESCE(accounts.shared_inbox_id, accounts.inbox_id) AS inbox_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE follows.followee_id = $2 AND follows.accepted_at IS NOT NULL AND accounts.kind = 'remote' AND accounts.deleted_at IS NULL AND accounts.disabled_at IS NULL) t JOIN inboxes ON inboxes.id = t.inbox_id WHERE NOT EXISTS (SELECT 1 FROM nodes JOIN node_blocks ON node_blocks.host = nodes.host AND node_blocks.severity = 'suspend' WHERE nodes.id = inboxes.node_id) ON CONFLICT (activity_id, inbox_id) DO NOTHING")
             .bind(activity)
             .bind(sender)
             .run(&mut *tx)
             .await?;
     }
     if !to.people.is_empty() {
-        rows += sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT CAST($1 AS BIGINT), t.inbox_id, inboxes.node_id FROM (SELECT DISTINCT CASE WHEN $3 = 1 THEN COALESCE(accounts.inbox_id, accounts.shared_inbox_id) ELSE COALESCE(accounts.shared_inbox_id, accounts.inbox_id) END AS inbox_id FROM accounts WHERE accounts.kind = 'remote' AND accounts.id IN (SELECT value FROM json_each($2))) t JOIN inboxes ON inboxes.id = t.inbox_id WHERE NOT EXISTS (SELECT 1 FROM nodes JOIN node_blocks ON node_blocks.host = nodes.host WHERE nodes.id = inboxes.node_id) ON CONFLICT (activity_id, inbox_id) DO NOTHING")
+        rows += sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT CAST($1 AS BIGINT), t.inbox_id, inboxes.node_id FROM (SELECT DISTINCT CASE WHEN $3 = 1 THEN COALESCE(accounts.inbox_id, accounts.shared_inbox_id) ELSE COALESCE(accounts.shared_inbox_id, accounts.inbox_id) END AS inbox_id FROM accounts WHERE accounts.kind = 'remote' AND accounts.disabled_at IS NULL AND accounts.id IN (SELECT value FROM json_each($2))) t JOIN inboxes ON inboxes.id = t.inbox_id WHERE NOT EXISTS (SELECT 1 FROM nodes JOIN node_blocks ON node_blocks.host = nodes.host AND node_blocks.severity = 'suspend' WHERE nodes.id = inboxes.node_id) ON CONFLICT (activity_id, inbox_id) DO NOTHING")
             .bind(activity)
             .bind(ids(to.people.iter().copied()))
             .bind(to.personal)

@@ -48,6 +48,8 @@ pub enum Notice {
     Quote,
     /// Somebody wrote whose every post the account wants to hear of.
     Post,
+    /// More comes in than usual.
+    Alarm,
 }
 
 impl Notice {
@@ -63,6 +65,7 @@ impl Notice {
             Self::Edit => "edit",
             Self::Quote => "quote",
             Self::Post => "post",
+            Self::Alarm => "alarm",
         }
     }
 
@@ -78,6 +81,7 @@ impl Notice {
             Self::Edit,
             Self::Quote,
             Self::Post,
+            Self::Alarm,
         ]
         .into_iter()
         .find(|notice| notice.name() == name)
@@ -239,6 +243,8 @@ pub enum Job {
     EndGuest(AccountId),
     /// Look which links of a profile link back.
     VerifyLinks(AccountId),
+    /// Tell other nodes who may answer the host's newest posts now.
+    TellPolicies,
     /// Send a mail.
     SendMail(MailId),
 }

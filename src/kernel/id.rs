@@ -1,15 +1,19 @@
 //! Ids: 48 bits of milliseconds and 16 that tell apart what happened in one.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
 
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 
 static LAST: AtomicI64 = AtomicI64::new(0);
+/// What tells ids of one moment apart: counted, from a start of chance, so that a process never says the same twice
+/// within 65,536 ids, wherever its clock stands.
+static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(crypt::random_u16()));
 
 /// Mints an id for something that happens now; ids of one process only grow.
 pub fn mint(now: Time) -> i64 {
-    let fresh = (now.0 << 16) | i64::from(crypt::random_u16());
+    let fresh = (now.0 << 16) | i64::from(NEXT.fetch_add(1, Ordering::SeqCst));
     let previous = LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| {
         Some(if fresh > last || last - fresh > (1 << 32) {
             fresh

@@ -222,6 +222,26 @@ pub fn simple_html(text: &str) -> String {
     })
 }
 
+/// The fields of one line of comma-separated values (RFC 4180 §2), without line breaks inside; always at least one.
+pub fn csv_fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut signs = line.trim_end_matches('\r').chars().peekable();
+    while let Some(sign) = signs.next() {
+        let field = fields.len() - 1;
+        match sign {
+            '"' if quoted && signs.peek() == Some(&'"') => {
+                signs.next();
+                fields[field].push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            sign => fields[field].push(sign),
+        }
+    }
+    fields
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Segment, length, paragraphs, segments, simple_html};

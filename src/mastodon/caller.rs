@@ -138,6 +138,13 @@ pub async fn require(
         .viewer
         .as_ref()
         .map_or_else(|| address.to_string(), |viewer| viewer.id.to_string());
+    let frozen = known
+        .viewer
+        .as_ref()
+        .is_some_and(|viewer| viewer.frozen_at.is_some());
+    if frozen && request.method() != http::Method::GET {
+        return Refused::from(Error::Forbidden).into_response();
+    }
     let taken = app.limits.api.take(&key, now);
     let left = app.limits.api.left(&key, now);
     let mut response = match taken {

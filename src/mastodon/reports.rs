@@ -8,7 +8,7 @@ use super::entities::account;
 use super::{Answer, Caller};
 use crate::error::Error;
 use crate::kernel::id::AccountId;
-use crate::moderation::{self, New};
+use crate::moderation::reports::{self, New};
 
 /// `POST /api/v1/reports`
 pub async fn create(call: Caller) -> Answer {
@@ -38,7 +38,7 @@ pub async fn create(call: Caller) -> Answer {
         forward: call.params.flag("forward") == Some(true),
         category,
     };
-    let id = moderation::report(app, member, &target, new).await?;
+    let id = reports::report(app, member, &target, new).await?;
     let ids: Vec<&str> = call.params.list("status_ids");
     Ok(json_of(json!({
         "id": id.to_string(),

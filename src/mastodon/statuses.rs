@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::federation::webfinger;
 use crate::kernel::clock::Time;
 use crate::kernel::id::PostId;
-use crate::posts::compose::{self, Draft, NewPoll};
+use crate::moderation::gate;
+use crate::posts::compose::{Draft, NewPoll};
 use crate::posts::{
     self, Post, boosts, conversations, edit, favourites, keep, quotes, remove, scheduled, thread,
     view,
@@ -112,6 +113,7 @@ async fn draft(call: &Caller) -> Result<Draft, Refused> {
         quote_policy: quote_policy.to_owned(),
         teaser: String::new(),
         blurred: false,
+        held: None,
         byline: None,
         travels: String::new(),
         media: params.numbers("media_ids"),
@@ -144,7 +146,7 @@ pub async fn create(call: Caller) -> Answer {
         return Ok(json_of(various::scheduled(&put_off, media)));
     }
     webfinger::learn_mentions(app, &draft.text).await;
-    let post = compose::create(app, member, draft).await?;
+    let post = gate::write(app, member, draft).await?;
     answer(&call, post.id).await
 }
 
@@ -171,7 +173,8 @@ pub async fn update(Path(id): Path<PostId>, call: Caller) -> Answer {
         media: params.has("media_ids").then(|| params.numbers("media_ids")),
     };
     webfinger::learn_mentions(app, &edit.text).await;
-    edit::edit(app, member, before.id, edit).await?;
+    let after = edit::edit(app, member, before.id, edit).await?;
+    gate::look_again(app, member, &after).await?;
     answer(&call, before.id).await
 }
 

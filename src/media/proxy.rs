@@ -138,6 +138,9 @@ async fn download(app: &App, url: &str) -> Result<(Copy, u64)> {
     if !app.federates() || nodes::is_blocked(app, &host).await? {
         return Err(Error::NotFound);
     }
+    if nodes::measures::about(app, &host).await?.reject_media {
+        return Err(Error::NotFound);
+    }
     let arrived = receive(app, url).await?;
     if arrived.kind != Kind::Picture {
         let (bytes, kind) = (arrived.bytes, arrived.kind);

@@ -23,6 +23,7 @@ pub async fn join(app: &App, new: New<'_>, code: &str) -> Result<Account> {
     if mode == Mode::Closed || (code.is_empty() && mode != Mode::Open) {
         return Err(Error::Forbidden);
     }
+    check_mail(app, new.email.unwrap_or_default()).await?;
     let prepared = create::prepare(app, new).await?;
     let mut tx = app.db.begin().await?;
     let account = create::write(app, &mut tx, prepared).await?;
@@ -31,4 +32,18 @@ pub async fn join(app: &App, new: New<'_>, code: &str) -> Result<Account> {
     }
     tx.commit().await?;
     Ok(account)
+}
+
+/// Whether the rules of the house let somebody in with this mail address.
+///
+/// # Errors
+/// `Invalid` when they turn its domain away.
+pub async fn check_mail(app: &App, address: &str) -> Result<()> {
+    if crate::moderation::rules::get(app)
+        .await?
+        .turns_away(address)
+    {
+        return Err(Error::invalid("email", "error-mail-turned-away"));
+    }
+    Ok(())
 }

@@ -62,6 +62,7 @@ pub async fn ask(
     create::check_name(name)?;
     sign_in::check_password(password)?;
     let folded = sign_in::fold_email(email)?;
+    super::check_mail(app, &folded).await?;
     for (_, answer) in answers {
         if answer.trim().is_empty() {
             return Err(Error::invalid("answer", "error-answer"));

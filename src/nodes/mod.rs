@@ -4,16 +4,18 @@ pub mod announcements;
 pub mod health;
 pub mod house;
 pub mod joining;
+pub mod measures;
 pub mod setup;
 pub(crate) mod store;
 pub mod web;
 
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Tx, sql};
 use crate::kernel::id::{InboxId, NodeId};
-use crate::kernel::origin::{covering, host_of_uri};
+use crate::kernel::origin::host_of_uri;
+use measures::{Measure, Severity};
 
 /// Another node, and how talking to it goes.
 #[derive(Clone, Debug)]
@@ -124,40 +126,26 @@ pub async fn list(app: &App) -> Result<Vec<(Node, i64, i64)>> {
 /// # Errors
 /// What the database says.
 pub async fn is_blocked(app: &App, host: &str) -> Result<bool> {
-    Ok(store::any_block(&app.db, &covering(host)).await?)
+    if measures::about(app, host).await?.severity == Severity::Suspend {
+        return Ok(true);
+    }
+    Ok(measures::names_only(app).await? && !measures::is_named(app, host).await?)
 }
 
-/// The hosts the operator blocks.
-///
-/// # Errors
-/// What the database says.
-pub async fn list_blocks(app: &App) -> Result<Vec<String>> {
-    Ok(store::list_blocks(&app.db).await?)
-}
-
-/// Blocks a host and everything below it: nothing is taken from it, fetched from it or sent to it, and its people's follows end.
+/// Suspends a host and everything below it: nothing is taken from it, fetched from it or sent to it, and its people's
+/// follows end.
 ///
 /// # Errors
 /// `Invalid` when it is no domain or our own.
 pub async fn block(app: &App, domain: &str) -> Result<()> {
-    let host = crate::kernel::origin::ascii_domain(domain)
-        .ok_or_else(|| Error::invalid("host", "error-domain"))?;
-    if host == app.origin().authority() {
-        return Err(Error::invalid("host", "error-own-domain"));
-    }
-    let mut tx = app.db.begin().await?;
-    store::insert_block(&mut tx, &host, app.clock.now()).await?;
-    store::sever(&mut tx, &host).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// Takes a block back.
-///
-/// # Errors
-/// What the database says.
-pub async fn unblock(app: &App, host: &str) -> Result<()> {
-    Ok(store::delete_block(&app.db, host).await?)
+    let measure = Measure {
+        host: domain.to_owned(),
+        severity: Severity::Suspend,
+        reject_media: false,
+        reject_reports: false,
+        comment: String::new(),
+    };
+    measures::set(app, &measure).await
 }
 
 /// Something of the node's own that is kept sealed.

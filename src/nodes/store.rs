@@ -1,7 +1,6 @@
 //! SQL of nodes.
 
 use super::Node;
-use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 
 fn read(row: &Row) -> sqlx::Result<Node> {
@@ -42,43 +41,6 @@ pub async fn list(conn: impl Conn) -> sqlx::Result<Vec<(Node, i64, i64)>> {
     rows.iter()
         .map(|row| Ok((read(row)?, row.get("waiting")?, row.get("dead")?)))
         .collect()
-}
-
-/// Whether any of these names is blocked.
-pub async fn any_block(conn: impl Conn, names: &[String]) -> sqlx::Result<bool> {
-    let list = serde_json::to_string(names).unwrap_or_default();
-    let row = sql("SELECT host FROM node_blocks WHERE host IN (SELECT value FROM json_each($1)) LIMIT 1")
-        .on_postgres("SELECT host FROM node_blocks WHERE host IN (SELECT jsonb_array_elements_text($1::jsonb)) LIMIT 1")
-        .bind(list)
-        .optional(conn)
-        .await?;
-    Ok(row.is_some())
-}
-
-pub async fn list_blocks(conn: impl Conn) -> sqlx::Result<Vec<String>> {
-    sql("SELECT host FROM node_blocks ORDER BY host")
-        .all(conn)
-        .await?
-        .iter()
-        .map(|row| row.get("host"))
-        .collect()
-}
-
-pub async fn insert_block(conn: impl Conn, host: &str, now: Time) -> sqlx::Result<()> {
-    sql("INSERT INTO node_blocks (host, created_at) VALUES ($1, $2) ON CONFLICT (host) DO NOTHING")
-        .bind(host)
-        .bind(now)
-        .run(conn)
-        .await?;
-    Ok(())
-}
-
-pub async fn delete_block(conn: impl Conn, host: &str) -> sqlx::Result<()> {
-    sql("DELETE FROM node_blocks WHERE host = $1")
-        .bind(host)
-        .run(conn)
-        .await?;
-    Ok(())
 }
 
 /// Ends the follows of a host's people, below it and on any port, and what waits to be sent there.

@@ -17,7 +17,7 @@ use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, NotificationId, PostId};
 use crate::posts;
 use crate::posts::view::{self, View};
-use crate::relations::blocks;
+use crate::relations::{blocks, follows};
 
 /// Something a member is told about, with everyone who did it.
 #[derive(Clone, Debug)]
@@ -68,6 +68,10 @@ pub async fn notify(
     if let Some(post) = post
         && posts::get_for(app, Some(&to), post).await.is_err()
     {
+        return Ok(());
+    }
+    // Whoever was silenced is heard by those who follow them.
+    if sender.silenced_at.is_some() && !follows::is_following(&app.db, account, from).await? {
         return Ok(());
     }
     let filtered = match single::verdict(app, &to, &sender, kind, post).await? {

@@ -240,7 +240,7 @@ pub(super) async fn tell_devices(
             "follower" => follows::is_following(&mut *tx, from, to).await?,
             _ => true,
         };
-        if device.alerts.want(kind) && from_wanted {
+        if kind == Notice::Alarm || (device.alerts.want(kind) && from_wanted) {
             let job = Job::Push {
                 device: device.id,
                 notification,

@@ -226,7 +226,10 @@ pub(super) async fn verdict(
         return Ok(Verdict::Drop);
     }
     let policy = preferences::get(app, to.id).await?.policy;
-    if policy == Policy::default() || to.id == from.id || kind == Notice::Poll {
+    if policy == Policy::default()
+        || to.id == from.id
+        || matches!(kind, Notice::Poll | Notice::Alarm)
+    {
         return Ok(Verdict::Accept);
     }
     let following = follows::is_following(&app.db, to.id, from.id).await?;

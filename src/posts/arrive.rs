@@ -1,6 +1,6 @@
 //! Posts of other nodes, as their documents say.
 
-use super::{Post, compose, edit, polls, previews, store, words};
+use super::{Post, compose, edit, held, polls, previews, store, words};
 use crate::accounts::{Account, Emoji, remove as tombs, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Audience};
@@ -65,6 +65,8 @@ pub struct Arrived {
     pub media: Vec<Remote>,
     /// Its poll.
     pub poll: Option<Poll>,
+    /// Why it waits for a look before anybody sees it.
+    pub held: Option<&'static str>,
     /// When it was published.
     pub published: Time,
     /// When it was last edited.
@@ -120,25 +122,16 @@ pub async fn insert(
     };
     let mut post = blank(author, arrived, parent.as_ref(), now);
     post.quote_of = quoted.map(|quoted| quoted.id);
-    let mut written = store::insert(&mut tx, &post, None, now).await?;
-    for round in 1..=20 {
-        if written {
-            break;
-        }
-        // Two posts of one moment may meet in the 16 bits of chance; a crowded moment is stepped over.
-        if store::find_by_uri(&mut tx, &arrived.uri).await?.is_some() {
-            return Ok(None);
-        }
-        let at = Time(arrived.published.0.saturating_add(round * round));
-        post.id = PostId(id::mint_at(at, now));
-        post.thread = parent.as_ref().map_or(post.id, |parent| parent.thread);
-        written = store::insert(&mut tx, &post, None, now).await?;
-    }
-    if !written {
+    if !place(&mut tx, &mut post, (arrived, parent.as_ref()), now).await? {
         return Ok(None);
     }
     write_parts(&mut tx, author, &post, arrived, now).await?;
     account_store::count_posts(&mut tx, author.id, 1, Some(arrived.published.min(now))).await?;
+    if let Some(reason) = arrived.held {
+        held::note(&mut tx, post.id, post.audience, reason).await?;
+        tx.commit().await?;
+        return Ok(store::find(&app.db, post.id).await?);
+    }
     if let Some(parent) = &parent {
         store::count_replies(&mut tx, parent.id, 1).await?;
     }
@@ -157,6 +150,30 @@ pub async fn insert(
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(Some(post))
+}
+
+/// Writes a post's row where there is room for it; whether it is new.
+async fn place(
+    tx: &mut Tx,
+    post: &mut Post,
+    (arrived, parent): (&Arrived, Option<&Post>),
+    now: Time,
+) -> sqlx::Result<bool> {
+    let mut written = store::insert(&mut *tx, post, None, now).await?;
+    for round in 1..=20 {
+        if written {
+            break;
+        }
+        // Two posts of one moment may meet in the 16 bits of chance; a crowded moment is stepped over.
+        if store::find_by_uri(&mut *tx, &arrived.uri).await?.is_some() {
+            return Ok(false);
+        }
+        let at = Time(arrived.published.0.saturating_add(round * round));
+        post.id = PostId(id::mint_at(at, now));
+        post.thread = parent.map_or(post.id, |parent| parent.thread);
+        written = store::insert(&mut *tx, post, None, now).await?;
+    }
+    Ok(written)
 }
 
 /// What somebody answers, unless it is for a grant they are not in: they are not heard inside.
@@ -233,8 +250,10 @@ async fn write_parts(
         .collect();
     store::set_people(&mut *tx, post.id, &people).await?;
     store::set_tags(&mut *tx, post.id, &arrived.tags).await?;
-    words::keep(&mut *tx, author, post).await?;
-    previews::expect(&mut *tx, post, now).await?;
+    if arrived.held.is_none() {
+        words::keep(&mut *tx, author, post).await?;
+        previews::expect(&mut *tx, post, now).await?;
+    }
     media::replace_remote(&mut *tx, author.id, post.id, &arrived.media, now).await?;
     if let Some(poll) = &arrived.poll {
         polls::write_arrived(&mut *tx, post.id, poll, now).await?;

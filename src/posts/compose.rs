@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::copies::{self, Travels};
 use super::render::{self, Rendered};
-use super::{Post, bylines, polls, previews, quotes, store, words};
+use super::{Post, bylines, held, polls, previews, quotes, store, words};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Audience};
@@ -64,6 +64,9 @@ pub struct Draft {
     /// Whether everybody else sees its first picture as a blur.
     #[serde(default)]
     pub blurred: bool,
+    /// Why it waits for a look before anybody else sees it.
+    #[serde(default)]
+    pub held: Option<String>,
     /// Who of the crew writes in the name of the author, and whether everybody reads their name.
     #[serde(default)]
     pub byline: Option<(AccountId, bool)>,
@@ -89,6 +92,7 @@ impl Default for Draft {
             app: None,
             teaser: String::new(),
             blurred: false,
+            held: None,
             byline: None,
             travels: Travels::No.name().to_owned(),
         }
@@ -215,29 +219,23 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
         let seen = (draft.teaser.trim(), draft.blurred);
         copies::set_locked(&mut tx, post.id, seen, travels).await?;
     }
-    words::keep(&mut tx, author, &post).await?;
+    if draft.held.is_none() {
+        words::keep(&mut tx, author, &post).await?;
+        previews::expect(&mut tx, &post, now).await?;
+    }
     media::attach(&mut tx, author.id, post.id, &draft.media).await?;
-    previews::expect(&mut tx, &post, now).await?;
     if let Some(poll) = &draft.poll {
-        polls::insert(
-            &mut tx,
-            post.id,
-            poll,
-            now.plus(Duration::from_secs(
-                u64::try_from(poll.seconds).unwrap_or(0),
-            )),
-            now,
-        )
-        .await?;
+        let lasts = Duration::from_secs(u64::try_from(poll.seconds).unwrap_or(0));
+        polls::insert(&mut tx, post.id, poll, now.plus(lasts), now).await?;
     }
     account_store::count_posts(&mut tx, author.id, 1, Some(now)).await?;
-    if let Some(parent) = &parent {
-        store::count_replies(&mut tx, parent.id, 1).await?;
+    if let Some(reason) = &draft.held {
+        held::note(&mut tx, post.id, post.audience, reason).await?;
+        tx.commit().await?;
+        return store::find(&app.db, post.id).await?.ok_or(Error::NotFound);
     }
-    tell_mentioned(&mut tx, &post, &rendered.mentions, now).await?;
-    tell_listeners(&mut tx, &post, now).await?;
+    announce(&mut tx, &post, &rendered.mentions, now).await?;
     jobs::enqueue(&mut tx, now, Job::SendPost(post.id)).await?;
-    news::tell(&mut tx, now, &News::Post(post.id)).await?;
     quotes::settle(&mut tx, app, &post).await?;
     tx.commit().await?;
     app.wake.notify_waiters();
@@ -263,6 +261,21 @@ async fn check_grant(
         return Ok(());
     }
     Err(Error::Forbidden)
+}
+
+/// Does what follows from a post that is seen from now on: its thread counts it, and whom it concerns is told.
+pub(super) async fn announce(
+    tx: &mut Tx,
+    post: &Post,
+    mentioned: &[Account],
+    now: Time,
+) -> sqlx::Result<()> {
+    if let Some(parent) = post.in_reply_to {
+        store::count_replies(&mut *tx, parent, 1).await?;
+    }
+    tell_mentioned(&mut *tx, post, mentioned, now).await?;
+    tell_listeners(&mut *tx, post, now).await?;
+    news::tell(tx, now, &News::Post(post.id)).await
 }
 
 /// Tells the mentioned whose home is here; at most twenty.

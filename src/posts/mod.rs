@@ -8,6 +8,7 @@ pub mod conversations;
 pub mod copies;
 pub mod edit;
 pub mod favourites;
+pub mod held;
 pub mod keep;
 pub mod polls;
 pub mod previews;

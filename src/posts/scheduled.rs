@@ -149,27 +149,38 @@ pub async fn cancel(app: &App, member: AccountId, id: i64) -> Result<()> {
     }
 }
 
-/// Writes the post when its moment has come; twice writes it once.
+/// What is to be written now that its moment has come, and by whom; nothing where it was written already.
 ///
 /// # Errors
 /// What the database says.
-pub async fn publish(app: &App, id: i64) -> Result<()> {
+pub async fn due(app: &App, id: i64) -> Result<Option<(Account, Draft)>> {
     let row = sql("SELECT * FROM scheduled_posts WHERE id = $1 AND run_at <= $2")
         .bind(id)
         .bind(app.clock.now())
         .optional(&app.db)
         .await?;
-    let Some(row) = row else { return Ok(()) };
+    let Some(row) = row else { return Ok(None) };
     let author = accounts::get(app, row.get("account_id")?).await?;
     let mut draft = read(&row)?.draft;
-    draft.idempotency_key = Some(format!("scheduled-{id}"));
-    let key = format!("scheduled-{id}");
-    if author.is_active()
-        && store::find_idempotent(&app.db, author.id, &key)
-            .await?
-            .is_none()
+    draft.idempotency_key = Some(key(id));
+    Ok(Some((author, draft)))
+}
+
+fn key(id: i64) -> String {
+    format!("scheduled-{id}")
+}
+
+/// Writes the post when its moment has come; twice writes it once. Without a draft it is given up.
+///
+/// # Errors
+/// What the database says.
+pub async fn publish(app: &App, id: i64, author: &Account, draft: Option<Draft>) -> Result<()> {
+    let written = store::find_idempotent(&app.db, author.id, &key(id)).await?;
+    if let Some(draft) = draft
+        && author.is_active()
+        && written.is_none()
     {
-        match compose::create(app, &author, draft).await {
+        match compose::create(app, author, draft).await {
             // What it answered or showed is gone by now; trying again would not bring it back.
             Err(Error::NotFound | Error::Invalid(_) | Error::Forbidden) => {
                 tracing::warn!(id, "a post that was put off could not be written any more");

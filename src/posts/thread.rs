@@ -28,6 +28,8 @@ pub async fn around(app: &App, viewer: Option<&Account>, post: &Post) -> Result<
     let rows = sql(concat!(
         "SELECT posts.* FROM posts WHERE ",
         crate::visible!(),
+        " AND ",
+        crate::heard!(),
         " AND posts.thread_id = $3 AND posts.boost_of_id IS NULL ORDER BY posts.id LIMIT $4"
     ))
     .bind(viewer.map_or(0, |viewer| viewer.id.0))
@@ -67,7 +69,7 @@ fn descend(posts: &[Post], parent: PostId, depth: usize, into: &mut Vec<(Post, u
 /// # Errors
 /// What the database says.
 pub async fn open_replies(app: &App, post: PostId, after: i64, limit: i64) -> Result<Vec<Post>> {
-    let rows = sql("SELECT * FROM posts WHERE in_reply_to_id = $1 AND audience IN ('public', 'unlisted') AND id > $2 ORDER BY id LIMIT $3")
+    let rows = sql("SELECT * FROM posts WHERE in_reply_to_id = $1 AND audience IN ('public', 'unlisted') AND account_id NOT IN (SELECT id FROM accounts WHERE silenced_at IS NOT NULL OR limited_at IS NOT NULL OR disabled_at IS NOT NULL) AND id > $2 ORDER BY id LIMIT $3")
         .bind(post)
         .bind(after)
         .bind(limit)
@@ -82,7 +84,7 @@ pub async fn open_replies(app: &App, post: PostId, after: i64, limit: i64) -> Re
 /// What the database says.
 pub async fn open_context(app: &App, thread: PostId, limit: i64) -> Result<Vec<Post>> {
     let rows =
-        sql("SELECT * FROM posts WHERE thread_id = $1 AND boost_of_id IS NULL AND audience IN ('public', 'unlisted') ORDER BY id LIMIT $2")
+        sql("SELECT * FROM posts WHERE thread_id = $1 AND boost_of_id IS NULL AND audience IN ('public', 'unlisted') AND account_id NOT IN (SELECT id FROM accounts WHERE silenced_at IS NOT NULL OR limited_at IS NOT NULL OR disabled_at IS NOT NULL) ORDER BY id LIMIT $2")
             .bind(thread)
             .bind(limit)
             .all(&app.db)

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::kernel::id::{AccountId, FollowId};
 use crate::kernel::page::Window;
-use crate::moderation;
+use crate::moderation::reports;
 use crate::relations::{blocks, follows};
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 
@@ -169,6 +169,8 @@ pub async fn report(
 pub struct ReportForm {
     #[serde(default)]
     comment: String,
+    #[serde(default)]
+    category: String,
     forward: Option<String>,
     post: Option<String>,
 }
@@ -182,13 +184,18 @@ pub async fn send_report(
 ) -> PageResult {
     let other = accounts::get(&app, id).await?;
     let posts: Vec<String> = form.post.into_iter().collect();
-    let new = moderation::New {
-        category: "other",
+    let new = reports::New {
+        category: match form.category.as_str() {
+            "spam" => "spam",
+            "violation" => "violation",
+            "legal" => "legal",
+            _ => "other",
+        },
         comment: &form.comment,
         posts: &posts,
         uri: None,
         forward: form.forward.is_some(),
     };
-    moderation::report(&app, &member, &other, new).await?;
+    reports::report(&app, &member, &other, new).await?;
     Ok(see_other(&other.path()))
 }

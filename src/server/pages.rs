@@ -11,6 +11,9 @@ use crate::guests::web::{self as guest_pages, enter, guest, home, intents};
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
 use crate::members::web::{self as member_pages, desk, invitations, mine, tiers};
+use crate::moderation::web::{
+    self as peace, accounts as measured, hosts, mine as mine_pages, queue, reports, rules,
+};
 use crate::nodes::web::{self as node_pages, announcements, front, look};
 use crate::notifications::web as notification_pages;
 use crate::oauth::web as oauth_pages;
@@ -171,12 +174,27 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
             post(node_pages::act_on_member),
         )
         .route("/operator/nodes/{id}/{verb}", post(node_pages::act_on_node))
-        .route("/operator/blocks", post(node_pages::block))
-        .route("/operator/blocks/remove", post(node_pages::unblock))
+        .route("/operator/blocks", get(hosts::index).post(hosts::set))
+        .route("/operator/blocks/remove", post(hosts::remove))
+        .route("/operator/blocks/names", post(hosts::names))
         .route(
-            "/operator/reports/{id}/close",
-            post(node_pages::close_report),
+            "/operator/blocks/list",
+            post(hosts::import).layer(DefaultBodyLimit::max(4 << 20)),
         )
+        .route("/operator/blocks.csv", get(hosts::export))
+        .route("/operator/peace", get(peace::show).post(peace::act))
+        .route("/operator/queue", get(queue::index).post(queue::act))
+        .route("/operator/reports/{id}", get(reports::show))
+        .route("/operator/reports/{id}/{verb}", post(reports::act))
+        .route(
+            "/operator/accounts/{id}",
+            get(measured::show).post(measured::apply),
+        )
+        .route("/operator/measures/{id}/{verb}", post(measured::act))
+        .route("/operator/rules", get(rules::show).post(rules::update))
+        .route("/operator/filters", post(rules::filter))
+        .route("/measures", get(mine_pages::index))
+        .route("/measures/{id}/appeal", post(mine_pages::appeal))
         .route("/operator/announcements", post(announcements::create))
         .route(
             "/operator/announcements/{id}/{verb}",

@@ -112,6 +112,8 @@ pub async fn local(app: &App, viewer: Option<&Account>, window: Window) -> Resul
         crate::visible!(),
         " AND ",
         crate::wanted!(),
+        " AND ",
+        crate::heard!(),
         " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     list(app, query, viewer, window).await
@@ -146,6 +148,8 @@ pub async fn public(
         crate::visible!(),
         " AND ",
         crate::wanted!(),
+        " AND ",
+        crate::heard!(),
         " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     let rows = bound(query, app, viewer, window)
@@ -248,6 +252,8 @@ pub async fn tagged(
         crate::visible!(),
         " AND ",
         crate::wanted!(),
+        " AND ",
+        crate::heard!(),
         " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
     let rows = bound(query, app, viewer, window)
@@ -285,7 +291,9 @@ pub async fn trending(
         .clock
         .now()
         .minus(std::time::Duration::from_secs(3 * 86_400));
-    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.id > $3 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.favourites_count + posts.boosts_count > 0 AND ", crate::visible!(), " AND ", crate::wanted!(), " ORDER BY posts.favourites_count + 2 * posts.boosts_count DESC, posts.id DESC LIMIT $4 OFFSET $5"))
+    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.id > $3 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.favourites_count + posts.boosts_count > 0 AND ", crate::visible!(), " AND ", crate::wanted!(),
+        " AND ",
+        crate::heard!(), " ORDER BY posts.favourites_count + 2 * posts.boosts_count DESC, posts.id DESC LIMIT $4 OFFSET $5"))
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
         .bind(crate::kernel::id::first_of(since))

@@ -4,6 +4,7 @@ pub mod assets;
 pub mod colour;
 pub mod cookies;
 pub mod embed;
+pub mod entitled;
 pub mod error;
 pub mod form;
 pub mod install;

@@ -23,8 +23,9 @@ use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
 use crate::mastodon::push;
 use crate::media::upload;
+use crate::moderation::{calm, gate};
 use crate::notifications;
-use crate::posts::{self, polls, previews, scheduled};
+use crate::posts::{self, polls, previews};
 use crate::relations::between;
 
 /// How often the lease of a job under way is renewed.
@@ -155,7 +156,12 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             post,
         } => Ok(notifications::notify(app, account, kind, from, post).await?),
         Job::EndMute { account, target } => Ok(between::end_mute(app, account, target).await?),
-        Job::PublishScheduled(id) => Ok(scheduled::publish(app, id).await?),
+        Job::PublishScheduled(id) => Ok(gate::publish_scheduled(app, id).await?),
+        Job::TellPolicies => {
+            let mut tx = app.db.begin().await?;
+            calm::tell_others(&mut tx, app.clock.now()).await?;
+            Ok(tx.commit().await?)
+        }
         Job::Push {
             device,
             notification,

@@ -41,7 +41,7 @@ async fn each_page_of_the_desk_takes_its_right(backend: Backend) {
     }
     let fan = node.sign_up("fan").await;
     let fan = node.cookie(&fan).await;
-    let pages: [(&str, &[&str]); 7] = [
+    let pages: [(&str, &[&str]); 11] = [
         ("/desk", &rights),
         ("/operator", &["run"]),
         ("/operator/crew", &["run"]),
@@ -49,6 +49,10 @@ async fn each_page_of_the_desk_takes_its_right(backend: Backend) {
         ("/operator/look", &["run"]),
         ("/operator/joining", &["admit"]),
         ("/operator/tiers", &["admit"]),
+        ("/operator/peace", &["moderate"]),
+        ("/operator/queue", &["moderate"]),
+        ("/operator/rules", &["moderate"]),
+        ("/operator/blocks", &["moderate"]),
     ];
     for (page, may) in pages {
         let of = async |cookie: &str| {

@@ -23,6 +23,7 @@ mod house;
 mod locked;
 mod members;
 mod pages;
+mod peace;
 mod peers;
 mod program;
 mod storage;

@@ -162,9 +162,9 @@ async fn who_asks_is_let_in_by_the_host(backend: Backend) {
         "{desk}"
     );
     assert!(
-        text(node.get("/operator", &[("cookie", &host)]).await)
+        text(node.get("/desk", &[("cookie", &host)]).await)
             .await
-            .contains("2 people ask")
+            .contains("<b class=\"count\">2</b>")
     );
     let of = |verb: &str, at: usize| {
         let (action, _) = (desk.split("/operator/requests/").nth(at).unwrap(), 0);

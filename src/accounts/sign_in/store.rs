@@ -54,6 +54,19 @@ pub async fn find(conn: impl Conn, id: AccountId) -> sqlx::Result<Option<Credent
         .transpose()
 }
 
+/// The confirmed mail address of an account, and its language.
+pub async fn address(
+    conn: impl Conn,
+    id: AccountId,
+) -> sqlx::Result<Option<(String, Option<String>)>> {
+    let row = sql("SELECT email, locale FROM credentials WHERE account_id = $1 AND email IS NOT NULL AND email_confirmed_at IS NOT NULL")
+        .bind(id)
+        .optional(conn)
+        .await?;
+    row.map(|row| Ok((row.get("email")?, row.get("locale")?)))
+        .transpose()
+}
+
 pub async fn find_by_email(conn: impl Conn, email: &str) -> sqlx::Result<Option<AccountId>> {
     sql("SELECT account_id FROM credentials WHERE email = $1")
         .bind(email)

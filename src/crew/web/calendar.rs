@@ -13,8 +13,8 @@ use crate::crew::{Right, audit};
 use crate::error::{Error, Problem, Result};
 use crate::kernel::page::Window;
 use crate::posts::scheduled::{self, Scheduled};
+use crate::ui::entitled::Writer;
 use crate::ui::page::with_status;
-use crate::ui::visitor::Writer;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 
 /// Something that waits for its moment; whether it is the house's.

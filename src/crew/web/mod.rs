@@ -15,9 +15,9 @@ use crate::error::{Error, Problem, Result};
 use crate::kernel::id::AccountId;
 use crate::kernel::page::Window;
 use crate::members::requests;
-use crate::moderation;
+use crate::moderation::reports;
+use crate::ui::entitled::{Crew, Operator};
 use crate::ui::page::with_status;
-use crate::ui::visitor::{Crew, Operator};
 use crate::ui::{Page, PageResult, Ui, see_other};
 
 /// Entries of the log on a page.
@@ -35,7 +35,7 @@ struct DeskPage {
 
 /// `GET /desk`: where whoever helps finds what they may do.
 pub async fn desk(State(app): State<App>, Crew(_, visitor): Crew) -> PageResult {
-    let reports = moderation::open(&app).await?;
+    let reports = reports::open(&app).await?;
     let drafts = crew::drafts::list(&app).await?;
     let drafts = drafts.iter().filter(|one| one.state == "waiting").count();
     let drafts = i64::try_from(drafts).unwrap_or(0);

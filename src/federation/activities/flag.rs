@@ -10,11 +10,18 @@ use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, Refused};
 use crate::kernel::html::to_text;
 use crate::kernel::id::ReportId;
-use crate::moderation;
+use crate::moderation::reports;
+use crate::nodes::measures;
 use crate::posts;
 
 /// Somebody reports accounts or posts of ours; the actor may be another node's own.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
+    if measures::about(app, &context.sender.host)
+        .await?
+        .reject_reports
+    {
+        return Err(Refused::Drop("reports from there count for nothing"));
+    }
     let mut target = None;
     let mut reported = Vec::new();
     for uri in activity.ids("object").into_iter().take(64) {
@@ -38,14 +45,14 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         .or_else(|| activity.text("summary", 20_000))
         .unwrap_or_default();
     let comment: String = to_text(&comment).chars().take(5_000).collect();
-    let new = moderation::New {
+    let new = reports::New {
         category: "other",
         comment: &comment,
         posts: &reported,
         uri: activity.id(),
         forward: false,
     };
-    moderation::report(app, &context.sender, &target, new).await?;
+    reports::report(app, &context.sender, &target, new).await?;
     Ok(())
 }
 
@@ -54,7 +61,7 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
 /// # Errors
 /// What the database says.
 pub async fn send(app: &App, id: ReportId) -> anyhow::Result<()> {
-    let Some(report) = moderation::find(app, id).await? else {
+    let Some(report) = reports::find(app, id).await? else {
         return Ok(());
     };
     let (node, target) = (

@@ -58,6 +58,12 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
         return Err(Refused::Drop("the sender ended"));
     }
     let doc = Doc(activity);
+    // Whoever was suspended or frozen may still go, and take back what they did.
+    let withdraws = ["Delete", "Undo", "Reject", "Block", "Leave"];
+    let stopped = context.sender.disabled_at.is_some() || context.sender.frozen_at.is_some();
+    if stopped && doc.kind_in(&withdraws).is_none() {
+        return Err(Refused::Drop("the sender may not act here"));
+    }
     let undoable = ["Follow", "Announce", "Like", "EmojiReact", "Block"];
     if let Some(id) = doc.id().filter(|_| doc.kind_in(&undoable).is_some())
         && crate::accounts::remove::is_gone(&app.db, id).await?

@@ -14,6 +14,7 @@ use crate::jobs::{self, Job};
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::origin::same_origin;
+use crate::moderation::gate;
 use crate::posts::{self, arrive};
 
 /// The sender changed something of theirs. What is not known here is not made by an Update.
@@ -64,6 +65,9 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         .await?
         .ok_or(Refused::Drop("not a post of the sender"))?;
     arrive::update(app, &context.sender, &before, &arrived).await?;
+    if let Some(after) = posts::find(app, before.id).await? {
+        gate::look_again(app, &context.sender, &after).await?;
+    }
     if arrived.quote_uri.is_some() && before.quote_state.as_deref() != Some("accepted") {
         let job = Job::FetchAround {
             post: before.id,

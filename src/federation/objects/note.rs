@@ -15,6 +15,7 @@ use crate::kernel::html::{escape, sanitize, to_text};
 use crate::kernel::origin::{host_of_uri, parse_url, same_origin};
 use crate::kernel::text::{fold_tag, simple_html};
 use crate::media::{self, Remote};
+use crate::moderation::calm;
 use crate::posts::arrive::{Arrived, Poll};
 use crate::posts::{self, Post, quotes};
 
@@ -99,6 +100,7 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
         quote_policy: quote_policy(doc, author),
         media: attachments(doc, kind),
         poll: poll(doc),
+        held: None,
         published,
         updated: doc.time("updated").filter(|at| at.0 > 0),
     }))
@@ -481,7 +483,7 @@ pub fn addressing(
         Audience::Public => (vec![PUBLIC.to_owned()], [vec![followers], named].concat()),
         Audience::Unlisted => (vec![followers], [vec![PUBLIC.to_owned()], named].concat()),
         Audience::Followers => (vec![followers], named),
-        Audience::People | Audience::Grant(_) => (named, Vec::new()),
+        Audience::People | Audience::Grant(_) | Audience::Held => (named, Vec::new()),
     }
 }
 
@@ -505,7 +507,7 @@ pub async fn build(app: &App, author: &Account, post: &Post) -> Result<Value> {
         "sensitive": post.sensitive,
         "tag": tags(app, post, &people).await?,
         "attachment": media::of_post(app, post.id).await?.iter().map(|item| media_document(app, item, post.audience.is_open())).collect::<Vec<_>>(),
-        "interactionPolicy": interaction_policy(author, post),
+        "interactionPolicy": interaction_policy(author, post, calm::is_paused(app).await?),
     });
     if !post.text.is_empty() {
         note["source"] = json!({"content": post.text, "mediaType": "text/plain"});
@@ -535,7 +537,7 @@ pub async fn build(app: &App, author: &Account, post: &Post) -> Result<Value> {
     Ok(note)
 }
 
-fn interaction_policy(author: &Account, post: &Post) -> Value {
+fn interaction_policy(author: &Account, post: &Post, paused: bool) -> Value {
     let followers = author.followers_uri.clone().unwrap_or_default();
     let everyone = if post.audience.is_open() {
         json!([PUBLIC])
@@ -553,7 +555,7 @@ fn interaction_policy(author: &Account, post: &Post) -> Value {
         _ => json!([author.uri]),
     };
     json!({
-        "canReply": {"automaticApproval": readers},
+        "canReply": {"automaticApproval": if paused { json!([author.uri]) } else { readers.clone() }},
         "canLike": {"automaticApproval": readers},
         "canAnnounce": {"automaticApproval": everyone},
         "canQuote": {"automaticApproval": quote},

@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     step!(9, "0009_members"),
     step!(10, "0010_grants"),
     step!(11, "0011_crew"),
+    step!(12, "0012_peace"),
 ];
 
 /// Why the schema could not be brought up to date.

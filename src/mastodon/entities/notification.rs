@@ -25,6 +25,7 @@ pub fn kind_name(kind: Notice) -> &'static str {
         Notice::Edit => "update",
         Notice::Quote => "quote",
         Notice::Post => "status",
+        Notice::Alarm => "alarm",
     }
 }
 

@@ -11,8 +11,8 @@ use crate::kernel::clock::Time;
 use crate::members::invitations::{self, Coming, Invitation};
 use crate::members::requests::{self, Request};
 use crate::nodes::joining::{self, Joining, Mode};
+use crate::ui::entitled::Admitter;
 use crate::ui::page::with_status;
-use crate::ui::visitor::Admitter;
 use crate::ui::{Page, PageResult, Ui, see_other};
 
 #[derive(Template)]

@@ -16,8 +16,8 @@ use crate::kernel::clock::Time;
 use crate::kernel::id::{AccountId, AudienceId};
 use crate::members::rules::{self, Done};
 use crate::members::tiers::{self, Face, Rule, Tier};
+use crate::ui::entitled::Admitter;
 use crate::ui::page::with_status;
-use crate::ui::visitor::Admitter;
 use crate::ui::{Page, PageResult, Ui, see_other};
 
 /// A tier on the page: who has it until when, and who is proposed for what they did.

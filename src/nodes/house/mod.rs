@@ -22,6 +22,8 @@ pub struct House {
     pub accent: String,
     /// Face, pictures and the order of the front page.
     pub look: Look,
+    /// A sentence above all conversations; mostly none.
+    pub note: String,
 }
 
 impl Default for House {
@@ -31,6 +33,7 @@ impl Default for House {
             line: String::new(),
             accent: "#d6336c".to_owned(),
             look: Look::default(),
+            note: String::new(),
         }
     }
 }
@@ -40,7 +43,7 @@ impl Default for House {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App) -> Result<House> {
-    let rows = sql("SELECT key, value FROM node_state WHERE key IN ('house.name', 'house.line', 'house.accent', 'house.face', 'house.hero', 'house.focus', 'house.logo', 'house.front')")
+    let rows = sql("SELECT key, value FROM node_state WHERE key IN ('house.name', 'house.line', 'house.accent', 'house.face', 'house.hero', 'house.focus', 'house.logo', 'house.front', 'house.calm')")
         .all(&app.db)
         .await?;
     let mut kept: HashMap<String, String> = rows
@@ -54,6 +57,7 @@ pub async fn get(app: &App) -> Result<House> {
         line: kept.remove("house.line").unwrap_or(blank.line),
         accent: kept.remove("house.accent").unwrap_or(blank.accent),
         look,
+        note: kept.remove("house.calm").unwrap_or_default(),
     })
 }
 

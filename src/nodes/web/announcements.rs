@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::kernel::id::AnnouncementId;
 use crate::nodes::announcements;
-use crate::ui::visitor::Operator;
+use crate::ui::entitled::Operator;
 use crate::ui::{PageResult, SignedIn, see_other};
 
 /// What the host writes.

@@ -10,9 +10,9 @@ use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::media::{files, pictures};
 use crate::nodes::house::{self, Face, House, Section};
+use crate::ui::entitled::Operator;
 use crate::ui::form::{held, typed};
 use crate::ui::page::with_status;
-use crate::ui::visitor::Operator;
 use crate::ui::{Page, PageResult, Ui, colour, see_other, theme};
 
 /// A look that is tried out; what is not named is as it is.

@@ -18,15 +18,13 @@ use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::jobs;
 use crate::kernel::db::sql;
-use crate::kernel::id::{AccountId, JobId, NodeId, ReportId};
-use crate::members::requests;
-use crate::moderation::{self, Report};
+use crate::kernel::id::{AccountId, JobId, NodeId};
 use crate::nodes::announcements::{self as told, Announcement};
 use crate::nodes::house::{self, House};
 use crate::nodes::setup::{self, Answers};
 use crate::nodes::{self, Node, health};
+use crate::ui::entitled::Operator;
 use crate::ui::page::with_status;
-use crate::ui::visitor::Operator;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 
 /// What `/` says while the house has no host.
@@ -165,39 +163,23 @@ pub async fn done(State(app): State<App>, SignedIn(_, visitor): SignedIn) -> Pag
 struct OperatorPage {
     ui: Ui,
     house: House,
-    reports: Vec<(Report, Account)>,
     jobs: (i64, i64),
-    /// How many ask to become members.
-    joiners: i64,
     members: Vec<Account>,
     new_name: String,
     nodes: Vec<(Node, i64, i64)>,
-    blocks: Vec<String>,
     mails: Vec<Mail>,
     announcements: Vec<Announcement>,
     problems: Vec<Problem>,
 }
 
 async fn overview(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<OperatorPage> {
-    let mut reports = Vec::new();
-    for report in moderation::list(app)
-        .await?
-        .into_iter()
-        .filter(|report| report.closed_at.is_none())
-    {
-        let target = accounts::get(app, report.target).await?;
-        reports.push((report, target));
-    }
     Ok(OperatorPage {
         house: ui.house.clone(),
         ui,
-        reports,
         jobs: jobs::counts(&app.db).await?,
-        joiners: requests::count(app).await?,
         members: accounts::list_local(app).await?,
         new_name: String::new(),
         nodes: nodes::list(app).await?,
-        blocks: nodes::list_blocks(app).await?,
         mails: letters::list(app).await?,
         announcements: told::list(app, AccountId(0)).await?,
         problems,
@@ -218,8 +200,6 @@ pub struct OperatorForm {
     email: String,
     #[serde(default)]
     line: String,
-    #[serde(default)]
-    host: String,
 }
 
 async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
@@ -314,36 +294,6 @@ pub async fn act_on_node(
         "give-up" => health::give_up(&app, id).await?,
         _ => return Err(Error::NotFound.into()),
     }
-    Ok(see_other("/operator"))
-}
-
-/// `POST /operator/blocks`
-pub async fn block(
-    State(app): State<App>,
-    Operator(_, visitor): Operator,
-    Form(form): Form<OperatorForm>,
-) -> PageResult {
-    let result = nodes::block(&app, &form.host).await;
-    outcome(&app, visitor.ui, result).await
-}
-
-/// `POST /operator/blocks/remove`
-pub async fn unblock(
-    State(app): State<App>,
-    Operator(..): Operator,
-    Form(form): Form<OperatorForm>,
-) -> PageResult {
-    nodes::unblock(&app, &form.host).await?;
-    Ok(see_other("/operator"))
-}
-
-/// `POST /operator/reports/{id}/close`
-pub async fn close_report(
-    State(app): State<App>,
-    Operator(..): Operator,
-    Path(id): Path<ReportId>,
-) -> PageResult {
-    moderation::close(&app, id).await?;
     Ok(see_other("/operator"))
 }
 

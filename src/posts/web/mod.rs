@@ -17,6 +17,7 @@ use crate::audiences::Audience;
 use crate::error::{Error, Problem};
 use crate::federation::webfinger;
 use crate::kernel::id::PostId;
+use crate::moderation::gate;
 use crate::posts::edit::{self, Edit};
 use crate::posts::view::{self, View};
 use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove};
@@ -220,7 +221,10 @@ pub async fn update(
         language: None,
     };
     match edit::edit(&app, &member, id, changed).await {
-        Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post.id))),
+        Ok(post) => {
+            gate::look_again(&app, &member, &post).await?;
+            Ok(see_other(&format!("/@{}/{}", member.name, post.id)))
+        }
         Err(Error::Invalid(problems)) => {
             let page = EditPage {
                 ui: visitor.ui,

@@ -13,6 +13,7 @@ use crate::kernel::id::{MediaId, PostId};
 use crate::media;
 use crate::media::upload::{self, Upload};
 use crate::members::tiers;
+use crate::moderation::gate;
 use crate::posts::compose::{self, Draft};
 use crate::posts::copies::Travels;
 use crate::posts::scheduled;
@@ -111,7 +112,7 @@ pub(super) async fn publish(
             Done::Waits
         }
         None => {
-            let post = compose::create(app, &author, draft).await?;
+            let post = gate::write(app, &author, draft).await?;
             Done::Published(author.name.clone(), post.id)
         }
     };
@@ -128,6 +129,7 @@ pub(super) async fn publish(
 async fn draft(app: &App, member: &Account, author: &Account, form: &ComposeForm) -> Result<Draft> {
     Ok(Draft {
         app: None,
+        held: None,
         byline: (author.id != member.id).then_some((member.id, form.signed)),
         text: form.text.clone(),
         warning: form.warning.clone(),

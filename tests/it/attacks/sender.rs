@@ -541,7 +541,7 @@ async fn blocked_hosts_are_not_heard(backend: Backend) {
     s.node.post(&s.nina, "not for you").await;
     settle(&[&s.node]).await;
     assert!(s.evil.seen().is_empty());
-    nodes::unblock(s.node.app(), "test").await.unwrap();
+    nodes::measures::remove(s.node.app(), "test").await.unwrap();
     assert_eq!(s.evil.send(&s.node, &s.follow(171)).await, 202);
 }
 

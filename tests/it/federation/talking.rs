@@ -2,7 +2,7 @@
 
 use afterparty::media::incoming::Incoming;
 use afterparty::media::upload::{self, Upload};
-use afterparty::moderation;
+use afterparty::moderation::reports;
 use afterparty::posts::compose::{Draft, NewPoll};
 use afterparty::posts::{boosts, favourites, polls, quotes};
 
@@ -243,18 +243,18 @@ async fn a_report_reaches_the_other_host(backend: Backend) {
     let post = there.post(&nina, "Rude").await;
     settle(&[&here, &there]).await;
     let target = here.look_up("nina@there.test").await;
-    let new = moderation::New {
+    let new = reports::New {
         category: "other",
         comment: "not nice",
         posts: &[post.uri.clone()],
         uri: None,
         forward: true,
     };
-    moderation::report(here.app(), &fan, &target, new)
+    reports::report(here.app(), &fan, &target, new)
         .await
         .unwrap();
     settle(&[&here, &there]).await;
-    let reports = moderation::list(there.app()).await.unwrap();
+    let reports = reports::list(there.app()).await.unwrap();
     assert_eq!(
         (reports[0].comment.as_str(), reports[0].posts.as_slice()),
         ("not nice", &[post.uri][..])

@@ -192,7 +192,7 @@ async fn a_fan_comes_in_as_a_guest_and_sees_what_their_follow_opens(backend: Bac
         .await
         .unwrap();
     assert_eq!(there.get("/guest", &cookie).await.status(), 303);
-    afterparty::nodes::unblock(there.app(), "here.test")
+    afterparty::nodes::measures::remove(there.app(), "here.test")
         .await
         .unwrap();
     assert_eq!(there.get("/guest", &cookie).await.status(), 200);

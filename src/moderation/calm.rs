@@ -1,0 +1,386 @@
+//! When a crowd comes: the meter of what comes in, the alarm, and what is done about it until a moment.
+
+use std::time::Duration;
+
+use crate::accounts::{self, Account, letters, sign_in, store as account_store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Row, Tx, sql};
+use crate::kernel::id::{AccountId, PostId};
+use crate::kernel::origin::covering;
+use crate::locale::Locale;
+use crate::moderation::rules;
+use crate::nodes::house;
+
+/// How long a part of the meter is.
+const PART: i64 = 600_000;
+/// How many parts are usual time: two weeks.
+const USUAL: i64 = 14 * 144;
+/// How much more than usual rings the alarm.
+const FACTOR: i64 = 5;
+/// How long the alarm is silent once it rang.
+const SILENT: Duration = Duration::from_secs(3600);
+/// How long strangers wait for a look when the alarm rang.
+const HELD: Duration = Duration::from_secs(3 * 3600);
+/// How many of the host's posts others are told about.
+const TOLD: i64 = 50;
+
+/// Something that is done about a crowd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One answer a person in so many minutes.
+    Slow,
+    /// Followers and guests answer, others wait for a look.
+    Known,
+    /// Strangers wait for a look.
+    Hold,
+    /// Nobody answers.
+    Pause,
+    /// Everybody of a node waits for a look.
+    Quarantine,
+}
+
+impl Kind {
+    /// All of them, from mild to strict.
+    pub const ALL: [Self; 5] = [
+        Self::Slow,
+        Self::Known,
+        Self::Hold,
+        Self::Pause,
+        Self::Quarantine,
+    ];
+
+    /// Its name in the database and in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Known => "known",
+            Self::Hold => "hold",
+            Self::Pause => "pause",
+            Self::Quarantine => "quarantine",
+        }
+    }
+
+    /// Reads its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Something that is done at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calm {
+    /// What.
+    pub kind: Kind,
+    /// Of which node, where it is about one.
+    pub host: String,
+    /// How many minutes lie between two answers of a person.
+    pub minutes: i64,
+    /// Until when.
+    pub until: Time,
+}
+
+/// What came in within ten minutes, and what is usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Meter {
+    /// Answers and mentions of the last ten minutes.
+    pub now: i64,
+    /// How many of them wait for a look.
+    pub held: i64,
+    /// What comes in ten minutes otherwise, in hundredths.
+    pub usual: i64,
+    /// From how many on the alarm rings.
+    pub alarm: i64,
+}
+
+fn read(row: &Row) -> sqlx::Result<Option<Calm>> {
+    let name: String = row.get("kind")?;
+    let Some(kind) = Kind::parse(&name) else {
+        return Ok(None);
+    };
+    Ok(Some(Calm {
+        kind,
+        host: row.get("host")?,
+        minutes: row.get("minutes")?,
+        until: row.get("until")?,
+    }))
+}
+
+/// What is done at the moment.
+///
+/// # Errors
+/// What the database says.
+pub async fn active(app: &App) -> Result<Vec<Calm>> {
+    let rows = sql("SELECT * FROM calm WHERE until > $1 ORDER BY kind, host")
+        .bind(app.clock.now())
+        .all(&app.db)
+        .await?;
+    let all: Vec<Option<Calm>> = rows.iter().map(read).collect::<sqlx::Result<_>>()?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// Whether nobody answers at the moment.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_paused(app: &App) -> Result<bool> {
+    Ok(active(app)
+        .await?
+        .iter()
+        .any(|calm| calm.kind == Kind::Pause))
+}
+
+/// Whether a node is among those of which everybody waits.
+pub fn quarantines(active: &[Calm], host: &str) -> bool {
+    let names = covering(host);
+    let of_node = |calm: &&Calm| calm.kind == Kind::Quarantine && names.contains(&calm.host);
+    !host.is_empty() && active.iter().any(|calm| of_node(&calm))
+}
+
+/// Does something for so many minutes.
+///
+/// # Errors
+/// `Invalid` when a node is needed and none is named.
+pub async fn begin(app: &App, by: &Account, calm: &Calm) -> Result<()> {
+    let host = match calm.kind {
+        Kind::Quarantine => crate::kernel::origin::ascii_domain(&calm.host)
+            .ok_or_else(|| Error::invalid("host", "error-domain"))?,
+        _ => String::new(),
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    write(
+        &mut tx,
+        Some(by.id),
+        &Calm {
+            host,
+            ..calm.clone()
+        },
+        now,
+    )
+    .await?;
+    if calm.kind == Kind::Pause {
+        tell_others(&mut tx, now).await?;
+        // It ends by itself, and others hear of that, too.
+        jobs::enqueue_at(&mut tx, now, calm.until, Job::TellPolicies).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+async fn write(tx: &mut Tx, by: Option<AccountId>, calm: &Calm, now: Time) -> sqlx::Result<()> {
+    sql("INSERT INTO calm (kind, host, minutes, until, by_id, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kind, host) DO UPDATE SET minutes = EXCLUDED.minutes, until = EXCLUDED.until, by_id = EXCLUDED.by_id")
+        .bind(calm.kind.name())
+        .bind(&calm.host)
+        .bind(calm.minutes.clamp(0, 1_440))
+        .bind(calm.until)
+        .bind(by)
+        .bind(now)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Ends one thing, or everything that is done.
+///
+/// # Errors
+/// What the database says.
+pub async fn end(app: &App, which: Option<(Kind, &str)>) -> Result<()> {
+    let now = app.clock.now();
+    let paused = is_paused(app).await?;
+    let mut tx = app.db.begin().await?;
+    let statement = match which {
+        Some((kind, host)) => sql("DELETE FROM calm WHERE kind = $1 AND host = $2")
+            .bind(kind.name())
+            .bind(host),
+        None => sql("DELETE FROM calm"),
+    };
+    statement.run(&mut tx).await?;
+    if which.is_none() {
+        set_note(&mut tx, "").await?;
+    }
+    if paused && which.is_none_or(|(kind, _)| kind == Kind::Pause) {
+        tell_others(&mut tx, now).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+async fn set_note(tx: &mut Tx, text: &str) -> sqlx::Result<()> {
+    sql("INSERT INTO node_state (key, value) VALUES ('house.calm', $1) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value")
+        .bind(text)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Pins a mediating sentence above the conversations of the house, or takes it down.
+///
+/// # Errors
+/// `Invalid` when it is too long.
+pub async fn pin(app: &App, text: &str) -> Result<()> {
+    let text = text.trim();
+    if text.chars().count() > 300 {
+        return Err(Error::invalid_with("note", "error-too-long", 300));
+    }
+    let mut tx = app.db.begin().await?;
+    set_note(&mut tx, text).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Tells other nodes, by an Update of the host's newest posts, who may answer them now.
+///
+/// # Errors
+/// What the database says.
+pub async fn tell_others(tx: &mut Tx, now: Time) -> sqlx::Result<()> {
+    let since = crate::kernel::id::first_of(now.minus(Duration::from_secs(30 * 86_400)));
+    let rows = sql("SELECT posts.id FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE accounts.kind = 'local' AND accounts.role = 'host' AND posts.id > $1 AND posts.audience IN ('public', 'unlisted') AND posts.boost_of_id IS NULL ORDER BY posts.id DESC LIMIT $2")
+        .bind(since)
+        .bind(TOLD)
+        .all(&mut *tx)
+        .await?;
+    for row in rows {
+        let post: PostId = row.get("id")?;
+        jobs::enqueue(&mut *tx, now, Job::SendEdit { post, version: -1 }).await?;
+    }
+    Ok(())
+}
+
+/// What came in lately, and what is usual.
+///
+/// # Errors
+/// What the database says.
+pub async fn meter(app: &App) -> Result<Meter> {
+    let bucket = app.clock.now().0 / PART;
+    let row = sql("SELECT CAST(COALESCE(SUM(CASE WHEN bucket >= $1 - 1 THEN came ELSE 0 END), 0) AS BIGINT) AS lately, CAST(COALESCE(SUM(CASE WHEN bucket >= $1 - 1 THEN held ELSE 0 END), 0) AS BIGINT) AS waiting, CAST(COALESCE(SUM(CASE WHEN bucket < $1 - 1 THEN came ELSE 0 END), 0) AS BIGINT) AS before FROM incoming WHERE bucket > $1 - $2")
+        .bind(bucket)
+        .bind(USUAL)
+        .one(&app.db)
+        .await?;
+    let usual = row.get::<i64>("before")? * 100 / USUAL;
+    let floor = rules::get(app).await?.alarm_from;
+    Ok(Meter {
+        now: row.get("lately")?,
+        held: row.get("waiting")?,
+        usual,
+        alarm: floor.max(FACTOR * usual / 100),
+    })
+}
+
+/// Counts one answer or mention that came, and rings the alarm where there are more than usual.
+///
+/// Whether it rang and strangers wait from now on.
+///
+/// # Errors
+/// What the database says.
+pub async fn count(app: &App, held: bool) -> Result<bool> {
+    let bucket = app.clock.now().0 / PART;
+    sql("INSERT INTO incoming (bucket, came, held) VALUES ($1, 1, $2) ON CONFLICT (bucket) DO UPDATE SET came = incoming.came + 1, held = incoming.held + EXCLUDED.held")
+        .bind(bucket)
+        .bind(held)
+        .run(&app.db)
+        .await?;
+    let meter = meter(app).await?;
+    if meter.now < meter.alarm {
+        return Ok(false);
+    }
+    ring(app, meter).await
+}
+
+/// Rings, once an hour: whoever keeps the peace gets a mail and a message on their devices, and strangers wait for a
+/// look where the rules say so.
+async fn ring(app: &App, meter: Meter) -> Result<bool> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    sql("INSERT INTO node_state (key, value) VALUES ('peace.rang', '0') ON CONFLICT (key) DO NOTHING")
+        .run(&mut tx)
+        .await?;
+    let first = sql(
+        "UPDATE node_state SET value = $1 WHERE key = 'peace.rang' AND CAST(value AS BIGINT) < $2",
+    )
+    .bind(now.0.to_string())
+    .bind(now.minus(SILENT))
+    .run(&mut tx)
+    .await?;
+    if first == 0 {
+        return Ok(false);
+    }
+    let holds = rules::get(app).await?.holds;
+    if holds {
+        let hold = Calm {
+            kind: Kind::Hold,
+            host: String::new(),
+            minutes: 0,
+            until: now.plus(HELD),
+        };
+        write(&mut tx, None, &hold, now).await?;
+    }
+    let house = house::get(app).await?.name;
+    sql("DELETE FROM notifications WHERE kind = 'alarm'")
+        .run(&mut tx)
+        .await?;
+    for (keeper, address) in keepers(&mut tx).await? {
+        if let Some((address, locale)) = address {
+            let subject = locale.text_with("mail-alarm-subject", "house", house.clone());
+            let text = locale.text_with("mail-alarm-text", "n", meter.now);
+            let text = text.replace("{link}", &app.origin().at("/operator/peace"));
+            letters::write(app, &mut tx, &address, &subject, &text).await?;
+        }
+        let host = accounts::node_actor(app).await?;
+        let job = Job::Notify {
+            account: keeper,
+            kind: jobs::Notice::Alarm,
+            from: host.id,
+            post: None,
+        };
+        jobs::enqueue(&mut tx, now, job).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(holds)
+}
+
+/// A keeper of the peace, with their mail address and language where there is one.
+type Keeper = (AccountId, Option<(String, Locale)>);
+
+async fn keepers(tx: &mut Tx) -> sqlx::Result<Vec<Keeper>> {
+    let rows = sql("SELECT accounts.*, crew.rights FROM accounts LEFT JOIN crew ON crew.account_id = accounts.id WHERE accounts.kind = 'local' AND accounts.deleted_at IS NULL AND accounts.disabled_at IS NULL AND (accounts.role = 'host' OR crew.rights IS NOT NULL) LIMIT 200")
+        .all(&mut *tx)
+        .await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let account = account_store::read(row)?;
+        let rights: Option<String> = row.get("rights")?;
+        let keeps = rights.is_some_and(|rights| rights.split(',').any(|right| right == "moderate"));
+        if !account.is_host() && !keeps {
+            continue;
+        }
+        let address = sign_in::store::address(&mut *tx, account.id).await?;
+        let address =
+            address.map(|(email, locale)| (email, Locale::of_header(&locale.unwrap_or_default())));
+        found.push((account.id, address));
+    }
+    Ok(found)
+}
+
+/// Forgets what came long ago, and what was done and is over.
+///
+/// # Errors
+/// What the database says.
+pub async fn sweep(app: &App) -> sqlx::Result<()> {
+    let now = app.clock.now();
+    sql("DELETE FROM incoming WHERE bucket < $1")
+        .bind(now.0 / PART - USUAL)
+        .run(&app.db)
+        .await?;
+    sql("DELETE FROM calm WHERE until < $1")
+        .bind(now)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Word and link filters of the house, and what they would have caught.
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::kernel::db::{Row, sql};
+use crate::kernel::html::to_text;
+use crate::kernel::id;
+use crate::posts::{Post, store};
+
+/// Longest pattern.
+const LENGTH: usize = 100;
+/// Most filters.
+const MOST: i64 = 500;
+/// How many of the last answers a trial looks at.
+const LOOKED_AT: i64 = 1_000;
+
+/// A filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Its number; 0 while it is only tried.
+    pub id: i64,
+    /// `word` or `link`.
+    pub kind: String,
+    /// The word or phrase, or the name of a host.
+    pub pattern: String,
+    /// `hold`, `refuse` or `hide`.
+    pub act: String,
+}
+
+fn read(row: &Row) -> sqlx::Result<Filter> {
+    Ok(Filter {
+        id: row.get("id")?,
+        kind: row.get("kind")?,
+        pattern: row.get("pattern")?,
+        act: row.get("act")?,
+    })
+}
+
+impl Filter {
+    /// A filter as somebody filled it in.
+    ///
+    /// # Errors
+    /// `Invalid` when it is empty, too long or of no known kind.
+    pub fn new(kind: &str, pattern: &str, act: &str) -> Result<Self> {
+        let pattern = pattern.trim().to_lowercase();
+        let known = ["word", "link"].contains(&kind) && ["hold", "refuse", "hide"].contains(&act);
+        if pattern.chars().count() < 2 || pattern.chars().count() > LENGTH || !known {
+            return Err(Error::invalid_with("pattern", "error-filter", LENGTH));
+        }
+        let pattern = if kind == "link" {
+            let bare = pattern.trim_start_matches("https://");
+            let bare = bare.trim_start_matches("http://");
+            bare.split('/').next().unwrap_or_default().to_owned()
+        } else {
+            pattern
+        };
+        Ok(Self {
+            id: 0,
+            kind: kind.to_owned(),
+            pattern,
+            act: act.to_owned(),
+        })
+    }
+
+    /// Whether it catches this content.
+    pub fn catches(&self, html: &str) -> bool {
+        if self.kind == "link" {
+            let below = format!(".{}", self.pattern);
+            return hosts(html)
+                .iter()
+                .any(|host| *host == self.pattern || host.ends_with(&below));
+        }
+        let text = to_text(html).to_lowercase();
+        text.match_indices(&self.pattern).any(|(at, found)| {
+            let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+            edge(text[..at].chars().next_back()) && edge(text[at + found.len()..].chars().next())
+        })
+    }
+}
+
+/// The hosts that a content links to or writes out.
+fn hosts(html: &str) -> Vec<String> {
+    let lower = html.to_ascii_lowercase();
+    let mut found = Vec::new();
+    for part in lower.split("://").skip(1) {
+        let end = part
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-')))
+            .unwrap_or(part.len());
+        found.push(part[..end].to_owned());
+    }
+    found
+}
+
+/// All filters, the oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(app: &App) -> Result<Vec<Filter>> {
+    let rows = sql("SELECT * FROM word_filters ORDER BY id LIMIT $1")
+        .bind(MOST)
+        .all(&app.db)
+        .await?;
+    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
+/// Adds a filter.
+///
+/// # Errors
+/// `Invalid` when there are too many.
+pub async fn add(app: &App, filter: &Filter) -> Result<()> {
+    let now = app.clock.now();
+    let touched = sql("INSERT INTO word_filters (id, kind, pattern, act, created_at) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) WHERE (SELECT COUNT(*) FROM word_filters) < $6")
+        .bind(id::mint(now))
+        .bind(&filter.kind)
+        .bind(&filter.pattern)
+        .bind(&filter.act)
+        .bind(now)
+        .bind(MOST)
+        .run(&app.db)
+        .await?;
+    if touched == 0 {
+        return Err(Error::invalid_with("pattern", "error-too-many", MOST));
+    }
+    Ok(())
+}
+
+/// Removes a filter.
+///
+/// # Errors
+/// What the database says.
+pub async fn remove(app: &App, id: i64) -> Result<()> {
+    sql("DELETE FROM word_filters WHERE id = $1")
+        .bind(id)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// What a filter would have caught of the last thousand open answers: how many, and the newest of them.
+///
+/// # Errors
+/// What the database says.
+pub async fn dry_run(app: &App, filter: &Filter) -> Result<(usize, Vec<Post>)> {
+    let rows = sql("SELECT * FROM posts WHERE in_reply_to_id IS NOT NULL AND audience IN ('public', 'unlisted', 'followers') ORDER BY id DESC LIMIT $1")
+        .bind(LOOKED_AT)
+        .all(&app.db)
+        .await?;
+    let mut caught = store::read_all(&rows)?;
+    caught.retain(|post| filter.catches(&post.html));
+    let count = caught.len();
+    caught.truncate(10);
+    Ok((count, caught))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Filter;
+
+    #[test]
+    fn words_are_whole_and_links_reach_below() {
+        let word = Filter::new("word", "Free tickets", "hold").unwrap();
+        for (text, caught) in [
+            ("<p>get FREE tickets now</p>", true),
+            ("<p>carefree tickets</p>", false),
+            ("<p>free ticketsale</p>", false),
+            ("<p>free&nbsp;tickets</p>", false),
+            ("<p>(free tickets)</p>", true),
+        ] {
+            assert_eq!(word.catches(text), caught, "{text}");
+        }
+        let link = Filter::new("link", "https://spam.example/x", "hold").unwrap();
+        assert_eq!(link.pattern, "spam.example");
+        assert!(link.catches("<a href=\"https://a.spam.example/y\">y</a>"));
+        assert!(link.catches("see http://SPAM.example"));
+        assert!(!link.catches("<a href=\"https://notspam.example\">y</a>"));
+        assert!(Filter::new("word", "a", "hold").is_err());
+        assert!(Filter::new("word", "abc", "explode").is_err());
+    }
+}

@@ -1,0 +1,359 @@
+//! The gate: whether an answer, a mention or a newcomer's post is shown, waits for a look, or is turned away.
+
+use std::time::Duration;
+
+use crate::accounts::{self, Account, Kind as Lives};
+use crate::app::App;
+use crate::audiences::{self, Audience};
+use crate::error::{Error, Result};
+use crate::kernel::clock::Time;
+use crate::kernel::db::sql;
+use crate::kernel::id::AccountId;
+use crate::moderation::calm::{self, Calm, Kind};
+use crate::moderation::filters::{self, Filter};
+use crate::moderation::rules::{self, Rules};
+use crate::posts::compose::{self, Draft};
+use crate::posts::{self, Post, held, scheduled};
+use crate::relations::follows;
+
+/// After how long somebody is no stranger any more.
+const KNOWN: Duration = Duration::from_secs(30 * 86_400);
+
+/// How far back an alarm reaches.
+const LATELY: Duration = Duration::from_secs(1200);
+
+/// What is written, as far as the gate looks at it.
+#[derive(Debug)]
+pub struct About<'a> {
+    /// What it answers, where that is known here.
+    pub parent: Option<&'a Post>,
+    /// Whether it mentions somebody whose home is here.
+    pub mentions: bool,
+    /// For whom it is.
+    pub audience: Audience,
+    /// Its content.
+    pub html: &'a str,
+}
+
+/// What becomes of it.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is shown; whether its pictures are hidden at first.
+    Pass {
+        /// Whether its pictures are hidden at first.
+        hidden: bool,
+    },
+    /// It waits for a look, for this reason.
+    Hold(&'static str),
+    /// It is turned away, with a sentence.
+    Refuse(Error),
+}
+
+/// What the gate knows about who writes.
+struct Writer<'a> {
+    account: &'a Account,
+    host: Account,
+    followed_since: Option<Time>,
+}
+
+impl Writer<'_> {
+    fn lives_here(&self) -> bool {
+        self.account.kind == Lives::Local
+    }
+
+    /// Where strictness would hurt: a member reads why and keeps their text; what came from elsewhere waits.
+    fn strict(&self, sentence: &'static str, reason: &'static str) -> Verdict {
+        if self.lives_here() {
+            Verdict::Refuse(Error::invalid("text", sentence))
+        } else {
+            Verdict::Hold(reason)
+        }
+    }
+}
+
+/// Whether an answer in a house's thread, a mention of somebody here, or a member's post passes. Who belongs to the
+/// house always does; what only a few read is no business of the gate.
+///
+/// # Errors
+/// What the database says.
+pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<Verdict> {
+    let pass = Verdict::Pass { hidden: false };
+    let shown_here = match about.parent {
+        Some(parent) => is_of_the_house(app, parent).await?,
+        None => false,
+    };
+    let concerns = shown_here || about.mentions || author.kind == Lives::Local;
+    let few = matches!(
+        about.audience,
+        Audience::People | Audience::Grant(_) | Audience::Held
+    );
+    let Some(host) = accounts::first_host(app).await? else {
+        return Ok(pass);
+    };
+    if few || !concerns || author.role != accounts::Role::Member {
+        return Ok(pass);
+    }
+    let follow = follows::find(&app.db, author.id, host.id).await?;
+    let writer = Writer {
+        account: author,
+        followed_since: follow.and_then(|follow| follow.accepted_at),
+        host,
+    };
+    let incoming = shown_here || about.mentions;
+    let verdict = judge(app, &writer, about, incoming).await?;
+    if incoming && calm::count(app, matches!(verdict, Verdict::Hold(_))).await? {
+        // What strangers wrote in the minutes that rang the alarm waits as well, this one included.
+        hold_recent(app).await?;
+        return Box::pin(judge(app, &writer, about, incoming)).await;
+    }
+    Ok(verdict)
+}
+
+/// Lets wait what strangers wrote in the conversations of the house within the last minutes.
+async fn hold_recent(app: &App) -> Result<()> {
+    let since = app.clock.now().minus(LATELY);
+    let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE posts.id > $1 AND root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') ORDER BY posts.id LIMIT 1000")
+        .bind(crate::kernel::id::first_of(since))
+        .all(&app.db)
+        .await?;
+    let Some(host) = accounts::first_host(app).await? else {
+        return Ok(());
+    };
+    for post in posts::store::read_all(&rows)? {
+        let author = accounts::get(app, post.account).await?;
+        let follow = follows::find(&app.db, author.id, host.id).await?;
+        let writer = Writer {
+            account: &author,
+            followed_since: follow.and_then(|follow| follow.accepted_at),
+            host: host.clone(),
+        };
+        if author.role == accounts::Role::Member && !is_known(app, &writer).await? {
+            held::hold(app, &post, "hold").await?;
+        }
+    }
+    Ok(())
+}
+
+async fn judge(
+    app: &App,
+    writer: &Writer<'_>,
+    about: &About<'_>,
+    incoming: bool,
+) -> Result<Verdict> {
+    let rules = rules::get(app).await?;
+    let mut hidden = writer.account.sensitised_at.is_some();
+    for filter in filters::list(app).await? {
+        if filter.catches(about.html) {
+            match act(&filter) {
+                Verdict::Pass { .. } => hidden = true,
+                strict => return Ok(strict),
+            }
+        }
+    }
+    let active = calm::active(app).await?;
+    let known = is_known(app, writer).await?;
+    if incoming && let Some(verdict) = crowd(app, writer, &active, known).await? {
+        return Ok(verdict);
+    }
+    if known {
+        return Ok(Verdict::Pass { hidden });
+    }
+    if let Some(verdict) = door(app, writer, &rules, incoming).await? {
+        return Ok(verdict);
+    }
+    Ok(Verdict::Pass {
+        hidden: hidden || rules.blur,
+    })
+}
+
+fn act(filter: &Filter) -> Verdict {
+    match filter.act.as_str() {
+        "hold" => Verdict::Hold("filter"),
+        "refuse" => Verdict::Refuse(Error::invalid("text", "error-filtered")),
+        _ => Verdict::Pass { hidden: true },
+    }
+}
+
+/// What is done about a crowd at the moment.
+async fn crowd(
+    app: &App,
+    writer: &Writer<'_>,
+    active: &[Calm],
+    known: bool,
+) -> Result<Option<Verdict>> {
+    if calm::quarantines(active, &writer.account.host) {
+        return Ok(Some(Verdict::Hold("quarantine")));
+    }
+    let of = |kind: Kind| active.iter().find(|calm| calm.kind == kind);
+    if of(Kind::Pause).is_some() {
+        return Ok(Some(writer.strict("error-paused", "pause")));
+    }
+    if let Some(slow) = of(Kind::Slow)
+        && wrote_within(app, writer.account.id, slow.minutes).await?
+    {
+        return Ok(Some(writer.strict("error-slow", "slow")));
+    }
+    if of(Kind::Hold).is_some() && !known {
+        return Ok(Some(Verdict::Hold("hold")));
+    }
+    if of(Kind::Known).is_some() {
+        let belongs = writer.lives_here()
+            || writer.followed_since.is_some()
+            || is_guest(app, writer.account.id).await?;
+        if !belongs {
+            return Ok(Some(Verdict::Hold("known")));
+        }
+    }
+    Ok(None)
+}
+
+/// The rules for whoever is not known yet.
+async fn door(
+    app: &App,
+    writer: &Writer<'_>,
+    rules: &Rules,
+    incoming: bool,
+) -> Result<Option<Verdict>> {
+    let now = app.clock.now();
+    let age = now.since(writer.account.created_at).as_secs() / 86_400;
+    if incoming && i64::try_from(age).unwrap_or(i64::MAX) < rules.days {
+        return Ok(Some(writer.strict("error-too-new", "days")));
+    }
+    if incoming
+        && let Some(tier) = rules.tier
+        && !audiences::is_member(&app.db, tier, writer.account.id, now).await?
+    {
+        return Ok(Some(writer.strict("error-needs-tier", "tier")));
+    }
+    if rules.first_posts > 0 && shown_so_far(app, writer.account.id).await? < rules.first_posts {
+        return Ok(Some(Verdict::Hold("first")));
+    }
+    Ok(None)
+}
+
+/// Whether somebody is no stranger: long a follower or a member, with a tier, or followed by the host.
+async fn is_known(app: &App, writer: &Writer<'_>) -> Result<bool> {
+    let now = app.clock.now();
+    let long = |since: Time| now.since(since) >= KNOWN;
+    if writer.followed_since.is_some_and(long)
+        || (writer.lives_here() && long(writer.account.created_at))
+        || follows::is_following(&app.db, writer.host.id, writer.account.id).await?
+    {
+        return Ok(true);
+    }
+    let row = sql("SELECT audience_members.account_id FROM audience_members JOIN tiers ON tiers.audience_id = audience_members.audience_id WHERE audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2) LIMIT 1")
+        .bind(writer.account.id)
+        .bind(now)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
+async fn is_guest(app: &App, account: AccountId) -> Result<bool> {
+    let row = sql("SELECT id FROM guest_sessions WHERE account_id = $1 LIMIT 1")
+        .bind(account)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Whether a post stands in a conversation that somebody here began.
+async fn is_of_the_house(app: &App, post: &Post) -> Result<bool> {
+    let row = sql("SELECT is_local FROM posts WHERE id IN ($1, $2) AND is_local = 1 LIMIT 1")
+        .bind(post.id)
+        .bind(post.thread)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Whether somebody wrote an answer that is shown here within so many minutes.
+async fn wrote_within(app: &App, account: AccountId, minutes: i64) -> Result<bool> {
+    let minutes = u64::try_from(minutes).unwrap_or(0);
+    let since = app.clock.now().minus(Duration::from_secs(minutes * 60));
+    let row = sql("SELECT id FROM posts WHERE account_id = $1 AND id > $2 AND in_reply_to_id IS NOT NULL AND held_audience IS NULL LIMIT 1")
+        .bind(account)
+        .bind(crate::kernel::id::first_of(since))
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// How many posts of somebody were shown here so far.
+async fn shown_so_far(app: &App, account: AccountId) -> Result<i64> {
+    let row = sql("SELECT COUNT(*) AS n FROM (SELECT posts.id FROM posts LEFT JOIN posts root ON root.id = posts.thread_id WHERE posts.account_id = $1 AND posts.boost_of_id IS NULL AND posts.held_audience IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') AND (posts.is_local = 1 OR root.is_local = 1) LIMIT 200) AS shown")
+        .bind(account)
+        .one(&app.db)
+        .await?;
+    Ok(row.get("n")?)
+}
+
+/// Writes a member's post, if the gate lets it through, or lets it wait.
+///
+/// # Errors
+/// As [`compose::create`], and what the gate says.
+pub async fn write(app: &App, author: &Account, draft: Draft) -> Result<Post> {
+    let draft = judged(app, author, draft).await?;
+    compose::create(app, author, draft).await
+}
+
+/// A draft with what the gate says about it.
+///
+/// # Errors
+/// What the gate says.
+async fn judged(app: &App, author: &Account, mut draft: Draft) -> Result<Draft> {
+    if author.frozen_at.is_some() {
+        return Err(Error::invalid("text", "error-frozen"));
+    }
+    let parent = match draft.in_reply_to {
+        Some(id) => posts::find(app, id).await?,
+        None => None,
+    };
+    let rendered = posts::render::render(app, &draft.text).await?;
+    let about = About {
+        parent: parent.as_ref(),
+        mentions: rendered.mentions.iter().any(Account::is_local),
+        audience: draft.audience,
+        html: &rendered.html,
+    };
+    match verdict(app, author, &about).await? {
+        Verdict::Pass { hidden } => draft.sensitive |= hidden,
+        Verdict::Hold(reason) => draft.held = Some(reason.to_owned()),
+        Verdict::Refuse(error) => return Err(error),
+    }
+    Ok(draft)
+}
+
+/// Looks at a post that reads differently now: what the filters would not have let through waits from here on.
+///
+/// # Errors
+/// What the database says.
+pub async fn look_again(app: &App, author: &Account, post: &Post) -> Result<()> {
+    let open = matches!(
+        post.audience,
+        Audience::Public | Audience::Unlisted | Audience::Followers
+    );
+    if !open || author.role != accounts::Role::Member {
+        return Ok(());
+    }
+    let stops = |filter: &Filter| filter.act != "hide" && filter.catches(&post.html);
+    if filters::list(app).await?.iter().any(stops) {
+        held::hold(app, post, "filter").await?;
+    }
+    Ok(())
+}
+
+/// Writes a post whose moment has come; one that the gate turns away is not written.
+///
+/// # Errors
+/// What the database says.
+pub async fn publish_scheduled(app: &App, id: i64) -> Result<()> {
+    let Some((author, draft)) = scheduled::due(app, id).await? else {
+        return Ok(());
+    };
+    let judged = match judged(app, &author, draft).await {
+        Err(Error::Invalid(_)) => None,
+        draft => Some(draft?),
+    };
+    scheduled::publish(app, id, &author, judged).await
+}

@@ -1,0 +1,213 @@
+//! `/operator/blocks`: measures on other nodes, what each would cut, lists of them, and a house that talks to named
+//! nodes only.
+
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::response::IntoResponse;
+use http::{StatusCode, header};
+use serde::Deserialize;
+
+use crate::accounts::Account;
+use crate::app::App;
+use crate::crew::audit;
+use crate::error::{Error, Problem, Result};
+use crate::nodes::measures::{self, Cut, Measure, Severity};
+use crate::ui::entitled::Moderator;
+use crate::ui::page::with_status;
+use crate::ui::{Page, PageResult, Ui, see_other};
+
+#[derive(Template)]
+#[template(path = "moderation/hosts.html")]
+struct HostsPage {
+    ui: Ui,
+    measures: Vec<Measure>,
+    severities: [Severity; 3],
+    names_only: bool,
+    named: Vec<String>,
+    form: HostForm,
+    problems: Vec<Problem>,
+}
+
+/// What the forms of the page send.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct HostForm {
+    host: String,
+    severity: String,
+    reject_media: String,
+    reject_reports: String,
+    comment: String,
+    list: String,
+    confirmed: String,
+    only: String,
+}
+
+impl HostForm {
+    fn measure(&self) -> Measure {
+        Measure {
+            host: self.host.trim().to_owned(),
+            severity: Severity::parse(&self.severity).unwrap_or(Severity::Suspend),
+            reject_media: !self.reject_media.is_empty(),
+            reject_reports: !self.reject_reports.is_empty(),
+            comment: self.comment.clone(),
+        }
+    }
+}
+
+async fn page(app: &App, ui: Ui, form: HostForm, problems: Vec<Problem>) -> Result<HostsPage> {
+    Ok(HostsPage {
+        ui,
+        measures: measures::list(app).await?,
+        severities: Severity::ALL,
+        names_only: measures::names_only(app).await?,
+        named: measures::named(app).await?,
+        form,
+        problems,
+    })
+}
+
+async fn outcome(app: &App, ui: Ui, form: HostForm, result: Result<()>) -> PageResult {
+    match result {
+        Ok(()) => Ok(see_other("/operator/blocks")),
+        Err(Error::Invalid(problems)) => {
+            let page = page(app, ui, form, problems).await?;
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET /operator/blocks`
+pub async fn index(State(app): State<App>, Moderator(_, visitor): Moderator) -> PageResult {
+    let page = page(&app, visitor.ui, HostForm::default(), Vec::new()).await?;
+    Ok(Page(page).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "moderation/cut.html")]
+struct CutPage {
+    ui: Ui,
+    /// Each measure with what it would cut.
+    measures: Vec<(Measure, Cut)>,
+    /// Lines of a list that could not be read.
+    unread: Vec<String>,
+    /// The list as it is sent again; empty for a single measure.
+    list: String,
+}
+
+async fn preview(
+    app: &App,
+    ui: Ui,
+    (wished, unread): (Vec<Measure>, Vec<String>),
+    list: String,
+) -> Result<CutPage> {
+    let mut measures = Vec::new();
+    for measure in wished {
+        let cut = measures::cut(app, &measure.host).await?;
+        measures.push((measure, cut));
+    }
+    // What costs most stands first.
+    measures.sort_by_key(|(_, cut)| std::cmp::Reverse(cut.followers + cut.followed));
+    Ok(CutPage {
+        ui,
+        measures,
+        unread,
+        list,
+    })
+}
+
+/// `POST /operator/blocks`: shows what a measure would cut; confirmed, it counts.
+pub async fn set(
+    State(app): State<App>,
+    Moderator(me, visitor): Moderator,
+    Form(form): Form<HostForm>,
+) -> PageResult {
+    let measure = form.measure();
+    if form.confirmed.is_empty() {
+        let Some(host) = crate::kernel::origin::ascii_domain(&measure.host) else {
+            let wrong = Err(Error::invalid("host", "error-domain"));
+            return outcome(&app, visitor.ui, form, wrong).await;
+        };
+        let measure = Measure { host, ..measure };
+        let page = preview(&app, visitor.ui, (vec![measure], Vec::new()), String::new()).await?;
+        return Ok(Page(page).into_response());
+    }
+    let done = measures::set(&app, &measure).await;
+    note(&app, &me, &done, "node-measured", &measure.host).await?;
+    outcome(&app, visitor.ui, form, done).await
+}
+
+async fn note(app: &App, me: &Account, done: &Result<()>, act: &str, object: &str) -> Result<()> {
+    match done {
+        Ok(()) => audit::note(app, me, act, object).await,
+        Err(_) => Ok(()),
+    }
+}
+
+/// `POST /operator/blocks/remove`
+pub async fn remove(
+    State(app): State<App>,
+    Moderator(me, visitor): Moderator,
+    Form(form): Form<HostForm>,
+) -> PageResult {
+    let done = measures::remove(&app, form.host.trim()).await;
+    note(&app, &me, &done, "node-released", &form.host).await?;
+    outcome(&app, visitor.ui, form, done).await
+}
+
+/// `GET /operator/blocks.csv`: the list as Mastodon reads it.
+pub async fn export(State(app): State<App>, Moderator(..): Moderator) -> PageResult {
+    let list = measures::write_csv(&measures::list(&app).await?);
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"blocks.csv\"",
+        ),
+    ];
+    Ok((headers, list).into_response())
+}
+
+/// `POST /operator/blocks/list`: shows what a list would cut; confirmed, it counts.
+pub async fn import(
+    State(app): State<App>,
+    Moderator(me, visitor): Moderator,
+    Form(form): Form<HostForm>,
+) -> PageResult {
+    let (wished, unread) = measures::read_csv(&form.list);
+    if wished.is_empty() {
+        let wrong = Err(Error::invalid("list", "error-list"));
+        return outcome(&app, visitor.ui, form, wrong).await;
+    }
+    if form.confirmed.is_empty() {
+        let list = measures::write_csv(&wished);
+        let page = preview(&app, visitor.ui, (wished, unread), list).await?;
+        return Ok(Page(page).into_response());
+    }
+    let count = wished.len();
+    for measure in wished {
+        // Our own name on somebody's list cuts nothing.
+        match measures::set(&app, &measure).await {
+            Err(Error::Invalid(_)) => {}
+            done => done?,
+        }
+    }
+    audit::note(&app, &me, "node-list", &count.to_string()).await?;
+    outcome(&app, visitor.ui, form, Ok(())).await
+}
+
+/// `POST /operator/blocks/names`: whether the house talks to named nodes only; names one more, or one less.
+pub async fn names(
+    State(app): State<App>,
+    Moderator(me, visitor): Moderator,
+    Form(form): Form<HostForm>,
+) -> PageResult {
+    let done = match form.only.as_str() {
+        "on" | "off" => measures::set_names_only(&app, form.only == "on").await,
+        "add" | "remove" => measures::name(&app, &form.host, form.only == "add").await,
+        _ => Err(Error::NotFound),
+    };
+    let said = format!("{} {}", form.only, form.host);
+    note(&app, &me, &done, "node-names", &said).await?;
+    outcome(&app, visitor.ui, form, done).await
+}

@@ -1,0 +1,154 @@
+//! Pages of who keeps the peace: the desk for when a crowd comes, what waits, reports, measures, rules, nodes.
+
+pub mod accounts;
+pub mod hosts;
+pub mod mine;
+pub mod queue;
+pub mod reports;
+pub mod rules;
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::accounts::Account;
+use crate::app::App;
+use crate::crew::audit;
+use crate::error::{Error, Problem, Result};
+use crate::moderation::calm::{self, Calm, Kind, Meter};
+use crate::moderation::measures::{self, Measure};
+use crate::moderation::reports::{self as told, Report};
+use crate::posts::held;
+use crate::ui::entitled::Moderator;
+use crate::ui::page::with_status;
+use crate::ui::{Page, PageResult, Ui, see_other};
+
+/// How long something can be done: minutes and the message.
+const TIMES: [(u64, &str); 5] = [
+    (30, "time-30m"),
+    (60, "time-1h"),
+    (180, "time-3h"),
+    (720, "time-12h"),
+    (1440, "time-1d"),
+];
+
+#[derive(Template)]
+#[template(path = "moderation/peace.html")]
+struct PeacePage {
+    ui: Ui,
+    meter: Meter,
+    active: Vec<Calm>,
+    kinds: [Kind; 5],
+    times: [(u64, &'static str); 5],
+    waiting: i64,
+    hosts: Vec<(String, i64)>,
+    reports: Vec<(Report, Account)>,
+    appeals: Vec<(Measure, Account)>,
+    problems: Vec<Problem>,
+}
+
+async fn page(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<PeacePage> {
+    let (waiting, hosts) = held::counts(app).await?;
+    let mut reports = Vec::new();
+    for report in told::list(app).await? {
+        if report.closed_at.is_none() {
+            let target = crate::accounts::get(app, report.target).await?;
+            reports.push((report, target));
+        }
+    }
+    Ok(PeacePage {
+        ui,
+        meter: calm::meter(app).await?,
+        active: calm::active(app).await?,
+        kinds: Kind::ALL,
+        times: TIMES,
+        waiting,
+        hosts,
+        reports,
+        appeals: measures::appeals(app).await?,
+        problems,
+    })
+}
+
+/// `GET /operator/peace`
+pub async fn show(State(app): State<App>, Moderator(_, visitor): Moderator) -> PageResult {
+    Ok(Page(page(&app, visitor.ui, Vec::new()).await?).into_response())
+}
+
+/// What the forms of the desk send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CalmForm {
+    kind: String,
+    host: String,
+    minutes: String,
+    lasts: String,
+    note: String,
+    act: String,
+}
+
+/// `POST /operator/peace`: does something about a crowd, ends it, pins a sentence, or undoes everything.
+pub async fn act(
+    State(app): State<App>,
+    Moderator(me, visitor): Moderator,
+    Form(form): Form<CalmForm>,
+) -> PageResult {
+    match perform(&app, &me, &form).await {
+        Ok(()) => Ok(see_other("/operator/peace")),
+        Err(Error::Invalid(problems)) => {
+            let page = page(&app, visitor.ui, problems).await?;
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn perform(app: &App, me: &Account, form: &CalmForm) -> Result<()> {
+    match form.act.as_str() {
+        "begin" => {
+            let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
+            let lasts: u64 = form.lasts.parse().unwrap_or(60);
+            let calm = Calm {
+                kind,
+                host: form.host.clone(),
+                minutes: form.minutes.parse().unwrap_or(5).max(1),
+                until: app
+                    .clock
+                    .now()
+                    .plus(Duration::from_secs(lasts.clamp(1, 10_080) * 60)),
+            };
+            calm::begin(app, me, &calm).await?;
+            audit::note(
+                app,
+                me,
+                "calm-begun",
+                &format!("{} {}", kind.name(), form.host),
+            )
+            .await
+        }
+        "end" => {
+            let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
+            calm::end(app, Some((kind, &form.host))).await?;
+            audit::note(
+                app,
+                me,
+                "calm-ended",
+                &format!("{} {}", kind.name(), form.host),
+            )
+            .await
+        }
+        "pin" => {
+            calm::pin(app, &form.note).await?;
+            audit::note(app, me, "calm-pinned", &form.note).await
+        }
+        "undo" => {
+            calm::end(app, None).await?;
+            audit::note(app, me, "calm-undone", "").await
+        }
+        _ => Err(Error::NotFound),
+    }
+}

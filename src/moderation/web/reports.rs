@@ -1,0 +1,118 @@
+//! `/operator/reports/{id}`: a report with what was reported as it read then, notes, and what comes of it.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::accounts::{self, Account};
+use crate::app::App;
+use crate::crew::audit;
+use crate::error::{Error, Problem, Result};
+use crate::kernel::id::ReportId;
+use crate::moderation::measures::{self, Kind, Measure};
+use crate::moderation::reports::{self, Note, Report};
+use crate::ui::entitled::Moderator;
+use crate::ui::page::with_status;
+use crate::ui::{Page, PageResult, Ui, see_other};
+
+#[derive(Template)]
+#[template(path = "moderation/report.html")]
+struct ReportPage {
+    ui: Ui,
+    report: Report,
+    from: Account,
+    target: Account,
+    assigned: Option<Account>,
+    notes: Vec<Note>,
+    /// What was done about them before, and how often they were reported.
+    before: Vec<Measure>,
+    times: i64,
+    kinds: [Kind; 6],
+    problems: Vec<Problem>,
+}
+
+async fn page(app: &App, ui: Ui, id: ReportId, problems: Vec<Problem>) -> Result<ReportPage> {
+    let report = reports::find(app, id).await?.ok_or(Error::NotFound)?;
+    let assigned = match report.assigned {
+        Some(who) => accounts::find(app, who).await?,
+        None => None,
+    };
+    Ok(ReportPage {
+        ui,
+        from: accounts::get(app, report.from).await?,
+        target: accounts::get(app, report.target).await?,
+        assigned,
+        notes: reports::notes(app, id).await?,
+        before: measures::of(app, report.target).await?,
+        times: reports::times(app, report.target).await?,
+        kinds: Kind::ALL,
+        problems,
+        report,
+    })
+}
+
+/// `GET /operator/reports/{id}`
+pub async fn show(
+    State(app): State<App>,
+    Moderator(_, visitor): Moderator,
+    Path(id): Path<ReportId>,
+) -> PageResult {
+    Ok(Page(page(&app, visitor.ui, id, Vec::new()).await?).into_response())
+}
+
+/// What the forms of a report send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ReportForm {
+    text: String,
+    kind: String,
+    reasons: String,
+}
+
+/// `POST /operator/reports/{id}/{verb}`: takes it on, notes something, does something about whom it is about, closes
+/// it, opens it again.
+pub async fn act(
+    State(app): State<App>,
+    Moderator(me, visitor): Moderator,
+    Path((id, verb)): Path<(ReportId, String)>,
+    Form(form): Form<ReportForm>,
+) -> PageResult {
+    let report = reports::find(&app, id).await?.ok_or(Error::NotFound)?;
+    let target = accounts::get(&app, report.target).await?;
+    let handle = target.handle(&app.origin());
+    let done = match verb.as_str() {
+        "assign" => reports::assign(&app, id, me.id).await,
+        "note" => reports::add_note(&app, id, me.id, &form.text).await,
+        "measure" => {
+            let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
+            let done = measures::apply(&app, &me, &target, (kind, &form.reasons), Some(id)).await;
+            match done {
+                Ok(_) => reports::close(&app, id, "measure").await,
+                Err(error) => Err(error),
+            }
+        }
+        "close" => reports::close(&app, id, "none").await,
+        "reopen" => reports::reopen(&app, id).await,
+        _ => Err(Error::NotFound),
+    };
+    match done {
+        Ok(()) => {
+            let act = match verb.as_str() {
+                "measure" => "measured",
+                "assign" => "report-assigned",
+                "note" => "report-noted",
+                "reopen" => "report-reopened",
+                _ => "report-closed",
+            };
+            audit::note(&app, &me, act, &format!("@{handle} {}", form.kind)).await?;
+            Ok(see_other(&format!("/operator/reports/{id}")))
+        }
+        Err(Error::Invalid(problems)) => {
+            let page = page(&app, visitor.ui, id, problems).await?;
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,154 @@
+//! `/operator/rules`: rules at the door, and filters with what they would have caught.
+
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::crew::audit;
+use crate::error::{Error, Problem, Result};
+use crate::kernel::html::to_text;
+use crate::members::tiers::{self, Tier};
+use crate::moderation::filters::{self, Filter};
+use crate::moderation::rules::{self, Rules};
+use crate::ui::entitled::Moderator;
+use crate::ui::page::with_status;
+use crate::ui::{Page, PageResult, Ui, see_other};
+
+/// What a filter would have caught: it, how many, some of them.
+type Trial = (Filter, usize, Vec<String>);
+
+#[derive(Template)]
+#[template(path = "moderation/rules.html")]
+struct RulesPage {
+    ui: Ui,
+    rules: Rules,
+    tiers: Vec<Tier>,
+    filters: Vec<Filter>,
+    trial: Option<Trial>,
+    problems: Vec<Problem>,
+}
+
+impl RulesPage {
+    fn needs(&self, tier: &Tier) -> bool {
+        self.rules.tier == Some(tier.id)
+    }
+}
+
+async fn page(
+    app: &App,
+    ui: Ui,
+    (rules, trial): (Option<Rules>, Option<Trial>),
+    problems: Vec<Problem>,
+) -> Result<RulesPage> {
+    let rules = match rules {
+        Some(rules) => rules,
+        None => rules::get(app).await?,
+    };
+    Ok(RulesPage {
+        ui,
+        rules,
+        tiers: tiers::list(app).await?,
+        filters: filters::list(app).await?,
+        trial,
+        problems,
+    })
+}
+
+/// `GET /operator/rules`
+pub async fn show(State(app): State<App>, Moderator(_, visitor): Moderator) -> PageResult {
+    Ok(Page(page(&app, visitor.ui, (None, None), Vec::new()).await?).into_response())
+}
+
+/// What the form of the rules sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RulesForm {
+    first_posts: String,
+    days: String,
+    tier: String,
+    blur: String,
+    alarm_from: String,
+    holds: String,
+    mail_domains: String,
+}
+
+/// `POST /operator/rules`
+pub async fn update(
+    State(app): State<App>,
+    Moderator(me, visitor): Moderator,
+    Form(form): Form<RulesForm>,
+) -> PageResult {
+    let domains = form.mail_domains.split_whitespace();
+    let wished = Rules {
+        first_posts: form.first_posts.parse().unwrap_or(0),
+        days: form.days.parse().unwrap_or(0),
+        tier: form.tier.parse().ok(),
+        blur: !form.blur.is_empty(),
+        alarm_from: form.alarm_from.parse().unwrap_or(20),
+        holds: !form.holds.is_empty(),
+        mail_domains: domains.map(str::to_owned).collect(),
+    };
+    match rules::set(&app, wished.clone()).await {
+        Ok(()) => {
+            audit::note(&app, &me, "rules", "").await?;
+            Ok(see_other("/operator/rules"))
+        }
+        Err(Error::Invalid(problems)) => {
+            let page = page(&app, visitor.ui, (Some(wished), None), problems).await?;
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the forms of filters send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct FilterForm {
+    kind: String,
+    pattern: String,
+    does: String,
+    act: String,
+    id: String,
+}
+
+/// `POST /operator/filters`: tries a filter, adds it, or removes one.
+pub async fn filter(
+    State(app): State<App>,
+    Moderator(me, visitor): Moderator,
+    Form(form): Form<FilterForm>,
+) -> PageResult {
+    if form.act == "remove" {
+        filters::remove(&app, form.id.parse().map_err(|_| Error::NotFound)?).await?;
+        audit::note(&app, &me, "filter-removed", &form.pattern).await?;
+        return Ok(see_other("/operator/rules"));
+    }
+    let wished = Filter::new(&form.kind, &form.pattern, &form.does);
+    let trial = match wished {
+        Ok(filter) if form.act == "add" => {
+            filters::add(&app, &filter).await?;
+            audit::note(&app, &me, "filter-added", &filter.pattern).await?;
+            return Ok(see_other("/operator/rules"));
+        }
+        Ok(filter) => {
+            let (count, caught) = filters::dry_run(&app, &filter).await?;
+            let words = caught.iter().map(|post| to_text(&post.html)).collect();
+            Ok((filter, count, words))
+        }
+        Err(error) => Err(error),
+    };
+    match trial {
+        Ok(trial) => {
+            let page = page(&app, visitor.ui, (None, Some(trial)), Vec::new()).await?;
+            Ok(Page(page).into_response())
+        }
+        Err(Error::Invalid(problems)) => {
+            let page = page(&app, visitor.ui, (None, None), problems).await?;
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

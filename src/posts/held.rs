@@ -1,0 +1,212 @@
+//! Posts that wait for a look: seen by their author alone until somebody lets them through.
+
+use super::{Post, compose, previews, store, words};
+use crate::accounts::{self, Account};
+use crate::app::App;
+use crate::audiences::Audience;
+use crate::error::Result;
+use crate::jobs::news::{self, News};
+use crate::jobs::{self, Job};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Row, Tx, ids, sql};
+use crate::kernel::html::to_text;
+use crate::kernel::id::{AccountId, PostId};
+
+/// A post that waits.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The post.
+    pub post: Post,
+    /// Whose it is.
+    pub author: Account,
+    /// Why it waits, as the last part of a message.
+    pub reason: String,
+    /// What it answers, in a few words.
+    pub answers: Option<String>,
+}
+
+impl Held {
+    /// Its text, plain.
+    pub fn words(&self) -> String {
+        to_text(&self.post.html)
+    }
+}
+
+/// Which of what waits is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wished {
+    /// Of this author only.
+    pub author: Option<AccountId>,
+    /// Of people of this node only; of every one where it is empty.
+    pub host: String,
+}
+
+/// Notes for whom a post is that is written as one that waits, and why it does.
+pub(super) async fn note(
+    tx: &mut Tx,
+    post: PostId,
+    audience: Audience,
+    reason: &str,
+) -> sqlx::Result<()> {
+    sql("UPDATE posts SET audience = 'held', held_audience = $2, held_for = $3 WHERE id = $1 AND held_audience IS NULL")
+        .bind(post)
+        .bind(audience.name())
+        .bind(reason)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Lets a post wait that everybody could see so far.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold(app: &App, post: &Post, reason: &str) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    note(&mut tx, post.id, post.audience, reason).await?;
+    if let Some(parent) = post.in_reply_to {
+        store::count_replies(&mut tx, parent, -1).await?;
+    }
+    let gone = News::Gone {
+        post: post.id,
+        author: post.account,
+        open: post.audience.is_open(),
+    };
+    news::tell(&mut tx, app.clock.now(), &gone).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What waits, the oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(app: &App, wished: &Wished, limit: i64) -> Result<Vec<Held>> {
+    let rows = sql("SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = '' OR accounts.host = $2) ORDER BY posts.id LIMIT $3")
+        .bind(wished.author.map_or(0, |author| author.0))
+        .bind(&wished.host)
+        .bind(limit)
+        .all(&app.db)
+        .await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let post = store::read(row)?;
+        let parent = match post.in_reply_to {
+            Some(parent) => store::find(&app.db, parent).await?,
+            None => None,
+        };
+        let answers = parent.filter(|parent| parent.audience.is_open());
+        found.push(Held {
+            author: accounts::get(app, post.account).await?,
+            reason: row.get::<Option<String>>("held_for")?.unwrap_or_default(),
+            answers: answers.map(|parent| {
+                crate::kernel::html::shorten(&to_text(&parent.html).replace('\n', " "), 120)
+            }),
+            post,
+        });
+    }
+    Ok(found)
+}
+
+/// How many wait, in all and of each of the busiest nodes.
+///
+/// # Errors
+/// What the database says.
+pub async fn counts(app: &App) -> Result<(i64, Vec<(String, i64)>)> {
+    let rows = sql("SELECT accounts.host, COUNT(*) AS n FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL GROUP BY accounts.host ORDER BY n DESC, accounts.host")
+        .all(&app.db)
+        .await?;
+    let read = |row: &Row| Ok((row.get("host")?, row.get("n")?));
+    let hosts: Vec<(String, i64)> = rows.iter().map(read).collect::<sqlx::Result<_>>()?;
+    let total = hosts.iter().map(|(_, count)| count).sum();
+    Ok((total, hosts.into_iter().take(10).collect()))
+}
+
+/// Which of what waits belongs to a wish, at most so many.
+///
+/// # Errors
+/// What the database says.
+pub async fn which(app: &App, wished: &Wished, limit: i64) -> Result<Vec<PostId>> {
+    let all = list(app, wished, limit).await?;
+    Ok(all.into_iter().map(|held| held.post.id).collect())
+}
+
+/// Lets posts through: everybody they are for sees them, is told of them, and gets them; how many.
+///
+/// # Errors
+/// What the database says.
+pub async fn release(app: &App, which: &[PostId]) -> Result<usize> {
+    let mut released = 0;
+    for id in which {
+        let mut tx = app.db.begin().await?;
+        let row = sql("UPDATE posts SET audience = held_audience, held_audience = NULL, held_for = NULL, dropped_at = NULL WHERE id = $1 AND held_audience IS NOT NULL RETURNING *")
+            .bind(*id)
+            .optional(&mut tx)
+            .await?;
+        let Some(row) = row else { continue };
+        let post = store::read(&row)?;
+        announce(app, &mut tx, &post).await?;
+        tx.commit().await?;
+        released += 1;
+    }
+    app.wake.notify_waiters();
+    Ok(released)
+}
+
+/// Does what did not happen when a post came or was written, because it waited.
+async fn announce(app: &App, tx: &mut Tx, post: &Post) -> Result<()> {
+    let now = app.clock.now();
+    let people = store::people(&mut *tx, post.id).await?;
+    let mentioned: Vec<Account> = people
+        .into_iter()
+        .filter(|(_, mentioned)| *mentioned)
+        .map(|(account, _)| account)
+        .collect();
+    let author = accounts::get(app, post.account).await?;
+    words::keep(&mut *tx, &author, post).await?;
+    previews::expect(&mut *tx, post, now).await?;
+    compose::announce(&mut *tx, post, &mentioned, now).await?;
+    if author.is_local() {
+        jobs::enqueue(tx, now, Job::SendPost(post.id)).await?;
+    }
+    Ok(())
+}
+
+/// Puts posts aside: they wait no longer, and only their author sees them; how many.
+///
+/// # Errors
+/// What the database says.
+pub async fn drop(app: &App, which: &[PostId]) -> Result<u64> {
+    Ok(sql("UPDATE posts SET dropped_at = $1 WHERE held_audience IS NOT NULL AND dropped_at IS NULL AND id IN (SELECT value FROM json_each($2))")
+        .bind(app.clock.now())
+        .bind(ids(which.iter().copied()))
+        .run(&app.db)
+        .await?)
+}
+
+/// What was put aside last, to be looked at again.
+///
+/// # Errors
+/// What the database says.
+pub async fn dropped(app: &App, since: Time, limit: i64) -> Result<Vec<PostId>> {
+    let rows = sql("SELECT id FROM posts WHERE held_audience IS NOT NULL AND dropped_at >= $1 ORDER BY id LIMIT $2")
+        .bind(since)
+        .bind(limit)
+        .all(&app.db)
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<sqlx::Result<_>>()?)
+}
+
+/// Puts what was put aside back to what waits; how many.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_back(app: &App, which: &[PostId]) -> Result<u64> {
+    Ok(sql("UPDATE posts SET dropped_at = NULL WHERE held_audience IS NOT NULL AND id IN (SELECT value FROM json_each($1))")
+        .bind(ids(which.iter().copied()))
+        .run(&app.db)
+        .await?)
+}
