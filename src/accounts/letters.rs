@@ -56,6 +56,8 @@ pub struct Mail {
     pub created_at: Time,
     /// When it was sent.
     pub sent_at: Option<Time>,
+    /// Why it never will be.
+    pub failed: Option<String>,
 }
 
 /// Writes a mail in the transaction of what it is about.
@@ -79,30 +81,6 @@ pub async fn write(app: &App, tx: &mut Tx, to: &str, subject: &str, body: &str) 
     Ok(())
 }
 
-/// Sends a mail that was written; one already sent is left alone.
-///
-/// # Errors
-/// When the server does not take it.
-pub async fn send(app: &App, id: MailId) -> anyhow::Result<()> {
-    let Some(mailer) = &app.mailer else {
-        return Ok(());
-    };
-    let row = sql("SELECT * FROM mails WHERE id = $1 AND sent_at IS NULL")
-        .bind(id)
-        .optional(&app.db)
-        .await?;
-    let Some(row) = row else { return Ok(()) };
-    let (to, subject, body): (String, String, String) =
-        (row.get("recipient")?, row.get("subject")?, row.get("body")?);
-    mailer.send(&to, &subject, &body).await?;
-    sql("UPDATE mails SET sent_at = $1 WHERE id = $2")
-        .bind(app.clock.now())
-        .bind(id)
-        .run(&app.db)
-        .await?;
-    Ok(())
-}
-
 /// The newest mails, for the operator.
 ///
 /// # Errors
@@ -119,6 +97,7 @@ pub async fn list(app: &App) -> Result<Vec<Mail>> {
             body: row.get("body")?,
             created_at: row.get("created_at")?,
             sent_at: row.get("sent_at")?,
+            failed: row.get("failed")?,
         })
     };
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)

@@ -1,6 +1,7 @@
 //! Accounts: local, remote, guest and the node's own, in one table.
 
 pub mod create;
+pub mod dispatch;
 pub mod keys;
 pub mod letters;
 pub mod links;

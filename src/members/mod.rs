@@ -1,10 +1,13 @@
 //! Membership: who comes in, by whose invitation, and who asked.
 
+pub mod admitting;
+pub mod import;
 pub mod invitations;
 pub mod locked;
 pub mod requests;
 pub mod rules;
 pub mod tiers;
+pub mod waiting;
 pub mod web;
 
 use crate::accounts::Account;

@@ -53,6 +53,10 @@ pub struct Joining {
     pub questions: Vec<String>,
     /// How many people each member may invite.
     pub allowance: i64,
+    /// Whether there is a waiting list.
+    pub waiting: bool,
+    /// What those who wait are asked; may be empty.
+    pub waiting_question: String,
 }
 
 /// How people become members; until the host sets it, as the settings say.
@@ -60,7 +64,7 @@ pub struct Joining {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App) -> Result<Joining> {
-    let rows = sql("SELECT key, value FROM node_state WHERE key IN ('joining.mode', 'joining.questions', 'joining.allowance')")
+    let rows = sql("SELECT key, value FROM node_state WHERE key IN ('joining.mode', 'joining.questions', 'joining.allowance', 'joining.waiting', 'joining.waiting_question')")
         .all(&app.db)
         .await?;
     let kept: HashMap<String, String> = rows
@@ -76,6 +80,8 @@ pub async fn get(app: &App) -> Result<Joining> {
         mode: Mode::parse(text("joining.mode")).unwrap_or(configured),
         questions: serde_json::from_str(text("joining.questions")).unwrap_or_default(),
         allowance: text("joining.allowance").parse().unwrap_or(0),
+        waiting: text("joining.waiting") == "1",
+        waiting_question: text("joining.waiting_question").to_owned(),
     })
 }
 
@@ -87,6 +93,7 @@ pub async fn set(app: &App, joining: &Joining) -> Result<()> {
     let long = joining
         .questions
         .iter()
+        .chain([&joining.waiting_question])
         .any(|question| question.chars().count() > 200);
     if long || joining.questions.len() > QUESTIONS {
         return Err(Error::invalid("questions", "error-questions"));
@@ -98,6 +105,8 @@ pub async fn set(app: &App, joining: &Joining) -> Result<()> {
         ("joining.mode", joining.mode.name()),
         ("joining.questions", questions.as_str()),
         ("joining.allowance", allowance.as_str()),
+        ("joining.waiting", if joining.waiting { "1" } else { "0" }),
+        ("joining.waiting_question", joining.waiting_question.trim()),
     ];
     for (key, value) in pairs {
         store::set_state(&mut tx, key, value).await?;

@@ -10,7 +10,7 @@ use crate::crew::web::{self as crew_pages, calendar};
 use crate::guests::web::{self as guest_pages, enter, guest, home, intents};
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
-use crate::members::web::{self as member_pages, desk, invitations, mine, tiers};
+use crate::members::web::{self as member_pages, desk, import, invitations, mine, tiers, waiting};
 use crate::moderation::web::{
     self as peace, accounts as measured, hosts, mine as mine_pages, queue, reports, rules,
 };
@@ -76,6 +76,23 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .route(
             "/invitations",
             get(invitations::index).post(invitations::create),
+        )
+        .route("/waiting", get(waiting::show).post(waiting::create))
+        .route("/waiting/{token}", get(waiting::place))
+        .route("/waiting/{token}/{verb}", post(waiting::act))
+        .route(
+            "/mail-stop/{address}/{key}",
+            get(waiting::ask_stop).post(waiting::stop),
+        )
+        .route(
+            "/operator/waiting",
+            get(waiting::index).post(waiting::admit),
+        )
+        .route(
+            "/operator/import",
+            get(import::show)
+                .post(import::send)
+                .layer(DefaultBodyLimit::max(2 << 20)),
         )
         .route("/invitations/{id}/revoke", post(invitations::revoke))
         .route("/operator/tiers", get(tiers::index).post(tiers::create))

@@ -17,6 +17,7 @@ use crate::jobs::{self, Job, news};
 use crate::kernel::db::{Db, sql};
 use crate::kernel::id::AccountId;
 use crate::media::{self, files, incoming};
+use crate::members::admitting;
 use crate::moderation::{calm, measures};
 use crate::oauth::tokens;
 use crate::posts::previews;
@@ -182,6 +183,7 @@ async fn sweep(app: &App) -> anyhow::Result<()> {
     guests::sessions::sweep(app).await?;
     previews::sweep(app).await?;
     calm::sweep(app).await?;
+    admitting::sweep(app).await?;
     measures::sweep(app).await?;
     tokens::sweep(&app.db, app.clock.now()).await?;
     let day = app.clock.now().minus(Duration::from_secs(7 * 86_400));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use crate::accounts::{self, letters, links};
+use crate::accounts::{self, dispatch, links};
 use crate::app::App;
 use crate::federation::activities::{
     accept, announce, block, create, delete, flag, follow, leave, like, moved, pin, quote, reject,
@@ -171,7 +171,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         Job::SendLeave { account, house } => leave::send(app, account, &house).await,
         Job::EndGuest(id) => Ok(guests::sessions::end_all(app, id).await?),
         Job::VerifyLinks(id) => Ok(links::verify(app, id).await?),
-        Job::SendMail(id) => letters::send(app, id).await,
+        Job::SendMail(id) => dispatch::send(app, id).await,
     }
 }
 

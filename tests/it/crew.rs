@@ -41,7 +41,7 @@ async fn each_page_of_the_desk_takes_its_right(backend: Backend) {
     }
     let fan = node.sign_up("fan").await;
     let fan = node.cookie(&fan).await;
-    let pages: [(&str, &[&str]); 11] = [
+    let pages: [(&str, &[&str]); 13] = [
         ("/desk", &rights),
         ("/operator", &["run"]),
         ("/operator/crew", &["run"]),
@@ -53,6 +53,8 @@ async fn each_page_of_the_desk_takes_its_right(backend: Backend) {
         ("/operator/queue", &["moderate"]),
         ("/operator/rules", &["moderate"]),
         ("/operator/blocks", &["moderate"]),
+        ("/operator/waiting", &["admit"]),
+        ("/operator/import", &["admit"]),
     ];
     for (page, may) in pages {
         let of = async |cookie: &str| {

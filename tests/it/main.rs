@@ -29,3 +29,4 @@ mod program;
 mod storage;
 mod support;
 mod vectors;
+mod waiting;

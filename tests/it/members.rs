@@ -386,7 +386,7 @@ fn every_route(post: &str, account: i64, file: &str) -> Vec<String> {
                 "version" => "2.1",
                 "*rest" => "outbox",
                 "account" | "list_id" | "group_key" => "1",
-                "token" | "state" | "code" | "purpose" | "signature" | "address" => "x",
+                "token" | "state" | "key" | "code" | "purpose" | "signature" | "address" => "x",
                 other => panic!("{path}: what stands for {other}?"),
             });
             rest = after;

@@ -14,7 +14,7 @@ use crate::crew::{self, Right, Rights};
 use crate::error::{Error, Problem, Result};
 use crate::kernel::id::AccountId;
 use crate::kernel::page::Window;
-use crate::members::requests;
+use crate::members::{requests, waiting};
 use crate::moderation::reports;
 use crate::ui::entitled::{Crew, Operator};
 use crate::ui::page::with_status;
@@ -39,7 +39,7 @@ pub async fn desk(State(app): State<App>, Crew(_, visitor): Crew) -> PageResult 
     let drafts = crew::drafts::list(&app).await?;
     let drafts = drafts.iter().filter(|one| one.state == "waiting").count();
     let drafts = i64::try_from(drafts).unwrap_or(0);
-    let joiners = requests::count(&app).await?;
+    let joiners = requests::count(&app).await? + waiting::count(&app).await?;
     let all: [(&[Right], Place); 6] = [
         (
             &[Right::Moderate],

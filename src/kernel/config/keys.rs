@@ -203,6 +203,13 @@ pub const KEYS: &[Key] = &[
         |s, v| s.mail_from = Some(text(v).filter(|t| t.contains('@'))?)
     ),
     key!(
+        "mail.per_hour",
+        "How many mails to many (invitations from a list, the waiting list) leave in an hour.",
+        "a number from 1 to 100000",
+        Some("600"),
+        |s, v| s.mail_per_hour = v.as_integer().filter(|n| (1..=100_000).contains(n))?
+    ),
+    key!(
         "registration.mode",
         "Who may register: \"closed\" (the host makes accounts) or \"open\".",
         "\"closed\" or \"open\"",

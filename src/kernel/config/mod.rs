@@ -190,6 +190,8 @@ pub struct Settings {
     pub mail_url: Option<String>,
     /// The sender of our mails.
     pub mail_from: Option<String>,
+    /// How many mails to many leave in an hour.
+    pub mail_per_hour: i64,
     /// The key file.
     pub key_file: Option<PathBuf>,
     /// Who may register.
@@ -224,6 +226,7 @@ impl Settings {
             },
             mail_url: None,
             mail_from: None,
+            mail_per_hour: 600,
             key_file: None,
             registration: RegistrationMode::Closed,
             limits: Limits::default(),

@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     step!(10, "0010_grants"),
     step!(11, "0011_crew"),
     step!(12, "0012_peace"),
+    step!(13, "0013_waiting"),
 ];
 
 /// Why the schema could not be brought up to date.

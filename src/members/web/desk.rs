@@ -78,6 +78,8 @@ pub async fn update(
             .map(str::to_owned)
             .collect(),
         allowance: text("allowance").parse().unwrap_or(before.allowance),
+        waiting: !text("waiting").is_empty(),
+        waiting_question: text("waiting_question").to_owned(),
     };
     let result = joining::set(&app, &joining).await;
     outcome(&app, visitor.ui, result).await

@@ -1,9 +1,11 @@
 //! Pages of membership: becoming a member, inviting, and the host's list of who asks.
 
 pub mod desk;
+pub mod import;
 pub mod invitations;
 pub mod mine;
 pub mod tiers;
+pub mod waiting;
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
@@ -26,6 +28,8 @@ use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 struct JoinPage {
     ui: Ui,
     mode: &'static str,
+    /// Whether there is a waiting list.
+    waiting: bool,
     /// Who invites, where somebody does.
     inviter: Option<Account>,
     /// What was filled in so far, with the questions.
@@ -62,7 +66,7 @@ async fn inviter(app: &App, code: &str) -> Result<Option<Account>> {
 
 async fn page(app: &App, ui: Ui, mut form: JoinForm, problems: Vec<Problem>) -> Result<JoinPage> {
     let joining = joining::get(app).await?;
-    let mode = joining.mode;
+    let (mode, waiting) = (joining.mode, joining.waiting);
     let inviter = match form.code.as_str() {
         "" => None,
         _ if mode == Mode::Closed => None,
@@ -86,6 +90,7 @@ async fn page(app: &App, ui: Ui, mut form: JoinForm, problems: Vec<Problem>) -> 
     Ok(JoinPage {
         ui,
         mode,
+        waiting,
         inviter,
         form,
         questions,

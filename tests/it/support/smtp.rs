@@ -41,6 +41,10 @@ async fn talk(stream: TcpStream, mails: Mails) -> std::io::Result<()> {
             .unwrap_or_default()
             .to_ascii_uppercase();
         match verb.as_str() {
+            "RCPT" if line.contains("<refused@") => {
+                write.write_all(b"550 there is no such address\r\n").await?;
+                continue;
+            }
             "RCPT" => to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned(),
             "DATA" => {
                 write.write_all(b"354 go on\r\n").await?;

@@ -1,0 +1,118 @@
+//! `/operator/import`: a list of addresses becomes personal invitations, once it was looked at.
+
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::accounts::dispatch;
+use crate::app::App;
+use crate::crew::audit;
+use crate::error::{Error, Problem, Result};
+use crate::kernel::id::AudienceId;
+use crate::members::import::{self, List};
+use crate::members::tiers::{self, Tier};
+use crate::ui::entitled::Admitter;
+use crate::ui::page::with_status;
+use crate::ui::{Page, PageResult, Ui, see_other};
+
+#[derive(Template)]
+#[template(path = "members/import.html")]
+struct ImportPage {
+    ui: Ui,
+    form: ImportForm,
+    /// The list as it was read, before anything is sent.
+    list: Option<List>,
+    tiers: Vec<Tier>,
+    per_hour: i64,
+    problems: Vec<Problem>,
+}
+
+/// What the forms send.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ImportForm {
+    list: String,
+    proof: String,
+    days: String,
+    tier: String,
+    confirmed: String,
+    bounced: String,
+}
+
+impl ImportForm {
+    fn wants(&self, tier: &Tier) -> bool {
+        self.tier == tier.id.to_string()
+    }
+}
+
+async fn page(
+    app: &App,
+    ui: Ui,
+    (form, list): (ImportForm, Option<List>),
+    problems: Vec<Problem>,
+) -> Result<ImportPage> {
+    Ok(ImportPage {
+        ui,
+        form,
+        list,
+        tiers: tiers::list(app).await?,
+        per_hour: app.settings.mail_per_hour,
+        problems,
+    })
+}
+
+/// `GET /operator/import`
+pub async fn show(State(app): State<App>, Admitter(_, visitor): Admitter) -> PageResult {
+    let form = ImportForm {
+        days: "30".to_owned(),
+        ..ImportForm::default()
+    };
+    Ok(Page(page(&app, visitor.ui, (form, None), Vec::new()).await?).into_response())
+}
+
+/// `POST /operator/import`: shows what was read; confirmed, the invitations leave in their turn.
+pub async fn send(
+    State(app): State<App>,
+    Admitter(me, visitor): Admitter,
+    Form(form): Form<ImportForm>,
+) -> PageResult {
+    let ui = visitor.ui;
+    if !form.bounced.is_empty() {
+        for address in form
+            .bounced
+            .split_whitespace()
+            .filter(|one| one.contains('@'))
+        {
+            dispatch::stop(&app, address, "bounced").await?;
+        }
+        return Ok(see_other("/operator/import"));
+    }
+    let done = async {
+        let list = import::read(&app, &form.list, ui.locale).await?;
+        if form.confirmed.is_empty() || form.proof.trim().is_empty() {
+            return Ok(Some(list));
+        }
+        let tier = form.tier.parse::<AudienceId>().ok();
+        if let Some(tier) = tier {
+            tiers::get(&app, tier).await?;
+        }
+        let how = (form.proof.as_str(), form.days.parse().ok(), tier);
+        let sent = import::send(&app, &me, &list, how).await?;
+        audit::note(&app, &me, "imported", &format!("{sent}: {}", form.proof)).await?;
+        Ok(None)
+    };
+    match done.await {
+        Ok(None) => Ok(see_other("/operator/joining")),
+        Ok(list) => {
+            let page = page(&app, ui, (form, list), Vec::new()).await?;
+            Ok(Page(page).into_response())
+        }
+        Err(Error::Invalid(problems)) => {
+            let page = page(&app, ui, (form, None), problems).await?;
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
