@@ -362,6 +362,9 @@ pub async fn set_role(app: &App, account: &Account, role: Role) -> Result<()> {
         return Err(Error::conflict("error-last-host"));
     }
     store::set_role(&mut tx, account.id, role).await?;
+    if role != Role::Crew {
+        store::leave_crew(&mut tx, account.id).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

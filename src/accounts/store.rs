@@ -2,7 +2,7 @@
 
 use super::{Account, Field, Kind, Role};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Conn, Row, ids, sql};
+use crate::kernel::db::{Conn, Row, Tx, ids, sql};
 use crate::kernel::id::AccountId;
 
 /// Reads an account from a row of `accounts`.
@@ -250,6 +250,19 @@ pub async fn set_disabled(conn: impl Conn, id: AccountId, at: Option<Time>) -> s
         .bind(at)
         .bind(id)
         .run(conn)
+        .await?;
+    Ok(())
+}
+
+/// Takes an account out of the crew, and out of what only the crew reads.
+pub async fn leave_crew(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
+    sql("DELETE FROM crew WHERE account_id = $1")
+        .bind(id)
+        .run(&mut *tx)
+        .await?;
+    sql("DELETE FROM audience_members WHERE account_id = $1 AND audience_id IN (SELECT id FROM audiences WHERE kind = 'crew')")
+        .bind(id)
+        .run(tx)
         .await?;
     Ok(())
 }

@@ -171,6 +171,20 @@ pub async fn kind_of(conn: impl Conn, grant: AudienceId) -> sqlx::Result<Option<
     row.map(|row| row.get("kind")).transpose()
 }
 
+/// The grants an audience consists of; one is enough.
+///
+/// # Errors
+/// What the database says.
+pub async fn parts(conn: impl Conn, audience: AudienceId) -> sqlx::Result<Vec<AudienceId>> {
+    sql("SELECT part_id FROM audience_parts WHERE audience_id = $1 ORDER BY part_id")
+        .bind(audience)
+        .all(conn)
+        .await?
+        .iter()
+        .map(|row| row.get("part_id"))
+        .collect()
+}
+
 /// Lets an account into a grant, until a moment or for good, and notes why.
 ///
 /// # Errors

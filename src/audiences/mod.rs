@@ -15,7 +15,7 @@ use crate::kernel::id::{AccountId, AudienceId, PostId};
 use crate::relations::{blocks, follows};
 pub use grants::{
     Badge, Shown, add_member, any_of, badges, create_grant, entitled, is_member, kind_of, owns,
-    remove_member, show_badge,
+    parts, remove_member, show_badge,
 };
 
 /// Who may see a post.

@@ -45,13 +45,13 @@ fn read(row: &Row) -> sqlx::Result<Prepared> {
     })
 }
 
-/// Prepares a post of the house, or what was prepared before in other words; it waits for somebody who may publish.
+/// Prepares a post of the house, or what they, or with `any` anybody, prepared before in other words; it waits for somebody who may publish.
 ///
 /// # Errors
 /// `Invalid` when it could not be published as it is.
 pub async fn prepare(
     app: &App,
-    by: &Account,
+    (by, any): (&Account, bool),
     draft: &Draft,
     (again, run_at): (Option<i64>, Option<Time>),
 ) -> Result<()> {
@@ -63,11 +63,13 @@ pub async fn prepare(
     let mut tx = app.db.begin().await?;
     media::hold(&mut tx, host.id, &draft.media, kept).await?;
     let touched = match again {
-        Some(id) => sql("UPDATE house_drafts SET draft = $2, state = 'waiting', run_at = $3, updated_at = $4 WHERE id = $1")
+        Some(id) => sql("UPDATE house_drafts SET draft = $2, state = 'waiting', run_at = $3, updated_at = $4 WHERE id = $1 AND (account_id = $5 OR $6 = 1)")
             .bind(id)
             .bind(&body)
             .bind(run_at)
             .bind(now)
+            .bind(by.id)
+            .bind(any)
             .run(&mut tx)
             .await?,
         None => sql("INSERT INTO house_drafts (id, account_id, draft, state, run_at, created_at, updated_at) VALUES ($1, $2, $3, 'waiting', $4, $5, $5)")
@@ -80,7 +82,7 @@ pub async fn prepare(
             .await?,
     };
     if touched == 0 {
-        return Err(Error::NotFound);
+        return Err(Error::invalid("text", "error-draft-gone"));
     }
     tx.commit().await?;
     Ok(())
@@ -109,9 +111,13 @@ pub async fn get(app: &App, id: i64) -> Result<Prepared> {
 /// Lets something prepared through: it is published now, or put off until the moment it is meant for.
 ///
 /// # Errors
-/// `NotFound` when somebody else decided, `Invalid` when it cannot be published any more.
-pub async fn publish(app: &App, id: i64) -> Result<Option<Post>> {
+/// `NotFound` when somebody else decided, `Invalid` when it reads differently than when it was looked at, or cannot be
+/// published any more.
+pub async fn publish(app: &App, id: i64, seen: Time) -> Result<Option<Post>> {
     let prepared = get(app, id).await?;
+    if prepared.updated_at != seen {
+        return Err(Error::invalid("words", "error-draft-changed"));
+    }
     let host = accounts::first_host(app).await?.ok_or(Error::NotFound)?;
     let mut draft = prepared.draft;
     // Two who press at the same moment publish one post.

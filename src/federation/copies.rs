@@ -157,18 +157,9 @@ pub async fn send(app: &App, post: &Post) -> anyhow::Result<()> {
     if copies::locked(app, post.id).await?.travels == Travels::No {
         return Ok(());
     }
-    let author = accounts::get(app, post.account).await?;
-    loop {
-        let minted = copies::mint(app, post).await?;
-        for (copy, owner) in &minted {
-            if let Some(note) = build(app, &author, post, (copy, owner)).await? {
-                publish(app, &author, (copy, owner), "Create", note).await?;
-            }
-        }
-        if minted.is_empty() {
-            return Ok(());
-        }
-    }
+    while copies::mint(app, post).await? > 0 {}
+    // Each copy's activity is written once, however often this is tried.
+    send_to_all(app, post, "Create").await
 }
 
 /// Sends a post that changed to everybody who has a copy, each as they may see it now.
@@ -176,6 +167,10 @@ pub async fn send(app: &App, post: &Post) -> anyhow::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn send_edit(app: &App, post: &Post) -> anyhow::Result<()> {
+    send_to_all(app, post, "Update").await
+}
+
+async fn send_to_all(app: &App, post: &Post, kind: &'static str) -> anyhow::Result<()> {
     let author = accounts::get(app, post.account).await?;
     let mut after = AccountId(0);
     loop {
@@ -187,7 +182,7 @@ pub async fn send_edit(app: &App, post: &Post) -> anyhow::Result<()> {
         for copy in &batch {
             let owner = accounts::get(app, copy.account).await?;
             if let Some(note) = build(app, &author, post, (copy, &owner)).await? {
-                publish(app, &author, (copy, &owner), "Update", note).await?;
+                publish(app, &author, (copy, &owner), kind, note).await?;
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::kernel::crypt;
 use crate::kernel::db::{Row, Tx, ids, sql};
 use crate::kernel::http::{Answer, DOCUMENT, FetchError};
 use crate::kernel::id::{AccountId, ActivityId, InboxId, NodeId};
+use crate::nodes::measures::Severity;
 use crate::nodes::{self, Node, health};
 
 /// How long a host is leased.
@@ -169,6 +170,15 @@ async fn serve_batches(app: &App, lease: Lease) -> anyhow::Result<()> {
             return Ok(());
         };
         if nodes::is_blocked(app, &host).await? {
+            if nodes::measures::about(app, &host).await?.severity < Severity::Suspend {
+                // A house that talks to named nodes only keeps what waits for the others.
+                sql("UPDATE nodes SET next_attempt_at = $1 WHERE id = $2")
+                    .bind(app.clock.now().plus(PARK))
+                    .bind(lease.node)
+                    .run(&app.db)
+                    .await?;
+                return Ok(());
+            }
             sql("DELETE FROM deliveries WHERE node_id = $1")
                 .bind(lease.node)
                 .run(&app.db)

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::federation::webfinger;
 use crate::kernel::clock::Time;
 use crate::kernel::id::PostId;
-use crate::moderation::gate;
+use crate::moderation::writing;
 use crate::posts::compose::{Draft, NewPoll};
 use crate::posts::{
     self, Post, boosts, conversations, edit, favourites, keep, quotes, remove, scheduled, thread,
@@ -146,7 +146,7 @@ pub async fn create(call: Caller) -> Answer {
         return Ok(json_of(various::scheduled(&put_off, media)));
     }
     webfinger::learn_mentions(app, &draft.text).await;
-    let post = gate::write(app, member, draft).await?;
+    let post = writing::write(app, member, draft).await?;
     answer(&call, post.id).await
 }
 
@@ -173,8 +173,9 @@ pub async fn update(Path(id): Path<PostId>, call: Caller) -> Answer {
         media: params.has("media_ids").then(|| params.numbers("media_ids")),
     };
     webfinger::learn_mentions(app, &edit.text).await;
-    let after = edit::edit(app, member, before.id, edit).await?;
-    gate::look_again(app, member, &after).await?;
+    let words = format!("{} {}", edit.text, edit.warning);
+    writing::check_edit(app, member, before.id, &words).await?;
+    edit::edit(app, member, before.id, edit).await?;
     answer(&call, before.id).await
 }
 

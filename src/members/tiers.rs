@@ -288,7 +288,7 @@ pub async fn grant(
 /// The audience of whoever has one of several tiers of the house; nothing where none is named.
 ///
 /// # Errors
-/// `Forbidden` when one is not the author's to write for.
+/// `Invalid` when one is not the author's to write for.
 pub async fn any_of(
     app: &App,
     author: &Account,
@@ -297,7 +297,7 @@ pub async fn any_of(
     let mut tx = app.db.begin().await?;
     for tier in which {
         if !audiences::owns(&mut tx, *tier, author.id).await? {
-            return Err(Error::Forbidden);
+            return Err(Error::invalid("tiers", "error-not-your-tier"));
         }
     }
     let audience = audiences::any_of(&mut tx, author.id, which, app.clock.now()).await?;

@@ -141,7 +141,7 @@ pub async fn remove(app: &App, id: i64) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn dry_run(app: &App, filter: &Filter) -> Result<(usize, Vec<Post>)> {
-    let rows = sql("SELECT * FROM posts WHERE in_reply_to_id IS NOT NULL AND audience IN ('public', 'unlisted', 'followers') ORDER BY id DESC LIMIT $1")
+    let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.audience IN ('public', 'unlisted') ORDER BY posts.id DESC LIMIT $1")
         .bind(LOOKED_AT)
         .all(&app.db)
         .await?;

@@ -12,8 +12,7 @@ use crate::kernel::id::AccountId;
 use crate::moderation::calm::{self, Calm, Kind};
 use crate::moderation::filters::{self, Filter};
 use crate::moderation::rules::{self, Rules};
-use crate::posts::compose::{self, Draft};
-use crate::posts::{self, Post, held, scheduled};
+use crate::posts::{self, Post, held};
 use crate::relations::follows;
 
 /// After how long somebody is no stranger any more.
@@ -29,10 +28,14 @@ pub struct About<'a> {
     pub parent: Option<&'a Post>,
     /// Whether it mentions somebody whose home is here.
     pub mentions: bool,
+    /// Whether it quotes somebody whose home is here.
+    pub quotes: bool,
     /// For whom it is.
     pub audience: Audience,
-    /// Its content.
+    /// Everything that can be read in it: content, warning, title, choices, what its files show.
     pub html: &'a str,
+    /// Whether it comes now, rather than being fetched after it was there for a while.
+    pub fresh: bool,
 }
 
 /// What becomes of it.
@@ -82,11 +85,14 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
         Some(parent) => is_of_the_house(app, parent).await?,
         None => false,
     };
-    let concerns = shown_here || about.mentions || author.kind == Lives::Local;
-    let few = matches!(
-        about.audience,
-        Audience::People | Audience::Grant(_) | Audience::Held
-    );
+    let incoming = shown_here || about.mentions || about.quotes;
+    let concerns = incoming || author.kind == Lives::Local;
+    let few = match about.audience {
+        Audience::People | Audience::Grant(_) | Audience::Held => true,
+        // What somebody writes for their own followers is theirs, unless it answers the house.
+        Audience::Followers => !shown_here,
+        Audience::Public | Audience::Unlisted => false,
+    };
     let Some(host) = accounts::first_host(app).await? else {
         return Ok(pass);
     };
@@ -99,9 +105,8 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
         followed_since: follow.and_then(|follow| follow.accepted_at),
         host,
     };
-    let incoming = shown_here || about.mentions;
     let verdict = judge(app, &writer, about, incoming).await?;
-    if incoming && calm::count(app, matches!(verdict, Verdict::Hold(_))).await? {
+    if incoming && about.fresh && calm::count(app, matches!(verdict, Verdict::Hold(_))).await? {
         // What strangers wrote in the minutes that rang the alarm waits as well, this one included.
         hold_recent(app).await?;
         return Box::pin(judge(app, &writer, about, incoming)).await;
@@ -112,7 +117,7 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
 /// Lets wait what strangers wrote in the conversations of the house within the last minutes.
 async fn hold_recent(app: &App) -> Result<()> {
     let since = app.clock.now().minus(LATELY);
-    let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE posts.id > $1 AND root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') ORDER BY posts.id LIMIT 1000")
+    let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE posts.id > $1 AND root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') ORDER BY posts.id DESC LIMIT 300")
         .bind(crate::kernel::id::first_of(since))
         .all(&app.db)
         .await?;
@@ -215,7 +220,13 @@ async fn door(
     incoming: bool,
 ) -> Result<Option<Verdict>> {
     let now = app.clock.now();
-    let age = now.since(writer.account.created_at).as_secs() / 86_400;
+    // What an account elsewhere says about its age is its own word; here counts since when it is known.
+    let since = if writer.lives_here() {
+        writer.account.created_at
+    } else {
+        crate::kernel::id::time_of(writer.account.id.0)
+    };
+    let age = now.since(since).as_secs() / 86_400;
     if incoming && i64::try_from(age).unwrap_or(i64::MAX) < rules.days {
         return Ok(Some(writer.strict("error-too-new", "days")));
     }
@@ -258,7 +269,7 @@ async fn is_guest(app: &App, account: AccountId) -> Result<bool> {
 }
 
 /// Whether a post stands in a conversation that somebody here began.
-async fn is_of_the_house(app: &App, post: &Post) -> Result<bool> {
+pub(super) async fn is_of_the_house(app: &App, post: &Post) -> Result<bool> {
     let row = sql("SELECT is_local FROM posts WHERE id IN ($1, $2) AND is_local = 1 LIMIT 1")
         .bind(post.id)
         .bind(post.thread)
@@ -286,74 +297,4 @@ async fn shown_so_far(app: &App, account: AccountId) -> Result<i64> {
         .one(&app.db)
         .await?;
     Ok(row.get("n")?)
-}
-
-/// Writes a member's post, if the gate lets it through, or lets it wait.
-///
-/// # Errors
-/// As [`compose::create`], and what the gate says.
-pub async fn write(app: &App, author: &Account, draft: Draft) -> Result<Post> {
-    let draft = judged(app, author, draft).await?;
-    compose::create(app, author, draft).await
-}
-
-/// A draft with what the gate says about it.
-///
-/// # Errors
-/// What the gate says.
-async fn judged(app: &App, author: &Account, mut draft: Draft) -> Result<Draft> {
-    if author.frozen_at.is_some() {
-        return Err(Error::invalid("text", "error-frozen"));
-    }
-    let parent = match draft.in_reply_to {
-        Some(id) => posts::find(app, id).await?,
-        None => None,
-    };
-    let rendered = posts::render::render(app, &draft.text).await?;
-    let about = About {
-        parent: parent.as_ref(),
-        mentions: rendered.mentions.iter().any(Account::is_local),
-        audience: draft.audience,
-        html: &rendered.html,
-    };
-    match verdict(app, author, &about).await? {
-        Verdict::Pass { hidden } => draft.sensitive |= hidden,
-        Verdict::Hold(reason) => draft.held = Some(reason.to_owned()),
-        Verdict::Refuse(error) => return Err(error),
-    }
-    Ok(draft)
-}
-
-/// Looks at a post that reads differently now: what the filters would not have let through waits from here on.
-///
-/// # Errors
-/// What the database says.
-pub async fn look_again(app: &App, author: &Account, post: &Post) -> Result<()> {
-    let open = matches!(
-        post.audience,
-        Audience::Public | Audience::Unlisted | Audience::Followers
-    );
-    if !open || author.role != accounts::Role::Member {
-        return Ok(());
-    }
-    let stops = |filter: &Filter| filter.act != "hide" && filter.catches(&post.html);
-    if filters::list(app).await?.iter().any(stops) {
-        held::hold(app, post, "filter").await?;
-    }
-    Ok(())
-}
-
-/// Writes a post whose moment has come; one that the gate turns away is not written.
-///
-/// # Errors
-/// What the database says.
-pub async fn publish_scheduled(app: &App, id: i64) -> Result<()> {
-    let Some((author, draft)) = scheduled::due(app, id).await? else {
-        return Ok(());
-    };
-    let judged = match judged(app, &author, draft).await {
-        Err(Error::Invalid(_)) => None,
-        draft => Some(draft?),
-    };
-    scheduled::publish(app, id, &author, judged).await
 }

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
+use crate::kernel::crypt;
 use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, ReportId};
 use crate::locale::Locale;
@@ -145,7 +146,7 @@ pub async fn apply(
         .bind(now)
         .run(&mut tx)
         .await?;
-    tell(app, &mut tx, account, (kind, &reasons)).await?;
+    tell(app, &mut tx, account, (id, kind, &reasons)).await?;
     enforce(&mut tx, account, kind, Some(now)).await?;
     tx.commit().await?;
     match kind {
@@ -192,12 +193,28 @@ async fn enforce(
     Ok(())
 }
 
+/// What opens the page of one measure to whom it is about, also where they cannot sign in any more.
+fn key(app: &App, id: i64) -> String {
+    app.secret.sign_address(&format!("appeal {id}"))
+}
+
+/// The measure such a link is about.
+///
+/// # Errors
+/// `NotFound` when the link is none of ours.
+pub async fn by_link(app: &App, id: i64, given: &str) -> Result<Measure> {
+    if !crypt::equal(given.as_bytes(), key(app, id).as_bytes()) {
+        return Err(Error::NotFound);
+    }
+    get(app, id).await
+}
+
 /// Tells a member what is done and why, with where to answer.
 async fn tell(
     app: &App,
     tx: &mut Tx,
     account: &Account,
-    (kind, reasons): (Kind, &str),
+    (id, kind, reasons): (i64, Kind, &str),
 ) -> Result<()> {
     let Some((address, locale)) = sign_in::store::address(&mut *tx, account.id).await? else {
         return Ok(());
@@ -205,6 +222,7 @@ async fn tell(
     let locale = Locale::of_header(&locale.unwrap_or_default());
     let house = house::get(app).await?.name;
     let subject = locale.text_with("mail-measure-subject", "house", house);
+    let link = app.origin().at(&format!("/appeal/{id}/{}", key(app, id)));
     let text = locale
         .text("mail-measure-text")
         .replace(
@@ -212,7 +230,7 @@ async fn tell(
             &locale.text(&format!("measure-did-{}", kind.name())),
         )
         .replace("{reasons}", reasons)
-        .replace("{link}", &app.origin().at("/measures"));
+        .replace("{link}", &link);
     letters::write(app, tx, &address, &subject, &text).await
 }
 
@@ -286,6 +304,25 @@ pub async fn lift(app: &App, id: i64) -> Result<Measure> {
     Ok(measure)
 }
 
+/// Lifts every suspension of somebody who is let in again.
+///
+/// # Errors
+/// What the database says.
+pub async fn let_in_again(app: &App, account: AccountId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    sql("UPDATE measures SET lifted_at = $1 WHERE account_id = $2 AND kind = 'suspend' AND lifted_at IS NULL")
+        .bind(app.clock.now())
+        .bind(account)
+        .run(&mut tx)
+        .await?;
+    sql("UPDATE accounts SET purge_at = NULL WHERE id = $1")
+        .bind(account)
+        .run(&mut tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Somebody answers what was done about them, once.
 ///
 /// # Errors
@@ -346,7 +383,7 @@ pub async fn appeals(app: &App) -> Result<Vec<(Measure, Account)>> {
 /// # Errors
 /// What the database says.
 pub async fn sweep(app: &App) -> anyhow::Result<()> {
-    let rows = sql("SELECT * FROM accounts WHERE purge_at IS NOT NULL AND purge_at < $1 AND deleted_at IS NULL LIMIT 100")
+    let rows = sql("SELECT * FROM accounts WHERE purge_at IS NOT NULL AND purge_at < $1 AND deleted_at IS NULL AND disabled_at IS NOT NULL LIMIT 100")
         .bind(app.clock.now())
         .all(&app.db)
         .await?;

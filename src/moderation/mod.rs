@@ -7,3 +7,4 @@ pub mod measures;
 pub mod reports;
 pub mod rules;
 pub mod web;
+pub mod writing;

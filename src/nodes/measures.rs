@@ -1,20 +1,17 @@
 //! Measures on other nodes: suspended, silenced, without media or reports; lists of them; and a house that talks to
 //! named nodes only. A measure on a name also covers what is below it and any port.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::origin::{ascii_domain, covering};
 
 /// Longest comment.
-const COMMENT: usize = 500;
-/// Most lines of a list.
-const LINES: usize = 20_000;
-/// The first line of a list, as Mastodon writes it.
-const HEAD: &str = "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate";
+pub(super) const COMMENT: usize = 500;
 
 /// How much is done about a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,20 +136,100 @@ pub async fn set(app: &App, measure: &Measure) -> Result<()> {
         return Err(Error::invalid_with("comment", "error-too-long", COMMENT));
     }
     let mut tx = app.db.begin().await?;
+    insert(
+        &mut tx,
+        &Measure {
+            host,
+            ..measure.clone()
+        },
+        app.clock.now(),
+    )
+    .await?;
+    tx.commit().await?;
+    enforce(app).await
+}
+
+/// Takes a list over: what is stricter already stays so, and our own name on it cuts nothing; how many counted.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_all(app: &App, measures: &[Measure]) -> Result<usize> {
+    let known = list(app).await?;
+    let own = app.origin().authority().to_owned();
+    let mut tx = app.db.begin().await?;
+    let mut counted = 0;
+    for one in measures.iter().filter(|one| one.host != own) {
+        let before = known.iter().find(|before| before.host == one.host);
+        let together = match before {
+            Some(before) => Measure {
+                severity: one.severity.max(before.severity),
+                reject_media: one.reject_media || before.reject_media,
+                reject_reports: one.reject_reports || before.reject_reports,
+                ..one.clone()
+            },
+            None => one.clone(),
+        };
+        insert(&mut tx, &together, app.clock.now()).await?;
+        counted += 1;
+    }
+    tx.commit().await?;
+    enforce(app).await?;
+    Ok(counted)
+}
+
+async fn insert(tx: &mut Tx, measure: &Measure, now: Time) -> sqlx::Result<()> {
     sql("INSERT INTO node_blocks (host, severity, reject_media, reject_reports, comment, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (host) DO UPDATE SET severity = EXCLUDED.severity, reject_media = EXCLUDED.reject_media, reject_reports = EXCLUDED.reject_reports, comment = EXCLUDED.comment")
-        .bind(&host)
+        .bind(&measure.host)
         .bind(measure.severity.name())
         .bind(measure.reject_media)
         .bind(measure.reject_reports)
         .bind(measure.comment.trim())
-        .bind(app.clock.now())
-        .run(&mut tx)
+        .bind(now)
+        .run(tx)
         .await?;
-    if measure.severity == Severity::Suspend {
-        store::sever(&mut tx, &host).await?;
+    Ok(())
+}
+
+/// Does to every known host what the measures together say: suspended, its follows and what waits for it end;
+/// silenced, its people stand on no public list; else they do again.
+async fn enforce(app: &App) -> Result<()> {
+    let by_name: HashMap<String, Severity> = list(app)
+        .await?
+        .into_iter()
+        .map(|one| (one.host, one.severity))
+        .collect();
+    let rows = sql("SELECT host, CAST(MAX(CASE WHEN limited_at IS NULL THEN 0 ELSE 1 END) AS BIGINT) AS limited FROM accounts WHERE host <> '' GROUP BY host UNION SELECT host, CAST(0 AS BIGINT) AS limited FROM nodes WHERE host NOT IN (SELECT host FROM accounts)")
+        .all(&app.db)
+        .await?;
+    let now = app.clock.now();
+    let mut cut = false;
+    for row in &rows {
+        let (host, limited): (String, bool) = (row.get("host")?, row.get("limited")?);
+        let severities = covering(&host)
+            .into_iter()
+            .filter_map(|name| by_name.get(&name).copied());
+        let severity = severities.max().unwrap_or(Severity::Noop);
+        let mut tx = app.db.begin().await?;
+        if severity == Severity::Suspend {
+            store::sever(&mut tx, &host).await?;
+            cut = true;
+        }
+        let quiet = severity >= Severity::Silence;
+        if quiet || limited {
+            sql("UPDATE accounts SET limited_at = $2 WHERE host = $1")
+                .bind(&host)
+                .bind(quiet.then_some(now))
+                .run(&mut tx)
+                .await?;
+        }
+        tx.commit().await?;
     }
-    tx.commit().await?;
-    limit_anew(app, &host).await
+    if cut {
+        let mut tx = app.db.begin().await?;
+        store::recount_follows(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Takes a measure back; follows that ended stay ended.
@@ -164,52 +241,41 @@ pub async fn remove(app: &App, host: &str) -> Result<()> {
         .bind(host)
         .run(&app.db)
         .await?;
-    limit_anew(app, host).await
+    enforce(app).await
 }
 
-/// The hosts we know at and below a name.
-async fn hosts_below(app: &App, name: &str) -> Result<Vec<String>> {
-    let rows = sql("SELECT DISTINCT host FROM accounts WHERE host <> ''")
-        .all(&app.db)
-        .await?;
-    let hosts: Vec<String> = rows
-        .iter()
-        .map(|row| row.get("host"))
-        .collect::<sqlx::Result<_>>()?;
-    let below = |host: &String| covering(host).iter().any(|one| one == name);
-    Ok(hosts.into_iter().filter(below).collect())
-}
-
-/// Notes on who is known from a host whether their node is silenced now.
-async fn limit_anew(app: &App, name: &str) -> Result<()> {
-    for host in hosts_below(app, name).await? {
-        let silenced = about(app, &host).await?.severity == Severity::Silence;
-        sql("UPDATE accounts SET limited_at = $2 WHERE host = $1 AND (limited_at IS NULL) = ($2 IS NOT NULL)")
-            .on_postgres("UPDATE accounts SET limited_at = CAST($2 AS BIGINT) WHERE host = $1 AND (limited_at IS NULL) = (CAST($2 AS BIGINT) IS NOT NULL)")
-            .bind(&host)
-            .bind(silenced.then(|| app.clock.now()))
-            .run(&app.db)
-            .await?;
-    }
-    Ok(())
-}
-
-/// What suspending a host would cut.
+/// What suspending each of several hosts would cut.
 ///
 /// # Errors
 /// What the database says.
-pub async fn cut(app: &App, name: &str) -> Result<Cut> {
-    let mut cut = Cut::default();
-    for host in hosts_below(app, name).await? {
-        let row = sql("SELECT (SELECT COUNT(*) FROM accounts WHERE host = $1 AND deleted_at IS NULL) AS people, (SELECT COUNT(*) FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE accounts.host = $1) AS followers, (SELECT COUNT(*) FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE accounts.host = $1) AS followed")
-            .bind(&host)
-            .one(&app.db)
-            .await?;
-        cut.people += row.get::<i64>("people")?;
-        cut.followers += row.get::<i64>("followers")?;
-        cut.followed += row.get::<i64>("followed")?;
+pub async fn cuts(app: &App, names: &[&str]) -> Result<Vec<Cut>> {
+    let mut by_name: HashMap<String, Cut> = HashMap::new();
+    let counted = [
+        sql(
+            "SELECT host, COUNT(*) AS n FROM accounts WHERE host <> '' AND deleted_at IS NULL GROUP BY host",
+        ),
+        sql(
+            "SELECT accounts.host, COUNT(*) AS n FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE accounts.host <> '' GROUP BY accounts.host",
+        ),
+        sql(
+            "SELECT accounts.host, COUNT(*) AS n FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE accounts.host <> '' GROUP BY accounts.host",
+        ),
+    ];
+    for (which, query) in counted.into_iter().enumerate() {
+        for row in query.all(&app.db).await? {
+            let (host, count): (String, i64) = (row.get("host")?, row.get("n")?);
+            for name in covering(&host) {
+                let cut = by_name.entry(name).or_default();
+                match which {
+                    0 => cut.people += count,
+                    1 => cut.followers += count,
+                    _ => cut.followed += count,
+                }
+            }
+        }
     }
-    Ok(cut)
+    let of = |name: &&str| by_name.get(*name).copied().unwrap_or_default();
+    Ok(names.iter().map(of).collect())
 }
 
 /// Whether the house talks to named nodes only.
@@ -275,10 +341,10 @@ pub async fn limit_new(
     tx: &mut Tx,
     account: crate::kernel::id::AccountId,
     host: &str,
-    now: crate::kernel::clock::Time,
+    now: Time,
 ) -> sqlx::Result<()> {
     for name in covering(host) {
-        sql("UPDATE accounts SET limited_at = $2 WHERE id = $1 AND limited_at IS NULL AND EXISTS (SELECT 1 FROM node_blocks WHERE host = $3 AND severity = 'silence')")
+        sql("UPDATE accounts SET limited_at = $2 WHERE id = $1 AND limited_at IS NULL AND EXISTS (SELECT 1 FROM node_blocks WHERE host = $3 AND severity <> 'noop')")
             .bind(account)
             .bind(now)
             .bind(name)
@@ -286,76 +352,4 @@ pub async fn limit_new(
             .await?;
     }
     Ok(())
-}
-
-/// The measures as a list that Mastodon reads.
-pub fn write_csv(measures: &[Measure]) -> String {
-    let mut text = format!("{HEAD}\n");
-    for one in measures {
-        let comment = one.comment.replace('"', "\"\"");
-        text.push_str(&format!(
-            "{},{},{},{},\"{comment}\",false\n",
-            one.host,
-            one.severity.name(),
-            one.reject_media,
-            one.reject_reports
-        ));
-    }
-    text
-}
-
-/// Reads a list as Mastodon writes it, or one host a line; with the lines that could not be read.
-pub fn read_csv(text: &str) -> (Vec<Measure>, Vec<String>) {
-    let mut columns: BTreeMap<String, usize> = BTreeMap::from([("domain".to_owned(), 0)]);
-    let (mut found, mut unread): (Vec<Measure>, Vec<String>) = (Vec::new(), Vec::new());
-    for (at, line) in text.lines().take(LINES).enumerate() {
-        let fields = crate::kernel::text::csv_fields(line);
-        let first = fields[0].trim().trim_start_matches('#').to_lowercase();
-        if at == 0 && first == "domain" {
-            let name = |field: &String| field.trim().trim_start_matches('#').to_lowercase();
-            columns = fields.iter().map(name).zip(0..).collect();
-            continue;
-        }
-        if line.trim().is_empty() || (line.starts_with('#') && fields.len() == 1) {
-            continue;
-        }
-        let field = |name: &str| columns.get(name).and_then(|at| fields.get(*at));
-        let text = |name: &str| field(name).map(|text| text.trim()).unwrap_or_default();
-        let severity = match text("severity") {
-            "" => Some(Severity::Suspend),
-            name => Severity::parse(name),
-        };
-        match (ascii_domain(text("domain")), severity) {
-            (Some(host), Some(severity)) => found.push(Measure {
-                host,
-                severity,
-                reject_media: text("reject_media").eq_ignore_ascii_case("true"),
-                reject_reports: text("reject_reports").eq_ignore_ascii_case("true"),
-                comment: text("public_comment").chars().take(COMMENT).collect(),
-            }),
-            _ => unread.push(line.chars().take(80).collect()),
-        }
-    }
-    found.sort_by(|one, other| one.host.cmp(&other.host));
-    found.dedup_by(|one, other| one.host == other.host);
-    (found, unread)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Severity, read_csv, write_csv};
-
-    #[test]
-    fn lists_are_read_as_they_are_written() {
-        let text = "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate\nspam.example,suspend,true,true,\"bad, \"\"very\"\" bad\",false\nloud.example,silence,false,false,,false\nnot a domain,suspend,,,,\nodd.example,explode,,,,\n";
-        let (found, unread) = read_csv(text);
-        assert_eq!(found.len(), 2);
-        assert_eq!(found[1].comment, "bad, \"very\" bad");
-        assert_eq!(found[0].severity, Severity::Silence);
-        assert_eq!(unread.len(), 2);
-        assert_eq!(read_csv(&write_csv(&found)).0, found);
-        let (plain, _) = read_csv("spam.example\n\n# a comment\nloud.example\n");
-        assert_eq!(plain.len(), 2);
-        assert!(plain.iter().all(|one| one.severity == Severity::Suspend));
-    }
 }

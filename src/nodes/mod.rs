@@ -4,6 +4,7 @@ pub mod announcements;
 pub mod health;
 pub mod house;
 pub mod joining;
+pub mod lists;
 pub mod measures;
 pub mod setup;
 pub(crate) mod store;

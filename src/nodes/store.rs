@@ -43,24 +43,19 @@ pub async fn list(conn: impl Conn) -> sqlx::Result<Vec<(Node, i64, i64)>> {
         .collect()
 }
 
-/// Ends the follows of a host's people, below it and on any port, and what waits to be sent there.
+/// Ends the follows of a host's people, and what waits to be sent there.
 pub async fn sever(tx: &mut Tx, host: &str) -> sqlx::Result<()> {
-    let hosts = sql("SELECT DISTINCT host FROM nodes").all(&mut *tx).await?;
-    for row in hosts {
-        let known: String = row.get("host")?;
-        if !crate::kernel::origin::covering(&known)
-            .iter()
-            .any(|name| name == host)
-        {
-            continue;
-        }
-        sql("DELETE FROM follows WHERE follower_id IN (SELECT id FROM accounts WHERE host = $1) OR followee_id IN (SELECT id FROM accounts WHERE host = $1)").bind(&known).run(&mut *tx).await?;
-        sql("DELETE FROM deliveries WHERE node_id IN (SELECT id FROM nodes WHERE host = $1)")
-            .bind(&known)
-            .run(&mut *tx)
-            .await?;
-    }
-    sql("UPDATE accounts SET followers_count = (SELECT COUNT(*) FROM follows WHERE followee_id = accounts.id AND accepted_at IS NOT NULL), following_count = (SELECT COUNT(*) FROM follows WHERE follower_id = accounts.id AND accepted_at IS NOT NULL) WHERE kind = 'local'").run(&mut *tx).await?;
+    sql("DELETE FROM follows WHERE follower_id IN (SELECT id FROM accounts WHERE host = $1) OR followee_id IN (SELECT id FROM accounts WHERE host = $1)").bind(host).run(&mut *tx).await?;
+    sql("DELETE FROM deliveries WHERE node_id IN (SELECT id FROM nodes WHERE host = $1)")
+        .bind(host)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Counts the follows of everybody here anew.
+pub async fn recount_follows(tx: &mut Tx) -> sqlx::Result<()> {
+    sql("UPDATE accounts SET followers_count = (SELECT COUNT(*) FROM follows WHERE followee_id = accounts.id AND accepted_at IS NOT NULL), following_count = (SELECT COUNT(*) FROM follows WHERE follower_id = accounts.id AND accepted_at IS NOT NULL) WHERE kind = 'local'").run(tx).await?;
     Ok(())
 }
 

@@ -328,9 +328,7 @@ fn blank(
     let now = app.clock.now();
     let id = PostId::mint(now);
     let origin = app.origin();
-    let audience = parent.map_or(draft.audience, |parent| {
-        parent_bound(parent, draft.audience)
-    });
+    let audience = narrowed(parent, draft.audience);
     Post {
         id,
         uri: origin.at(&format!("/users/{}/posts/{id}", author.name)),
@@ -378,9 +376,11 @@ fn blank(
 }
 
 /// A reply to a narrower post is never wider than it; one to a grant's post is for the same grant or for who is mentioned.
-fn parent_bound(parent: &Post, wished: Audience) -> Audience {
-    match (wished, parent.audience) {
-        (Audience::Grant(_), Audience::Grant(grant)) => Audience::Grant(grant),
-        _ => wished.narrower(parent.audience),
+/// What waits for a look has an audience of its own later; who answers it sees to that.
+pub fn narrowed(parent: Option<&Post>, wished: Audience) -> Audience {
+    match (wished, parent.map(|parent| parent.audience)) {
+        (wished, None | Some(Audience::Held)) => wished,
+        (Audience::Grant(_), Some(Audience::Grant(grant))) => Audience::Grant(grant),
+        (wished, Some(audience)) => wished.narrower(audience),
     }
 }

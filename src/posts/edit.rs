@@ -65,7 +65,7 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Edit) -> Result
     after.text = edit.text.replace("\r\n", "\n").trim_end().to_owned();
     after.html.clone_from(&rendered.html);
     after.warning = edit.warning.trim().to_owned();
-    after.sensitive = edit.sensitive || !after.warning.is_empty();
+    after.sensitive = edit.sensitive || !after.warning.is_empty() || author.sensitised_at.is_some();
     after.language = edit.language.or(after.language);
     after.edited_at = Some(now);
     let mut tx = app.db.begin().await?;

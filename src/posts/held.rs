@@ -1,6 +1,6 @@
 //! Posts that wait for a look: seen by their author alone until somebody lets them through.
 
-use super::{Post, compose, previews, store, words};
+use super::{Post, compose, previews, quotes, store, words};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences::Audience;
@@ -47,14 +47,30 @@ pub(super) async fn note(
     post: PostId,
     audience: Audience,
     reason: &str,
-) -> sqlx::Result<()> {
-    sql("UPDATE posts SET audience = 'held', held_audience = $2, held_for = $3 WHERE id = $1 AND held_audience IS NULL")
+) -> sqlx::Result<bool> {
+    let touched = sql("UPDATE posts SET audience = 'held', held_audience = $2, held_for = $3 WHERE id = $1 AND held_audience IS NULL")
         .bind(post)
         .bind(audience.name())
         .bind(reason)
         .run(tx)
         .await?;
-    Ok(())
+    Ok(touched == 1)
+}
+
+/// For whom a post is that waits for a look.
+///
+/// # Errors
+/// What the database says.
+pub async fn meant(app: &App, post: PostId) -> Result<Audience> {
+    let row = sql("SELECT held_audience, audience_id FROM posts WHERE id = $1")
+        .bind(post)
+        .one(&app.db)
+        .await?;
+    let name: Option<String> = row.get("held_audience")?;
+    Ok(Audience::parse(
+        &name.unwrap_or_default(),
+        row.get("audience_id")?,
+    ))
 }
 
 /// Lets a post wait that everybody could see so far.
@@ -63,7 +79,9 @@ pub(super) async fn note(
 /// What the database says.
 pub async fn hold(app: &App, post: &Post, reason: &str) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    note(&mut tx, post.id, post.audience, reason).await?;
+    if !note(&mut tx, post.id, post.audience, reason).await? {
+        return Ok(());
+    }
     if let Some(parent) = post.in_reply_to {
         store::count_replies(&mut tx, parent, -1).await?;
     }
@@ -127,8 +145,16 @@ pub async fn counts(app: &App) -> Result<(i64, Vec<(String, i64)>)> {
 /// # Errors
 /// What the database says.
 pub async fn which(app: &App, wished: &Wished, limit: i64) -> Result<Vec<PostId>> {
-    let all = list(app, wished, limit).await?;
-    Ok(all.into_iter().map(|held| held.post.id).collect())
+    let rows = sql("SELECT posts.id FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = '' OR accounts.host = $2) ORDER BY posts.id LIMIT $3")
+        .bind(wished.author.map_or(0, |author| author.0))
+        .bind(&wished.host)
+        .bind(limit)
+        .all(&app.db)
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<sqlx::Result<_>>()?)
 }
 
 /// Lets posts through: everybody they are for sees them, is told of them, and gets them; how many.
@@ -167,7 +193,10 @@ async fn announce(app: &App, tx: &mut Tx, post: &Post) -> Result<()> {
     previews::expect(&mut *tx, post, now).await?;
     compose::announce(&mut *tx, post, &mentioned, now).await?;
     if author.is_local() {
-        jobs::enqueue(tx, now, Job::SendPost(post.id)).await?;
+        jobs::enqueue(&mut *tx, now, Job::SendPost(post.id)).await?;
+        quotes::settle(tx, app, post).await?;
+    } else {
+        store::adopt_replies(tx, post).await?;
     }
     Ok(())
 }

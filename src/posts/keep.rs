@@ -117,6 +117,6 @@ pub async fn receive_pin(app: &App, author: &Account, post: &Post, pinned: bool)
 /// # Errors
 /// What the database says.
 pub async fn pinned(app: &App, author: AccountId) -> Result<Vec<Post>> {
-    let rows = sql("SELECT * FROM posts WHERE account_id = $1 AND pinned_at IS NOT NULL AND audience IN ('public', 'unlisted') ORDER BY pinned_at DESC, id DESC LIMIT 20").bind(author).all(&app.db).await?;
+    let rows = sql("SELECT * FROM posts WHERE account_id = $1 AND pinned_at IS NOT NULL AND audience IN ('public', 'unlisted') AND account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) ORDER BY pinned_at DESC, id DESC LIMIT 20").bind(author).all(&app.db).await?;
     Ok(store::read_all(&rows)?)
 }

@@ -184,15 +184,13 @@ pub async fn vote(app: &App, voter: &Account, post: &Post, choices: &[i64]) -> R
         count(&mut tx, voter.id, post.id, *choice, now).await?;
     }
     if !voter.is_local() || app.origin().owns(&post.uri) {
-        jobs::enqueue(
-            &mut tx,
-            now,
-            Job::SendEdit {
-                post: post.id,
-                version: -1,
-            },
-        )
-        .await?;
+        // Many votes of a short while are told together.
+        let soon = now.plus(Duration::from_secs(5));
+        let edit = Job::SendEdit {
+            post: post.id,
+            version: -1,
+        };
+        jobs::enqueue_once(&mut tx, now, soon, edit).await?;
     } else {
         jobs::enqueue(
             &mut tx,

@@ -298,7 +298,7 @@ pub async fn of_post(
     quoted: PostId,
     window: Window,
 ) -> Result<Vec<Post>> {
-    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.quote_of_id = $6 AND posts.quote_state = 'accepted' AND ", crate::visible!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"))
+    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.quote_of_id = $6 AND posts.quote_state = 'accepted' AND ", crate::visible!(), " AND ", crate::heard!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"))
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
         .within(window)

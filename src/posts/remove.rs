@@ -121,7 +121,9 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
         files.extend(row.get::<Option<String>>("preview")?);
     }
     erase_rows(&mut *tx, post.id).await?;
-    if let Some(parent) = post.in_reply_to {
+    // What waited was never counted.
+    let counted = post.audience != crate::audiences::Audience::Held;
+    if let Some(parent) = post.in_reply_to.filter(|_| counted) {
         store::count_replies(&mut *tx, parent, -1).await?;
     }
     if let Some(boosted) = post.boost_of {

@@ -170,16 +170,13 @@ fn key(id: i64) -> String {
     format!("scheduled-{id}")
 }
 
-/// Writes the post when its moment has come; twice writes it once. Without a draft it is given up.
+/// Writes the post when its moment has come; twice writes it once.
 ///
 /// # Errors
 /// What the database says.
-pub async fn publish(app: &App, id: i64, author: &Account, draft: Option<Draft>) -> Result<()> {
+pub async fn publish(app: &App, id: i64, author: &Account, draft: Draft) -> Result<()> {
     let written = store::find_idempotent(&app.db, author.id, &key(id)).await?;
-    if let Some(draft) = draft
-        && author.is_active()
-        && written.is_none()
-    {
+    if author.is_active() && written.is_none() {
         match compose::create(app, author, draft).await {
             // What it answered or showed is gone by now; trying again would not bring it back.
             Err(Error::NotFound | Error::Invalid(_) | Error::Forbidden) => {

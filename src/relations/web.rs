@@ -183,7 +183,15 @@ pub async fn send_report(
     Form(form): Form<ReportForm>,
 ) -> PageResult {
     let other = accounts::get(&app, id).await?;
-    let posts: Vec<String> = form.post.into_iter().collect();
+    let mut posts = Vec::new();
+    if let Some(uri) = form.post {
+        // Only what is theirs and what the reporter can see is reported with them.
+        let post = crate::posts::find_by_uri(&app, &uri).await?;
+        let post = post.filter(|post| post.account == other.id);
+        let post = post.ok_or(Error::NotFound)?;
+        crate::posts::get_for(&app, Some(&member), post.id).await?;
+        posts.push(uri);
+    }
     let new = reports::New {
         category: match form.category.as_str() {
             "spam" => "spam",

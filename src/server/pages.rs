@@ -211,6 +211,10 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .route("/operator/rules", get(rules::show).post(rules::update))
         .route("/operator/filters", post(rules::filter))
         .route("/measures", get(mine_pages::index))
+        .route(
+            "/appeal/{id}/{key}",
+            get(mine_pages::by_link).post(mine_pages::appeal_by_link),
+        )
         .route("/measures/{id}/appeal", post(mine_pages::appeal))
         .route("/operator/announcements", post(announcements::create))
         .route(

@@ -343,7 +343,16 @@ impl FromRequestParts<App> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         let visitor = Visitor::of(app, parts).await?;
         let account = visitor.account.clone().ok_or(Error::SignInRequired)?;
-        let open = ["/settings", "/sign-out", "/notifications"];
+        let open = [
+            "/settings/sessions",
+            "/settings/password",
+            "/settings/email",
+            "/settings/factor",
+            "/settings/delete",
+            "/settings/apps",
+            "/sign-out",
+            "/notifications",
+        ];
         let acts = parts.method == http::Method::POST
             && !open.iter().any(|path| parts.uri.path().starts_with(path));
         if account.frozen_at.is_some() && acts {

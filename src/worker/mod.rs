@@ -23,7 +23,7 @@ use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
 use crate::mastodon::push;
 use crate::media::upload;
-use crate::moderation::{calm, gate};
+use crate::moderation::{calm, writing};
 use crate::notifications;
 use crate::posts::{self, polls, previews};
 use crate::relations::between;
@@ -156,7 +156,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             post,
         } => Ok(notifications::notify(app, account, kind, from, post).await?),
         Job::EndMute { account, target } => Ok(between::end_mute(app, account, target).await?),
-        Job::PublishScheduled(id) => Ok(gate::publish_scheduled(app, id).await?),
+        Job::PublishScheduled(id) => Ok(writing::publish_scheduled(app, id).await?),
         Job::TellPolicies => {
             let mut tx = app.db.begin().await?;
             calm::tell_others(&mut tx, app.clock.now()).await?;

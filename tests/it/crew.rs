@@ -115,6 +115,19 @@ async fn each_page_of_the_desk_takes_its_right(backend: Backend) {
         node.get("/operator", &[("cookie", cookie)]).await.status(),
         303
     );
+    // Whoever runs the node makes nobody a host, nor locks out whom the host chose.
+    let (_, runner) = helper(&node, &host, "runner", &["run"]).await;
+    let (other, _) = &crew[0].1;
+    let fan_id = node.account("fan").await.id;
+    for (id, verb) in [
+        (fan_id, "make-host"),
+        (other.id, "disable"),
+        (nina.id, "make-member"),
+        (nina.id, "disable"),
+    ] {
+        let path = format!("/operator/members/{id}/{verb}");
+        assert_eq!(node.form(&path, &runner, &[]).await.status(), 403, "{path}");
+    }
     // A host is no crew; nobody else's member is.
     for handle in ["nina", "nobody"] {
         let fields = [("handle", handle), ("right", "run")];
@@ -157,10 +170,10 @@ async fn a_draft_is_handed_in_given_back_and_let_through(backend: Backend) {
     let id = node.count("SELECT MAX(id) AS n FROM house_drafts").await;
     let act = async |cookie: &str, verb: &str, words: &str| {
         let path = format!("/operator/drafts/{id}/{verb}");
-        node.form(&path, cookie, &[("words", words)])
-            .await
-            .status()
-            .as_u16()
+        let seen = "SELECT COALESCE(MAX(updated_at), 0) AS n FROM house_drafts";
+        let seen = node.count(seen).await.to_string();
+        let fields = [("words", words), ("seen", &*seen)];
+        node.form(&path, cookie, &fields).await.status().as_u16()
     };
     assert_eq!(act(&ana, "publish", "").await, 403);
     assert_eq!(act(&fan, "publish", "").await, 404);
@@ -185,6 +198,46 @@ async fn a_draft_is_handed_in_given_back_and_let_through(backend: Backend) {
         ("key", "d2"),
     ];
     assert_eq!(write(&node, &ana, &again).await, "/calendar");
+    // What is for few stays so when it is changed, and nobody changes what another prepared.
+    let inside = [
+        ("text", "For us"),
+        ("as_house", "1"),
+        ("prepare", "1"),
+        ("audience", "crew"),
+        ("key", "d3"),
+    ];
+    write(&node, &ana, &inside).await;
+    let newest = node.count("SELECT MAX(id) AS n FROM house_drafts").await;
+    let form = text(
+        node.get(&format!("/compose?draft={newest}"), &[("cookie", &bea)])
+            .await,
+    )
+    .await;
+    assert!(form.contains("<option value=\"crew\" selected"), "{form}");
+    let (_, dora) = helper(&node, &host, "dora", &["draft"]).await;
+    let theirs = newest.to_string();
+    let stolen = [
+        ("text", "Mine"),
+        ("as_house", "1"),
+        ("again", &*theirs),
+        ("audience", "public"),
+        ("key", "d4"),
+    ];
+    assert_eq!(
+        node.upload("/posts", &dora, &stolen, &[]).await.status(),
+        422
+    );
+    node.form(&format!("/operator/drafts/{newest}/discard"), &bea, &[])
+        .await;
+    // Publishing what reads differently than when it was looked at is refused.
+    let stale = node
+        .form(
+            &format!("/operator/drafts/{id}/publish"),
+            &bea,
+            &[("seen", "1")],
+        )
+        .await;
+    assert_eq!(stale.status(), 422);
     assert_eq!(act(&bea, "publish", "").await, 303);
     assert_eq!(act(&bea, "publish", "").await, 404, "once");
     let post = node.count("SELECT MAX(id) AS n FROM posts").await;

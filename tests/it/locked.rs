@@ -478,7 +478,7 @@ async fn a_member_writes_to_a_list(backend: Backend) {
         .unwrap();
     assert_eq!(here.get(&page, &[("cookie", &yes)]).await.status(), 404);
     let stranger = here.upload("/posts", &no, &values, &[]).await;
-    assert_eq!(stranger.status(), 404);
+    assert_eq!(stranger.status(), 422);
 }
 
 async fn a_badge_is_shown_where_its_owner_wants_it(backend: Backend) {

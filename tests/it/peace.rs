@@ -23,6 +23,8 @@ both!(
     who_is_measured_reads_why_and_answers,
     a_report_keeps_what_it_is_about_and_tells_what_came_of_it,
     measures_on_nodes_reach_below_and_show_what_they_cut,
+    what_goes_around_the_gate_meets_it_too,
+    the_gate_leaves_alone_what_is_no_business_of_the_house,
 );
 
 async fn text(answer: reqwest::Response) -> String {
@@ -758,6 +760,178 @@ async fn who_is_measured_reads_why_and_answers(backend: Backend) {
     );
     assert!(node.account("ana").await.silenced_at.is_none());
     assert_eq!(node.get("/measures", &[]).await.status(), 303);
+}
+
+async fn what_goes_around_the_gate_meets_it_too(backend: Backend) {
+    let mut net = Net::new();
+    let listener = net.listen("here.test").await;
+    let peer = Peer::start(&mut net, "peer.test").await;
+    let node = net.node("here.test", &backend, listener, &[]).await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let ana = node.sign_up("ana").await;
+    let cookie = node.cookie(&ana).await;
+    let stranger = peer.actor("stranger");
+    let post = node.post(&nina, "Hello").await;
+    begin(&node, &host, "hold", &[]).await;
+    // Only an id comes, and the answer is fetched.
+    let mut note = peer.note(&stranger, 1, "fetched");
+    note["inReplyTo"] = json!(post.uri);
+    peer.serve(&note);
+    let bare = peer.activity("Create", &stranger, 1, note["id"].clone());
+    assert_eq!(peer.send_to(&node, "/users/nina/inbox", &bare).await, 202);
+    // A quote without a mention, and a request to quote.
+    let mut quote = peer.note(&stranger, 2, "quoting");
+    quote["quote"] = json!(post.uri);
+    let create = peer.activity("Create", &stranger, 2, quote.clone());
+    assert_eq!(peer.send_to(&node, "/users/nina/inbox", &create).await, 202);
+    let mut ask = peer.activity("QuoteRequest", &stranger, 3, json!(post.uri));
+    ask["instrument"] = quote["id"].clone();
+    assert_eq!(peer.send_to(&node, "/users/nina/inbox", &ask).await, 202);
+    settle(&[&node]).await;
+    for number in [1, 2] {
+        let uri = peer.at(&format!("/notes/{number}"));
+        if let Some(found) = node.post_by_uri(&uri).await {
+            assert_eq!(found.audience, Audience::Held, "{uri}");
+        }
+    }
+    assert_eq!(
+        node.count("SELECT COUNT(*) AS n FROM quote_stamps").await,
+        0
+    );
+    // What filters stop is stopped in a warning, too; and a member's edit cannot bring it in.
+    let add = [
+        ("act", "add"),
+        ("kind", "word"),
+        ("pattern", "free tickets"),
+        ("does", "hold"),
+    ];
+    ok(&node, "/operator/filters", &host, &add).await;
+    let hidden = [
+        ("text", "."),
+        ("warning", "free tickets"),
+        ("audience", "public"),
+        ("key", "w"),
+    ];
+    node.upload("/posts", &cookie, &hidden, &[]).await;
+    let held = held::list(node.app(), &held::Wished::default(), 10)
+        .await
+        .unwrap();
+    assert!(
+        held.iter()
+            .any(|one| one.author.id == ana.id && one.reason == "filter")
+    );
+    let mine = node.post(&ana, "harmless").await;
+    let edited = node
+        .form(
+            &format!("/posts/{}/edit", mine.id),
+            &cookie,
+            &[("text", "free tickets")],
+        )
+        .await;
+    assert_eq!(edited.status(), 422);
+    // What waits does not leave by an edit; nor does deleting it count anything down.
+    let waits = held
+        .iter()
+        .find(|one| one.author.id == ana.id)
+        .unwrap()
+        .post
+        .clone();
+    let changed = [("text", "@stranger@peer.test free"), ("warning", "")];
+    peer.forget();
+    node.form(&format!("/posts/{}/edit", waits.id), &cookie, &changed)
+        .await;
+    settle(&[&node]).await;
+    assert!(peer.received("Update").is_empty() && peer.received("Create").is_empty());
+    // An answer to what waits, waits with it, and comes with it.
+    let chained = answer(&node, &cookie, &waits, "and more").await;
+    assert_eq!(chained.status(), 303);
+    let before = waiting(&node).await;
+    ok(&node, "/operator/queue", &host, &[("act", "release-all")]).await;
+    assert!(before >= 2 && waiting(&node).await == 0);
+    assert_eq!(
+        node.count("SELECT COUNT(*) AS n FROM posts WHERE audience = 'held'")
+            .await,
+        0
+    );
+    // Who was let in again is not removed when the time of their suspension comes.
+    let suspend = [("kind", "suspend"), ("reasons", "Because")];
+    ok(
+        &node,
+        &format!("/operator/accounts/{}", ana.id),
+        &host,
+        &suspend,
+    )
+    .await;
+    let link = node.count("SELECT MAX(id) AS n FROM measures").await;
+    assert_eq!(
+        node.get(&format!("/appeal/{link}/wrong"), &[])
+            .await
+            .status(),
+        404
+    );
+    ok(
+        &node,
+        &format!("/operator/members/{}/enable", ana.id),
+        &host,
+        &[],
+    )
+    .await;
+    net.clock.advance(Duration::from_secs(31 * 86_400));
+    measures::sweep(node.app()).await.unwrap();
+    assert!(node.account("ana").await.deleted_at.is_none());
+}
+
+async fn the_gate_leaves_alone_what_is_no_business_of_the_house(backend: Backend) {
+    let (_net, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let nina = there.host("nina").await;
+    let ana = there.sign_up("ana").await;
+    let host = there.cookie(&nina).await;
+    there.follow(&ana, "fan@here.test").await;
+    settle(&[&here, &there]).await;
+    begin(&there, &host, "hold", &[]).await;
+    begin(&there, &host, "pause", &[]).await;
+    for pattern in ["secret", "tour"] {
+        let add = [
+            ("act", "add"),
+            ("kind", "word"),
+            ("pattern", pattern),
+            ("does", "hold"),
+        ];
+        ok(&there, "/operator/filters", &host, &add).await;
+    }
+    // Direct messages, what one writes for one's own followers, and posts that have nothing to do with the house.
+    for (words, audience) in [
+        ("@ana@there.test a secret", Audience::People),
+        (
+            "a secret for followers of @ana@there.test",
+            Audience::Followers,
+        ),
+        ("my tour", Audience::Public),
+    ] {
+        let draft = Draft {
+            text: words.into(),
+            audience,
+            ..Draft::default()
+        };
+        let sent = here.write(&fan, draft).await;
+        settle(&[&here, &there]).await;
+        let found = there.post_by_uri(&sent.uri).await.unwrap();
+        assert_eq!(found.audience, audience, "{words}");
+    }
+    assert_eq!(waiting(&there).await, 0);
+    // Nobody reads a direct message of others by reporting it.
+    let direct = there
+        .count("SELECT id AS n FROM posts WHERE audience = 'people'")
+        .await;
+    let direct = afterparty::posts::find(there.app(), PostId(direct))
+        .await
+        .unwrap()
+        .unwrap();
+    let report = format!("/accounts/{}/send-report", direct.account);
+    let fields = [("comment", "look"), ("post", &*direct.uri)];
+    assert_eq!(there.form(&report, &host, &fields).await.status(), 404);
 }
 
 async fn a_report_keeps_what_it_is_about_and_tells_what_came_of_it(backend: Backend) {

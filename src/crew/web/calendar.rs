@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::crew::drafts::{self, Prepared};
 use crate::crew::{Right, audit};
 use crate::error::{Error, Problem, Result};
+use crate::kernel::clock::Time;
 use crate::kernel::page::Window;
 use crate::posts::scheduled::{self, Scheduled};
 use crate::ui::entitled::Writer;
@@ -99,6 +100,8 @@ pub async fn cancel(
 #[serde(default)]
 pub struct DraftForm {
     words: String,
+    /// Which version was looked at.
+    seen: i64,
 }
 
 /// `POST /operator/drafts/{id}/{verb}`: lets a draft through, gives it back, throws it away.
@@ -112,7 +115,7 @@ pub async fn act(
     let publishes = visitor.ui.rights.has(Right::Post);
     let own = draft.by.id == me.id;
     let done = match verb.as_str() {
-        "publish" if publishes => drafts::publish(&app, id).await.map(|_| ()),
+        "publish" if publishes => drafts::publish(&app, id, Time(form.seen)).await.map(|_| ()),
         "return" if publishes => drafts::give_back(&app, id, &form.words).await,
         "discard" if publishes || own => drafts::discard(&app, id).await,
         "publish" | "return" | "discard" => Err(Error::Forbidden),

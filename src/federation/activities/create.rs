@@ -13,8 +13,6 @@ use crate::federation::{Outcome, Refused};
 use crate::jobs::{self, Job};
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::origin::same_origin;
-use crate::moderation::gate::{self, About, Verdict};
-use crate::nodes::measures;
 use crate::posts::arrive::{self, Arrived, Way};
 use crate::posts::{self, Post, polls};
 use crate::relations::follows;
@@ -62,14 +60,8 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
         return Err(Refused::Drop("nobody here asked for it"));
     }
     let known = posts::find_by_uri(app, &arrived.uri).await?.is_some();
-    if measures::about(app, &context.sender.host)
-        .await?
-        .reject_media
-    {
-        arrived.media.clear();
-    }
-    if !known {
-        pass_gate(app, context, &mut arrived).await?;
+    if !known && !objects::admit(app, &context.sender, &mut arrived, true).await? {
+        return Err(Refused::Drop("the house does not want it"));
     }
     let post = arrive::insert(app, &context.sender, &arrived, Way::Delivered)
         .await?
@@ -84,29 +76,6 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
             };
             jobs::enqueue(&app.db, app.clock.now(), job).await?;
         }
-    }
-    Ok(())
-}
-
-/// Asks the gate of the house: what it lets wait is kept and shown to nobody, what it turns away has no effect.
-async fn pass_gate(app: &App, context: &Context, arrived: &mut Arrived) -> Outcome {
-    let parent = match &arrived.in_reply_to_uri {
-        Some(uri) => posts::find_by_uri(app, uri).await?,
-        None => None,
-    };
-    let about = About {
-        parent: parent.as_ref(),
-        mentions: arrived
-            .people
-            .iter()
-            .any(|(account, mentioned)| *mentioned && account.is_local()),
-        audience: arrived.audience,
-        html: &arrived.html,
-    };
-    match gate::verdict(app, &context.sender, &about).await? {
-        Verdict::Pass { hidden } => arrived.sensitive |= hidden,
-        Verdict::Hold(reason) => arrived.held = Some(reason),
-        Verdict::Refuse(_) => return Err(Refused::Drop("the house does not want it")),
     }
     Ok(())
 }
@@ -202,6 +171,9 @@ pub async fn send(app: &App, id: PostId) -> anyhow::Result<()> {
     let Some(post) = posts::find(app, id).await? else {
         return Ok(());
     };
+    if post.audience == crate::audiences::Audience::Held {
+        return Ok(());
+    }
     if post.is_for_grant() {
         return copies::send(app, &post).await;
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::Context;
 use crate::accounts;
 use crate::app::App;
+use crate::audiences;
 use crate::federation::doc::Doc;
 use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, Refused};
@@ -31,15 +32,24 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         {
             target = target.or(Some(account));
         } else if let Some(post) = posts::find_by_uri(app, uri).await? {
+            let seen = audiences::may_see(app, Some(&context.sender), post.thing()).await?;
+            if !seen {
+                continue;
+            }
             if target.is_none() {
                 target = accounts::find(app, post.account)
                     .await?
                     .filter(accounts::Account::is_local);
             }
-            reported.push(post.uri);
+            reported.push((post.uri, post.account));
         }
     }
     let target = target.ok_or(Refused::Drop("nobody here is reported"))?;
+    let reported: Vec<String> = reported
+        .into_iter()
+        .filter(|(_, author)| *author == target.id)
+        .map(|(uri, _)| uri)
+        .collect();
     let comment = activity
         .text("content", 20_000)
         .or_else(|| activity.text("summary", 20_000))

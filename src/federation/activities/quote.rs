@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::accounts;
 use crate::app::App;
+use crate::audiences::Audience;
 use crate::federation::doc::Doc;
 use crate::federation::fetch::{self, Budget};
 use crate::federation::objects::{self, note};
@@ -12,6 +13,7 @@ use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, Refused};
 use crate::kernel::id::{AccountId, PostId, StampId};
 use crate::kernel::origin::same_origin;
+use crate::moderation::gate::{self, About, Verdict};
 use crate::posts::{self, quotes};
 
 /// Somebody asks to quote a post of ours.
@@ -24,6 +26,19 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     let post = super::visible_post(app, context, quoted).await?;
     if !app.origin().owns(&post.uri) {
         return Err(Refused::Drop("not a post of ours"));
+    }
+    let about = About {
+        parent: None,
+        mentions: false,
+        quotes: true,
+        audience: Audience::Public,
+        html: "",
+        fresh: false,
+    };
+    // What the house lets wait or turns away may not quote it either.
+    let verdict = gate::verdict(app, &context.sender, &about).await?;
+    if !matches!(verdict, Verdict::Pass { .. }) {
+        return Err(Refused::Drop("the house does not want it now"));
     }
     let request = json!({"id": activity.id(), "type": "QuoteRequest", "actor": context.sender.uri, "object": quoted, "instrument": quoting});
     Ok(quotes::receive_request(app, &context.sender, &post, quoting, request).await?)

@@ -14,7 +14,8 @@ use crate::jobs::{self, Job};
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::origin::same_origin;
-use crate::moderation::gate;
+use crate::moderation::{rules, writing};
+use crate::nodes::measures;
 use crate::posts::{self, arrive};
 
 /// The sender changed something of theirs. What is not known here is not made by an Update.
@@ -61,12 +62,21 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
                 .await?;
         &fetched
     };
-    let arrived = note::read(app, document, &context.sender)
+    let mut arrived = note::read(app, document, &context.sender)
         .await?
         .ok_or(Refused::Drop("not a post of the sender"))?;
+    // What was hidden by the house stays hidden, and what it does not take it takes by no edit.
+    let by_the_house = context.sender.sensitised_at.is_some() || rules::get(app).await?.blur;
+    arrived.sensitive |= before.sensitive && by_the_house;
+    if measures::about(app, &context.sender.host)
+        .await?
+        .reject_media
+    {
+        arrived.media.clear();
+    }
     arrive::update(app, &context.sender, &before, &arrived).await?;
     if let Some(after) = posts::find(app, before.id).await? {
-        gate::look_again(app, &context.sender, &after).await?;
+        writing::look_again(app, &context.sender, &before, &after).await?;
     }
     if arrived.quote_uri.is_some() && before.quote_state.as_deref() != Some("accepted") {
         let job = Job::FetchAround {
@@ -90,6 +100,9 @@ pub async fn send_post(app: &App, id: PostId, version: i64) -> anyhow::Result<()
         return Ok(());
     };
     if version >= 0 && version < post.version {
+        return Ok(());
+    }
+    if post.audience == crate::audiences::Audience::Held {
         return Ok(());
     }
     if post.is_for_grant() {

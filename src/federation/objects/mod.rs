@@ -13,10 +13,13 @@ use super::fetch::{self, Budget};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::jobs::{self, Job};
+use crate::kernel::html::escape;
 use crate::kernel::http::FetchError;
 use crate::kernel::id::PostId;
 use crate::kernel::origin::same_origin;
-use crate::posts::arrive::{self, Way};
+use crate::moderation::gate::{self, About, Verdict};
+use crate::nodes::measures;
+use crate::posts::arrive::{self, Arrived, Way};
 use crate::posts::{self, Post};
 
 /// What a look-up found.
@@ -64,14 +67,75 @@ pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Post,
         .filter(|author| same_origin(author, uri))
         .ok_or(FetchError::Unusable("the post has no author there"))?;
     let author = actor::resolve(app, author, budget).await?;
-    let arrived = note::read(app, document, &author)
+    let mut arrived = note::read(app, document, &author)
         .await
         .map_err(database)?
         .ok_or(FetchError::Unusable("it is no post"))?;
+    let wanted = admit(app, &author, &mut arrived, false).await;
+    if !wanted.map_err(database)? {
+        return Err(FetchError::Unusable("the house does not want it"));
+    }
     arrive::insert(app, &author, &arrived, Way::Fetched)
         .await
         .map_err(database)?
         .ok_or(FetchError::Unusable("the post was deleted"))
+}
+
+/// Asks the house about a post that is new here, sent or fetched: what it lets wait is kept and shown to nobody; whether
+/// it is wanted at all.
+///
+/// # Errors
+/// What the database says.
+pub async fn admit(
+    app: &App,
+    author: &Account,
+    arrived: &mut Arrived,
+    fresh: bool,
+) -> crate::error::Result<bool> {
+    if author.disabled_at.is_some() || author.frozen_at.is_some() {
+        return Ok(false);
+    }
+    if measures::about(app, &author.host).await?.reject_media {
+        arrived.media.clear();
+    }
+    let find = async |uri: &Option<String>| match uri {
+        Some(uri) => posts::find_by_uri(app, uri).await,
+        None => Ok(None),
+    };
+    let (parent, quoted) = (
+        find(&arrived.in_reply_to_uri).await?,
+        find(&arrived.quote_uri).await?,
+    );
+    let about = About {
+        parent: parent.as_ref(),
+        mentions: arrived
+            .people
+            .iter()
+            .any(|(account, mentioned)| *mentioned && account.is_local()),
+        quotes: quoted.is_some_and(|quoted| app.origin().owns(&quoted.uri)),
+        audience: arrived.audience,
+        html: &readable(arrived),
+        fresh,
+    };
+    match gate::verdict(app, author, &about).await? {
+        Verdict::Pass { hidden } => arrived.sensitive |= hidden,
+        Verdict::Hold(reason) => arrived.held = Some(reason),
+        Verdict::Refuse(_) => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Everything that can be read in a post.
+fn readable(arrived: &Arrived) -> String {
+    let mut all = arrived.html.clone();
+    let options = arrived.poll.iter().flat_map(|poll| &poll.options);
+    let said = arrived.media.iter().map(|file| &file.description);
+    let more = [&arrived.warning, &arrived.title].into_iter();
+    for text in more.chain(options.map(|(title, _)| title)).chain(said) {
+        all.push(' ');
+        all.push_str(&escape(text));
+    }
+    all
 }
 
 /// Whose a post is: the first author; a video's is the person, not the channel.

@@ -11,6 +11,7 @@ use crate::accounts::Account;
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
+use crate::nodes::lists;
 use crate::nodes::measures::{self, Cut, Measure, Severity};
 use crate::ui::entitled::Moderator;
 use crate::ui::page::with_status;
@@ -101,11 +102,9 @@ async fn preview(
     (wished, unread): (Vec<Measure>, Vec<String>),
     list: String,
 ) -> Result<CutPage> {
-    let mut measures = Vec::new();
-    for measure in wished {
-        let cut = measures::cut(app, &measure.host).await?;
-        measures.push((measure, cut));
-    }
+    let names: Vec<&str> = wished.iter().map(|one| one.host.as_str()).collect();
+    let cuts = measures::cuts(app, &names).await?;
+    let mut measures: Vec<(Measure, Cut)> = wished.into_iter().zip(cuts).collect();
     // What costs most stands first.
     measures.sort_by_key(|(_, cut)| std::cmp::Reverse(cut.followers + cut.followed));
     Ok(CutPage {
@@ -157,7 +156,7 @@ pub async fn remove(
 
 /// `GET /operator/blocks.csv`: the list as Mastodon reads it.
 pub async fn export(State(app): State<App>, Moderator(..): Moderator) -> PageResult {
-    let list = measures::write_csv(&measures::list(&app).await?);
+    let list = lists::write_csv(&measures::list(&app).await?);
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (
@@ -174,24 +173,17 @@ pub async fn import(
     Moderator(me, visitor): Moderator,
     Form(form): Form<HostForm>,
 ) -> PageResult {
-    let (wished, unread) = measures::read_csv(&form.list);
+    let (wished, unread) = lists::read_csv(&form.list);
     if wished.is_empty() {
         let wrong = Err(Error::invalid("list", "error-list"));
         return outcome(&app, visitor.ui, form, wrong).await;
     }
     if form.confirmed.is_empty() {
-        let list = measures::write_csv(&wished);
+        let list = lists::write_csv(&wished);
         let page = preview(&app, visitor.ui, (wished, unread), list).await?;
         return Ok(Page(page).into_response());
     }
-    let count = wished.len();
-    for measure in wished {
-        // Our own name on somebody's list cuts nothing.
-        match measures::set(&app, &measure).await {
-            Err(Error::Invalid(_)) => {}
-            done => done?,
-        }
-    }
+    let count = measures::set_all(&app, &wished).await?;
     audit::note(&app, &me, "node-list", &count.to_string()).await?;
     outcome(&app, visitor.ui, form, Ok(())).await
 }

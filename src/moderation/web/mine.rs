@@ -16,6 +16,8 @@ use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 #[template(path = "moderation/mine.html")]
 struct MinePage {
     ui: Ui,
+    /// Where the form goes when it came by a link.
+    path: Option<String>,
     measures: Vec<Measure>,
     appeal: String,
     problems: Vec<Problem>,
@@ -25,12 +27,54 @@ struct MinePage {
 pub async fn index(State(app): State<App>, visitor: Visitor) -> PageResult {
     let viewer = visitor.viewer().ok_or(Error::SignInRequired)?;
     Ok(Page(MinePage {
+        path: None,
         measures: measures::of(&app, viewer.id).await?,
         ui: visitor.ui,
         appeal: String::new(),
         problems: Vec::new(),
     })
     .into_response())
+}
+
+/// `GET /appeal/{id}/{key}`: one measure, by the link in its mail, for whom it locked out, too.
+pub async fn by_link(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((id, key)): Path<(i64, String)>,
+) -> PageResult {
+    let measure = measures::by_link(&app, id, &key).await?;
+    Ok(Page(MinePage {
+        path: Some(visitor.ui.path.clone()),
+        measures: vec![measure],
+        ui: visitor.ui,
+        appeal: String::new(),
+        problems: Vec::new(),
+    })
+    .into_response())
+}
+
+/// `POST /appeal/{id}/{key}`
+pub async fn appeal_by_link(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((id, key)): Path<(i64, String)>,
+    Form(form): Form<AppealForm>,
+) -> PageResult {
+    let measure = measures::by_link(&app, id, &key).await?;
+    match measures::appeal(&app, measure.account, id, &form.appeal).await {
+        Ok(()) => Ok(see_other(&visitor.ui.path)),
+        Err(Error::Invalid(problems)) => {
+            let page = MinePage {
+                path: Some(visitor.ui.path.clone()),
+                measures: vec![measure],
+                ui: visitor.ui,
+                appeal: form.appeal,
+                problems,
+            };
+            Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What the form of an appeal sends.
@@ -52,6 +96,7 @@ pub async fn appeal(
         Ok(()) => Ok(see_other("/measures")),
         Err(Error::Invalid(problems)) => {
             let page = MinePage {
+                path: None,
                 measures: measures::of(&app, viewer.id).await?,
                 ui: visitor.ui,
                 appeal: form.appeal,

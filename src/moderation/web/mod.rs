@@ -47,6 +47,7 @@ struct PeacePage {
     waiting: i64,
     hosts: Vec<(String, i64)>,
     reports: Vec<(Report, Account)>,
+    closed: Vec<(Report, Account)>,
     appeals: Vec<(Measure, Account)>,
     problems: Vec<Problem>,
 }
@@ -54,10 +55,13 @@ struct PeacePage {
 async fn page(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<PeacePage> {
     let (waiting, hosts) = held::counts(app).await?;
     let mut reports = Vec::new();
+    let mut closed = Vec::new();
     for report in told::list(app).await? {
+        let target = crate::accounts::get(app, report.target).await?;
         if report.closed_at.is_none() {
-            let target = crate::accounts::get(app, report.target).await?;
             reports.push((report, target));
+        } else if closed.len() < 20 {
+            closed.push((report, target));
         }
     }
     Ok(PeacePage {
@@ -69,6 +73,7 @@ async fn page(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<PeacePage> {
         waiting,
         hosts,
         reports,
+        closed,
         appeals: measures::appeals(app).await?,
         problems,
     })

@@ -30,10 +30,16 @@ struct ReportPage {
     before: Vec<Measure>,
     times: i64,
     kinds: [Kind; 6],
+    form: ReportForm,
     problems: Vec<Problem>,
 }
 
-async fn page(app: &App, ui: Ui, id: ReportId, problems: Vec<Problem>) -> Result<ReportPage> {
+async fn page(
+    app: &App,
+    ui: Ui,
+    id: ReportId,
+    (form, problems): (ReportForm, Vec<Problem>),
+) -> Result<ReportPage> {
     let report = reports::find(app, id).await?.ok_or(Error::NotFound)?;
     let assigned = match report.assigned {
         Some(who) => accounts::find(app, who).await?,
@@ -48,6 +54,7 @@ async fn page(app: &App, ui: Ui, id: ReportId, problems: Vec<Problem>) -> Result
         before: measures::of(app, report.target).await?,
         times: reports::times(app, report.target).await?,
         kinds: Kind::ALL,
+        form,
         problems,
         report,
     })
@@ -59,11 +66,14 @@ pub async fn show(
     Moderator(_, visitor): Moderator,
     Path(id): Path<ReportId>,
 ) -> PageResult {
-    Ok(Page(page(&app, visitor.ui, id, Vec::new()).await?).into_response())
+    Ok(
+        Page(page(&app, visitor.ui, id, (ReportForm::default(), Vec::new())).await?)
+            .into_response(),
+    )
 }
 
 /// What the forms of a report send.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ReportForm {
     text: String,
@@ -110,7 +120,7 @@ pub async fn act(
             Ok(see_other(&format!("/operator/reports/{id}")))
         }
         Err(Error::Invalid(problems)) => {
-            let page = page(&app, visitor.ui, id, problems).await?;
+            let page = page(&app, visitor.ui, id, (form, problems)).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),

@@ -19,6 +19,7 @@ use crate::error::{Error, Problem, Result};
 use crate::jobs;
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, JobId, NodeId};
+use crate::moderation::measures;
 use crate::nodes::announcements::{self as told, Announcement};
 use crate::nodes::house::{self, House};
 use crate::nodes::setup::{self, Answers};
@@ -267,15 +268,24 @@ pub async fn create_member(
 /// `POST /operator/members/{id}/{verb}`
 pub async fn act_on_member(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Operator(me, visitor): Operator,
     Path((id, verb)): Path<(AccountId, String)>,
 ) -> PageResult {
     let member = accounts::get(&app, id).await?;
     if member.kind != accounts::Kind::Local {
         return Err(Error::NotFound.into());
     }
+    // Who belongs to the house is the host's to decide.
+    let of_the_house = verb.starts_with("make-") || member.role != Role::Member;
+    if of_the_house && !me.is_host() {
+        return Err(Error::Forbidden.into());
+    }
     let result = match verb.as_str() {
-        "disable" | "enable" => accounts::set_disabled(&app, &member, verb == "disable").await,
+        "disable" => accounts::set_disabled(&app, &member, true).await,
+        "enable" => match accounts::set_disabled(&app, &member, false).await {
+            Ok(()) => measures::let_in_again(&app, member.id).await,
+            refused => refused,
+        },
         "make-host" => accounts::set_role(&app, &member, Role::Host).await,
         "make-member" => accounts::set_role(&app, &member, Role::Member).await,
         _ => return Err(Error::NotFound.into()),

@@ -2,6 +2,7 @@
 
 use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::audiences::{self, Audience};
 use crate::crew::{self, Right, drafts};
 use crate::error::{Error, Problem, Result};
 use crate::kernel::crypt;
@@ -91,12 +92,11 @@ impl ComposeForm {
     /// # Errors
     /// What the database says.
     pub async fn offering(mut self, app: &App, author: &Account) -> Result<Self> {
-        let host = accounts::first_host(app).await?;
-        if host.is_some_and(|host| host.id == author.id) {
+        let rights = crew::rights(app, author).await?;
+        if rights.has(Right::Post) || rights.has(Right::Draft) {
             let all = tiers::list(app).await?.into_iter();
             self.tiers = all.map(|tier| (tier.id, tier.face.name)).collect();
         }
-        let rights = crew::rights(app, author).await?;
         self.offers_crew = rights.any();
         self.publishes = rights.has(Right::Post);
         self.offers_house =
@@ -131,7 +131,28 @@ impl ComposeForm {
         self.language = draft.language.unwrap_or_default();
         self.poll = draft.poll;
         self.teaser = draft.teaser;
-        self.audience = draft.audience.name().to_owned();
+        self.blurred = draft.blurred;
+        self.travels = draft.travels;
+        self.quote = draft.quote;
+        self.quote_policy = draft.quote_policy;
+        self.in_reply_to = draft.in_reply_to;
+        if let Some(at) = prepared.run_at {
+            self.at = at.rfc3339().get(..16).unwrap_or_default().to_owned();
+            "0".clone_into(&mut self.zone);
+        }
+        self.audience = match draft.audience {
+            Audience::Grant(grant) => match audiences::kind_of(&app.db, grant).await?.as_deref() {
+                Some("crew") => "crew",
+                Some("tier" | "any") => {
+                    self.chosen = audiences::parts(&app.db, grant).await?;
+                    "tiers"
+                }
+                // A list belongs to somebody; nobody else can be meant in its place.
+                _ => "people",
+            },
+            audience => audience.name(),
+        }
+        .to_owned();
         Ok(self)
     }
 

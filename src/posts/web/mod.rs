@@ -17,7 +17,7 @@ use crate::audiences::Audience;
 use crate::error::{Error, Problem};
 use crate::federation::webfinger;
 use crate::kernel::id::PostId;
-use crate::moderation::gate;
+use crate::moderation::writing;
 use crate::posts::edit::{self, Edit};
 use crate::posts::view::{self, View};
 use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove};
@@ -220,11 +220,13 @@ pub async fn update(
         sensitive: form.sensitive.is_some(),
         language: None,
     };
-    match edit::edit(&app, &member, id, changed).await {
-        Ok(post) => {
-            gate::look_again(&app, &member, &post).await?;
-            Ok(see_other(&format!("/@{}/{}", member.name, post.id)))
-        }
+    let words = format!("{} {}", form.text, form.warning);
+    let edited = match writing::check_edit(&app, &member, id, &words).await {
+        Ok(()) => edit::edit(&app, &member, id, changed).await,
+        Err(error) => Err(error),
+    };
+    match edited {
+        Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post.id))),
         Err(Error::Invalid(problems)) => {
             let page = EditPage {
                 ui: visitor.ui,

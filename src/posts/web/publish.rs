@@ -13,7 +13,7 @@ use crate::kernel::id::{MediaId, PostId};
 use crate::media;
 use crate::media::upload::{self, Upload};
 use crate::members::tiers;
-use crate::moderation::gate;
+use crate::moderation::writing;
 use crate::posts::compose::{self, Draft};
 use crate::posts::copies::Travels;
 use crate::posts::scheduled;
@@ -29,9 +29,11 @@ async fn audience(app: &App, author: &Account, form: &ComposeForm) -> Result<Aud
     }
     if let Some(list) = form.audience.strip_prefix("list-") {
         let list = list.parse().map_err(|_| Error::NotFound)?;
-        return Ok(Audience::Grant(
-            lists::audience(app, author.id, list).await?,
-        ));
+        return match lists::audience(app, author.id, list).await {
+            Ok(audience) => Ok(Audience::Grant(audience)),
+            Err(Error::NotFound) => Err(Error::invalid("tiers", "error-not-your-list")),
+            Err(error) => Err(error),
+        };
     }
     if form.audience == "crew" {
         return Ok(Audience::Grant(crew::inside(app, author).await?));
@@ -103,7 +105,8 @@ pub(super) async fn publish(
     let at = moment(form)?;
     let foreign = author.id != member.id;
     if foreign && (prepares || !crew::rights(app, member).await?.has(Right::Post)) {
-        drafts::prepare(app, member, &draft, (form.again, at)).await?;
+        let any = crew::rights(app, member).await?.has(Right::Post);
+        drafts::prepare(app, (member, any), &draft, (form.again, at)).await?;
         return Ok(Done::Waits);
     }
     let done = match at {
@@ -112,7 +115,7 @@ pub(super) async fn publish(
             Done::Waits
         }
         None => {
-            let post = gate::write(app, &author, draft).await?;
+            let post = writing::write(app, &author, draft).await?;
             Done::Published(author.name.clone(), post.id)
         }
     };
@@ -177,7 +180,10 @@ async fn describe(
         };
         let said = filled.text(&format!("description-{id}"));
         upload::check_description(app, &said)?;
-        media::describe(app, member.id, id, &said, (number("x"), number("y"))).await?;
+        // Only what stands in no post yet is described here.
+        if media::get(app, member.id, id).await.is_ok() {
+            media::describe(app, member.id, id, &said, (number("x"), number("y"))).await?;
+        }
         match media::get(app, member.id, id).await {
             Ok(item) => form.media.push(item),
             Err(Error::NotFound) => gone = true,

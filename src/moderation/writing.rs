@@ -1,0 +1,149 @@
+//! What members write and change, through the gate; and what reads differently once it is here.
+
+use super::gate::{About, Verdict, is_of_the_house, verdict};
+use crate::accounts::{self, Account, Kind as Lives};
+use crate::app::App;
+use crate::audiences::Audience;
+use crate::error::{Error, Result};
+use crate::kernel::db::sql;
+use crate::kernel::html::escape;
+use crate::kernel::id::PostId;
+use crate::moderation::filters::{self, Filter};
+use crate::posts::compose::{self, Draft};
+use crate::posts::{self, Post, held, scheduled};
+
+/// Writes a member's post, if the gate lets it through, or lets it wait.
+///
+/// # Errors
+/// As [`compose::create`], and what the gate says.
+pub async fn write(app: &App, author: &Account, draft: Draft) -> Result<Post> {
+    let draft = judged(app, author, draft).await?;
+    compose::create(app, author, draft).await
+}
+
+/// Everything that can be read in a draft.
+async fn readable(app: &App, draft: &Draft, html: &str) -> Result<String> {
+    let mut all = format!("{html} {}", escape(&draft.warning));
+    for option in draft.poll.iter().flat_map(|poll| &poll.options) {
+        all.push_str(&format!(" {}", escape(option)));
+    }
+    for id in &draft.media {
+        let row = sql("SELECT description FROM media WHERE id = $1")
+            .bind(*id)
+            .optional(&app.db)
+            .await?;
+        let said: Option<String> = row.map(|row| row.get("description")).transpose()?;
+        all.push_str(&format!(" {}", escape(&said.unwrap_or_default())));
+    }
+    Ok(all)
+}
+
+/// A draft with what the gate says about it.
+///
+/// # Errors
+/// What the gate says.
+async fn judged(app: &App, author: &Account, mut draft: Draft) -> Result<Draft> {
+    if author.frozen_at.is_some() {
+        return Err(Error::invalid("text", "error-frozen"));
+    }
+    let parent = match draft.in_reply_to {
+        Some(id) => posts::find(app, id).await?,
+        None => None,
+    };
+    if let Some(parent) = parent
+        .as_ref()
+        .filter(|parent| parent.audience == Audience::Held)
+    {
+        // An answer to what waits, waits with it, and is no wider than that will be.
+        let meant = held::meant(app, parent.id).await?;
+        draft.audience = draft.audience.narrower(meant);
+        draft.held = Some("first".to_owned());
+        return Ok(draft);
+    }
+    let quoted = match draft.quote {
+        Some(id) => posts::find(app, id).await?,
+        None => None,
+    };
+    let rendered = posts::render::render(app, &draft.text).await?;
+    let about = About {
+        parent: parent.as_ref(),
+        mentions: rendered.mentions.iter().any(Account::is_local),
+        quotes: quoted.is_some_and(|quoted| app.origin().owns(&quoted.uri)),
+        audience: compose::narrowed(parent.as_ref(), draft.audience),
+        html: &readable(app, &draft, &rendered.html).await?,
+        fresh: true,
+    };
+    match verdict(app, author, &about).await? {
+        Verdict::Pass { hidden } => draft.sensitive |= hidden,
+        Verdict::Hold(reason) => draft.held = Some(reason.to_owned()),
+        Verdict::Refuse(error) => return Err(error),
+    }
+    Ok(draft)
+}
+
+/// Whether a post of somebody concerns the house, so that it is read by the filters: open, and in one of its
+/// conversations, or by a member.
+async fn is_read(app: &App, author: &Account, post: &Post) -> Result<bool> {
+    let open = matches!(post.audience, Audience::Public | Audience::Unlisted);
+    let ours = author.kind == Lives::Local || is_of_the_house(app, post).await?;
+    Ok(open && ours && author.role == accounts::Role::Member)
+}
+
+/// Whether a member may let a post of theirs read so: the filters are asked before anything is changed.
+///
+/// # Errors
+/// `Invalid` where they would not have let it through.
+pub async fn check_edit(app: &App, author: &Account, post: PostId, words: &str) -> Result<()> {
+    let before = posts::find(app, post).await?;
+    let Some(before) = before.filter(|before| before.account == author.id) else {
+        return Ok(());
+    };
+    let stops = |filter: &Filter| filter.act != "hide" && filter.catches(&escape(words));
+    if is_read(app, author, &before).await? && filters::list(app).await?.iter().any(stops) {
+        return Err(Error::invalid("text", "error-filtered"));
+    }
+    Ok(())
+}
+
+/// Looks at a post from elsewhere that reads differently now: what the filters would not have let through waits.
+///
+/// # Errors
+/// What the database says.
+pub async fn look_again(app: &App, author: &Account, before: &Post, after: &Post) -> Result<()> {
+    let readable = |post: &Post| {
+        format!(
+            "{} {} {}",
+            post.html,
+            escape(&post.warning),
+            escape(&post.title)
+        )
+    };
+    let (old, new) = (readable(before), readable(after));
+    if old == new || !is_read(app, author, after).await? {
+        return Ok(());
+    }
+    let stops = |filter: &Filter| filter.act != "hide" && filter.catches(&new);
+    if filters::list(app).await?.iter().any(stops) {
+        held::hold(app, after, "filter").await?;
+    }
+    Ok(())
+}
+
+/// Writes a post whose moment has come; one that the gate would turn away waits for a look.
+///
+/// # Errors
+/// What the database says.
+pub async fn publish_scheduled(app: &App, id: i64) -> Result<()> {
+    let Some((author, draft)) = scheduled::due(app, id).await? else {
+        return Ok(());
+    };
+    let judged = match judged(app, &author, draft.clone()).await {
+        // It was meant to be read: what would be turned away now waits for a look instead of being lost.
+        Err(Error::Invalid(_)) => Draft {
+            held: Some("pause".to_owned()),
+            ..draft
+        },
+        judged => judged?,
+    };
+    scheduled::publish(app, id, &author, judged).await
+}
