@@ -27,6 +27,7 @@ pub mod federation;
 pub mod guests;
 pub mod mastodon;
 pub mod members;
+pub mod portable;
 
 pub mod ui;
 

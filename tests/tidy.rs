@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 /// The slices in the order of their dependencies; each uses only what stands before it.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "kernel",
     "app",
     "error",
@@ -30,6 +30,7 @@ const ORDER: [&str; 21] = [
     "guests",
     "members",
     "crew",
+    "portable",
     "mastodon",
 ];
 
@@ -236,6 +237,7 @@ fn every_message_is_used() {
         "held-",
         "measure-",
         "severity-",
+        "data-",
         "mail-report-",
     ];
     let unused: Vec<&str> = messages

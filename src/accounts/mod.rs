@@ -75,6 +75,9 @@ pub struct Field {
     /// Since when the page it links to is known to link back.
     #[serde(default)]
     pub verified_at: Option<Time>,
+    /// Whether it is shown to followers only, on pages here.
+    #[serde(default)]
+    pub for_followers: bool,
 }
 
 /// A custom emoji as its author's node defines it.
@@ -229,6 +232,11 @@ impl Account {
     /// The path of our page about it.
     pub fn path(&self) -> String {
         format!("/@{}", self.acct())
+    }
+
+    /// The lines of its profile that everybody sees.
+    pub fn open_fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| !field.for_followers)
     }
 
     /// Whether it runs this house.

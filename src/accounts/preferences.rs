@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Account;
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::db::sql;
@@ -47,6 +48,8 @@ pub struct Preferences {
     pub language: Option<String>,
     /// Which strangers may notify.
     pub policy: Policy,
+    /// Whether nobody else sees who follows them and whom they follow.
+    pub hides_follows: bool,
 }
 
 impl Default for Preferences {
@@ -56,6 +59,7 @@ impl Default for Preferences {
             sensitive: false,
             language: None,
             policy: Policy::default(),
+            hides_follows: false,
         }
     }
 }
@@ -78,6 +82,7 @@ pub async fn get(app: &App, member: AccountId) -> Result<Preferences> {
         sensitive: row.get("sensitive")?,
         language: row.get("language")?,
         policy: serde_json::from_str(&policy).unwrap_or_default(),
+        hides_follows: row.get("hides_follows")?,
     })
 }
 
@@ -86,13 +91,23 @@ pub async fn get(app: &App, member: AccountId) -> Result<Preferences> {
 /// # Errors
 /// What the database says.
 pub async fn set(app: &App, member: AccountId, wanted: &Preferences) -> Result<()> {
-    sql("INSERT INTO preferences (account_id, audience, sensitive, language, notification_policy) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id) DO UPDATE SET audience = EXCLUDED.audience, sensitive = EXCLUDED.sensitive, language = EXCLUDED.language, notification_policy = EXCLUDED.notification_policy")
+    sql("INSERT INTO preferences (account_id, audience, sensitive, language, notification_policy, hides_follows) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id) DO UPDATE SET audience = EXCLUDED.audience, sensitive = EXCLUDED.sensitive, language = EXCLUDED.language, notification_policy = EXCLUDED.notification_policy, hides_follows = EXCLUDED.hides_follows")
         .bind(member)
         .bind(&wanted.audience)
         .bind(wanted.sensitive)
         .bind(wanted.language.clone())
         .bind(serde_json::to_string(&wanted.policy)?)
+        .bind(wanted.hides_follows)
         .run(&app.db)
         .await?;
     Ok(())
+}
+
+/// Whether an account hides who follows it and whom it follows from this viewer.
+///
+/// # Errors
+/// What the database says.
+pub async fn hides_follows(app: &App, owner: &Account, viewer: Option<&Account>) -> Result<bool> {
+    let own = viewer.is_some_and(|viewer| viewer.id == owner.id);
+    Ok(!own && owner.is_local() && get(app, owner.id).await?.hides_follows)
 }

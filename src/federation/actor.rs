@@ -125,6 +125,7 @@ fn fields(doc: &Doc<'_>) -> Vec<Field> {
                 name: field.text("name", 2_000)?,
                 value: sanitize(&field.text("value", 2_000)?),
                 verified_at: None,
+                for_followers: false,
             })
         })
         .take(16)
@@ -357,7 +358,7 @@ pub fn build(app: &App, account: &Account) -> Value {
         "published": account.created_at.rfc3339(),
         "publicKey": {"id": account.public_key_id, "owner": uri, "publicKeyPem": account.public_key_pem},
         "assertionMethod": [{"id": account.ed25519_key_id, "type": "Multikey", "controller": uri, "publicKeyMultibase": account.ed25519_key}],
-        "attachment": account.fields.iter().map(|field| json!({"type": "PropertyValue", "name": field.name, "value": text::field_html(&field.value)})).collect::<Vec<_>>(),
+        "attachment": account.open_fields().map(|field| json!({"type": "PropertyValue", "name": field.name, "value": text::field_html(&field.value)})).collect::<Vec<_>>(),
         "generator": {"type": "Application", "name": "Afterparty", "implements": [
             {"href": "https://datatracker.ietf.org/doc/html/rfc9421", "name": "RFC-9421: HTTP Message Signatures"},
             {"href": format!("https://datatracker.ietf.org/doc/html/rfc9421#{ED25519_SECTION}"), "name": "RFC-9421: EdDSA Using Curve edwards25519"}

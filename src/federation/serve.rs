@@ -11,7 +11,7 @@ use super::fetch::Budget;
 use super::objects::note;
 use super::verify;
 use super::{CONTENT_TYPE, actor, inbox, sync};
-use crate::accounts::{self, Account, Kind};
+use crate::accounts::{self, Account, Kind, preferences};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::id::{AccountId, PostId, StampId};
@@ -370,10 +370,14 @@ async fn people(
         account.following_count
     };
     if paging.page.is_none() && paging.before.is_none() {
-        return Ok((
-            json!({"@context": "https://www.w3.org/ns/activitystreams", "id": id, "type": "OrderedCollection", "totalItems": total, "first": format!("{id}?page=true")}),
-            true,
-        ));
+        let mut whole = json!({"@context": "https://www.w3.org/ns/activitystreams", "id": id, "type": "OrderedCollection", "totalItems": total});
+        if !preferences::hides_follows(app, account, None).await? {
+            whole["first"] = json!(format!("{id}?page=true"));
+        }
+        return Ok((whole, true));
+    }
+    if preferences::hides_follows(app, account, None).await? {
+        return Err(Error::NotFound);
     }
     let window = Window::before(paging.before, 60);
     let found = if which == "followers" {

@@ -245,6 +245,8 @@ pub enum Job {
     VerifyLinks(AccountId),
     /// Tell other nodes who may answer the host's newest posts now.
     TellPolicies,
+    /// Go on with a list that a member brought.
+    Import(i64),
     /// Send a mail.
     SendMail(MailId),
 }

@@ -8,7 +8,7 @@ use super::answer::{done, json_of, list, newest_first, window};
 use super::entities::{account, various};
 use super::timelines::statuses;
 use super::{Answer, Caller, Path, Refused};
-use crate::accounts::{self, Account, Kind};
+use crate::accounts::{self, Account, Kind, preferences};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::federation::objects::Found;
@@ -24,7 +24,7 @@ use crate::timelines::{self, Part, lists, tags};
 pub(super) async fn seen(app: &App, id: AccountId) -> Result<Account> {
     let found = accounts::find(app, id).await?;
     found
-        .filter(|account| account.deleted_at.is_none() && account.kind != Kind::Guest)
+        .filter(|account| account.is_active() && account.kind != Kind::Guest)
         .ok_or(Error::NotFound)
 }
 
@@ -158,6 +158,9 @@ pub async fn posts(Path(id): Path<AccountId>, call: Caller) -> Answer {
 pub async fn followers(Path(id): Path<AccountId>, call: Caller) -> Answer {
     let owner = seen(&call.app, id).await?;
     let window = window(&call, 40, 80);
+    if preferences::hides_follows(&call.app, &owner, call.viewer.as_ref()).await? {
+        return people(&call, Vec::new(), window).await;
+    }
     let rows = follows::followers(&call.app, owner.id, window).await?;
     people(&call, numbered(rows), window).await
 }
@@ -166,6 +169,9 @@ pub async fn followers(Path(id): Path<AccountId>, call: Caller) -> Answer {
 pub async fn following(Path(id): Path<AccountId>, call: Caller) -> Answer {
     let owner = seen(&call.app, id).await?;
     let window = window(&call, 40, 80);
+    if preferences::hides_follows(&call.app, &owner, call.viewer.as_ref()).await? {
+        return people(&call, Vec::new(), window).await;
+    }
     let rows = follows::following(&call.app, owner.id, window).await?;
     people(&call, numbered(rows), window).await
 }

@@ -30,6 +30,7 @@ pub async fn update(call: Caller) -> Answer {
                 name: item.text("name").to_owned(),
                 value: item.text("value").to_owned(),
                 verified_at: None,
+                for_followers: false,
             })
             .collect();
     }

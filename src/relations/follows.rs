@@ -365,6 +365,19 @@ pub async fn reject(app: &App, follow: &Follow) -> Result<()> {
     Ok(())
 }
 
+/// A member lets a request lie: it is gone from their list, and who asked is told nothing.
+///
+/// # Errors
+/// What the database says.
+pub async fn ignore(app: &App, follow: &Follow) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if follow.accepted_at.is_none() {
+        delete(&mut tx, follow).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
 /// A member stops following; or another node says so by its Undo.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use axum::extract::{Form, Path, Query, State};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
-use crate::accounts::{self, Account, web::ConfirmPage};
+use crate::accounts::{self, Account, preferences, web::ConfirmPage};
 use crate::app::App;
 use crate::error::Error;
 use crate::kernel::id::{AccountId, FollowId};
@@ -30,6 +30,8 @@ struct PeoplePage {
     title: String,
     people: Vec<(FollowId, Account)>,
     requests: bool,
+    /// Whether these are one's own followers, who can be removed.
+    own_followers: bool,
     empty: String,
     older: Option<String>,
 }
@@ -54,6 +56,7 @@ pub async fn requests(
         older: older("/requests", &people),
         people,
         requests: true,
+        own_followers: false,
         empty: ui.t("empty-requests"),
         ui,
     })
@@ -69,7 +72,10 @@ pub async fn list(
     before: Option<i64>,
 ) -> PageResult {
     let window = Window::before(before, PEOPLE);
-    let people = if which == "followers" {
+    let hidden = preferences::hides_follows(app, account, visitor.viewer()).await?;
+    let people = if hidden {
+        Vec::new()
+    } else if which == "followers" {
         follows::followers(app, account.id, window).await?
     } else {
         follows::following(app, account.id, window).await?
@@ -86,7 +92,12 @@ pub async fn list(
         older: older(&path, &people),
         people,
         requests: false,
-        empty: ui.t(&format!("empty-{which}")),
+        own_followers: which == "followers" && ui.is_me(account),
+        empty: if hidden {
+            ui.t("follows-hidden")
+        } else {
+            ui.t(&format!("empty-{which}"))
+        },
         ui,
     })
     .into_response())
@@ -100,7 +111,8 @@ pub async fn act(
 ) -> PageResult {
     let other = accounts::get(&app, id).await?;
     let back = match verb.as_str() {
-        "accept" => "/requests".to_owned(),
+        "accept" | "ignore" | "reject" => "/requests".to_owned(),
+        "dismiss" => format!("{}/followers", member.path()),
         _ => other.path(),
     };
     match verb.as_str() {
@@ -118,7 +130,12 @@ pub async fn act(
                 .ok_or(Error::NotFound)?;
             follows::accept(&app, &follow).await?;
         }
-        "remove" => {
+        "ignore" => {
+            if let Some(follow) = follows::find(&app.db, other.id, member.id).await? {
+                follows::ignore(&app, &follow).await?;
+            }
+        }
+        "remove" | "reject" | "dismiss" => {
             if let Some(follow) = follows::find(&app.db, other.id, member.id).await? {
                 follows::reject(&app, &follow).await?;
             }

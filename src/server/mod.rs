@@ -65,6 +65,9 @@ async fn in_time(request: Request, next: Next) -> Response {
     let path = request.uri().path().trim_end_matches('/');
     let patience = if request.method() == http::Method::POST && uploads.contains(&path) {
         Duration::from_secs(1800)
+    } else if path == "/settings/data/archive" {
+        // Everything of a member, with all files, is packed before the first byte leaves.
+        Duration::from_secs(1800)
     } else if path.starts_with("/proxy/") {
         // What is remote may have to arrive here first; its own limit is shorter.
         Duration::from_secs(330)

@@ -17,6 +17,7 @@ use crate::moderation::web::{
 use crate::nodes::web::{self as node_pages, announcements, front, look};
 use crate::notifications::web as notification_pages;
 use crate::oauth::web as oauth_pages;
+use crate::portable::web as data;
 use crate::posts::web as post_pages;
 use crate::relations::web as people_pages;
 use crate::search::web as search_pages;
@@ -157,6 +158,14 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .route("/settings/apps", get(oauth_pages::index))
         .route("/settings/apps/{id}/end", post(oauth_pages::end))
         .route("/settings/people", get(settings::people))
+        .route("/settings/people/follows", post(settings::hide_follows))
+        .route(
+            "/settings/data",
+            get(data::show)
+                .post(data::import)
+                .layer(DefaultBodyLimit::max(4 << 20)),
+        )
+        .route("/settings/data/{what}", get(data::take))
         .route("/settings/people/unmute-node", post(settings::unmute_node))
         .route("/settings/leave", get(settings::leave))
         .route("/settings/aliases", post(settings::aliases))

@@ -160,12 +160,13 @@ impl Ui {
     }
 
     /// The pages of the settings: path and the message that names each.
-    pub fn settings_tabs(&self) -> [(&'static str, &'static str); 5] {
+    pub fn settings_tabs(&self) -> [(&'static str, &'static str); 6] {
         [
             ("/settings", "settings-profile"),
             ("/settings/security", "settings-security"),
             ("/settings/apps", "settings-apps"),
             ("/settings/people", "settings-people"),
+            ("/settings/data", "settings-data"),
             ("/settings/leave", "settings-leave"),
         ]
     }
@@ -265,6 +266,26 @@ impl Visitor {
     /// Whose rights count for what is read: the member's, else the guest's.
     pub fn viewer(&self) -> Option<&Account> {
         self.account.as_ref().or(self.guest.as_ref())
+    }
+
+    /// The same, as somebody who is not signed in: what they see is what a stranger's request returns.
+    #[must_use]
+    pub fn as_stranger(self) -> Self {
+        let ui = Ui {
+            viewer: None,
+            guest: None,
+            acts: false,
+            unread: 0,
+            rights: Rights::default(),
+            ..self.ui
+        };
+        Self {
+            account: None,
+            guest: None,
+            session: None,
+            ui,
+            ..self
+        }
     }
 
     /// Reads the visitor of a request.

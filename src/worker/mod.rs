@@ -25,6 +25,7 @@ use crate::mastodon::push;
 use crate::media::upload;
 use crate::moderation::{calm, writing};
 use crate::notifications;
+use crate::portable::imports;
 use crate::posts::{self, polls, previews};
 use crate::relations::between;
 
@@ -171,6 +172,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         Job::SendLeave { account, house } => leave::send(app, account, &house).await,
         Job::EndGuest(id) => Ok(guests::sessions::end_all(app, id).await?),
         Job::VerifyLinks(id) => Ok(links::verify(app, id).await?),
+        Job::Import(id) => Ok(imports::go_on(app, id).await?),
         Job::SendMail(id) => dispatch::send(app, id).await,
     }
 }

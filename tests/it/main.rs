@@ -25,6 +25,7 @@ mod members;
 mod pages;
 mod peace;
 mod peers;
+mod privacy;
 mod program;
 mod storage;
 mod support;

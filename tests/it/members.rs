@@ -462,7 +462,7 @@ async fn what_is_for_a_tier_is_nowhere_else(backend: Backend) {
     let stranger = there.upload("/posts", &other, &values, &[]).await;
     assert_eq!(
         stranger.status(),
-        403,
+        422,
         "nobody writes for a tier that is not theirs"
     );
     let png = crate::support::node::png(40, 40);

@@ -15,7 +15,7 @@ use crate::kernel::page::Window;
 use crate::posts::view::{self, View};
 use crate::posts::{keep, web as post_pages};
 use crate::relations::between::{self, Relationship};
-use crate::relations::web as people_pages;
+use crate::relations::{follows, web as people_pages};
 use crate::timelines;
 use crate::timelines::web::feeds;
 use crate::ui::{Page, PageResult, Ui, Visitor};
@@ -24,6 +24,9 @@ use crate::ui::{Page, PageResult, Ui, Visitor};
 #[derive(Debug, Deserialize)]
 pub struct Paging {
     before: Option<i64>,
+    /// `stranger`: as somebody sees it who is not signed in.
+    #[serde(rename = "as")]
+    seen_as: Option<String>,
 }
 
 #[derive(Template)]
@@ -40,8 +43,16 @@ struct ProfilePage {
     older: Option<String>,
 }
 
-async fn page(app: &App, visitor: Visitor, account: Account, before: Option<i64>) -> PageResult {
+async fn page(
+    app: &App,
+    visitor: Visitor,
+    mut account: Account,
+    before: Option<i64>,
+) -> PageResult {
     let viewer = visitor.viewer();
+    if !sees_inside(app, &account, viewer).await? {
+        account.fields.retain(|field| !field.for_followers);
+    }
     let mut relation = match viewer {
         Some(viewer) if viewer.id != account.id => {
             Some(between::one(app, viewer.id, &account).await?)
@@ -81,6 +92,19 @@ async fn page(app: &App, visitor: Visitor, account: Account, before: Option<i64>
     .into_response())
 }
 
+/// Whether somebody sees what an account shows to its followers.
+pub async fn sees_inside(
+    app: &App,
+    account: &Account,
+    viewer: Option<&Account>,
+) -> Result<bool, Error> {
+    Ok(match viewer {
+        Some(viewer) if viewer.id == account.id => true,
+        Some(viewer) => follows::is_following(&app.db, viewer.id, account.id).await?,
+        None => false,
+    })
+}
+
 /// `GET /@{handle}`
 pub async fn show(
     State(app): State<App>,
@@ -93,6 +117,11 @@ pub async fn show(
     if account.is_local() && wants_document(&headers) {
         return Ok(serve::actor_document(&app, &account.name).await);
     }
+    let visitor = if paging.seen_as.as_deref() == Some("stranger") {
+        visitor.as_stranger()
+    } else {
+        visitor
+    };
     page(&app, visitor, account, paging.before).await
 }
 

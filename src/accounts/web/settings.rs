@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::MessagePage;
 use crate::accounts::profile::{self, Edit};
-use crate::accounts::{Account, Field, remove, sign_in};
+use crate::accounts::{Account, Field, preferences, remove, sign_in};
 use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::federation::objects::Found;
@@ -54,6 +54,7 @@ impl SettingsPage {
                 name: String::new(),
                 value: String::new(),
                 verified_at: None,
+                for_followers: false,
             });
         }
         Self {
@@ -121,7 +122,7 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
     let most = usize::try_from(app.settings.limits.picture_bytes).unwrap_or(usize::MAX);
     let broken = |_| Error::invalid("display_name", "error-form");
     let mut trouble = None;
-    let (mut names, mut values) = (Vec::new(), Vec::new());
+    let (mut names, mut values, mut whom) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(mut part) = form.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
         if matches!(name.as_str(), "avatar" | "header") {
@@ -146,6 +147,7 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
             "bio" => edit.bio = text,
             "field_name" => names.push(text),
             "field_value" => values.push(text),
+            "field_for" => whom.push(text == "followers"),
             "locked" => edit.locked = true,
             "bot" => edit.bot = true,
             "discoverable" => edit.discoverable = true,
@@ -156,10 +158,12 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
     edit.fields = names
         .into_iter()
         .zip(values)
-        .map(|(name, value)| Field {
+        .zip(whom.into_iter().chain(std::iter::repeat(false)))
+        .map(|((name, value), for_followers)| Field {
             name,
             value,
             verified_at: None,
+            for_followers,
         })
         .filter(|field| !field.name.is_empty() || !field.value.is_empty())
         .collect();
@@ -178,6 +182,7 @@ struct PeoplePage {
     blocked: Vec<Account>,
     muted: Vec<Account>,
     nodes: Vec<String>,
+    hides_follows: bool,
 }
 
 /// `GET /settings/people`
@@ -188,8 +193,27 @@ pub async fn people(State(app): State<App>, SignedIn(member, visitor): SignedIn)
         blocked,
         muted,
         nodes,
+        hides_follows: preferences::get(&app, member.id).await?.hides_follows,
     })
     .into_response())
+}
+
+/// Whether follows are hidden.
+#[derive(Debug, Deserialize)]
+pub struct HideForm {
+    hide: Option<String>,
+}
+
+/// `POST /settings/people/follows`: who sees whom one follows and who follows one.
+pub async fn hide_follows(
+    State(app): State<App>,
+    SignedIn(member, _): SignedIn,
+    Form(form): Form<HideForm>,
+) -> PageResult {
+    let mut wishes = preferences::get(&app, member.id).await?;
+    wishes.hides_follows = form.hide.is_some();
+    preferences::set(&app, member.id, &wishes).await?;
+    Ok(see_other("/settings/people"))
 }
 
 /// A node to hear again.

@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     step!(11, "0011_crew"),
     step!(12, "0012_peace"),
     step!(13, "0013_waiting"),
+    step!(14, "0014_privacy"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -48,8 +48,7 @@ pub fn account(app: &App, account: &Account) -> Value {
         }
     };
     let fields: Vec<Value> = account
-        .fields
-        .iter()
+        .open_fields()
         .map(|field| json!({"name": field.name, "value": html(&field.value), "verified_at": field.verified_at.map(crate::kernel::clock::Time::rfc3339)}))
         .collect();
     json!({

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use http::HeaderMap;
 
+use crate::accounts::web::profile;
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::Result;
@@ -57,10 +58,13 @@ pub async fn show(State(app): State<App>, visitor: Visitor, headers: HeaderMap) 
     Ok(Page(page(&app, visitor, host).await?).into_response())
 }
 
-async fn page(app: &App, visitor: Visitor, host: Account) -> Result<FrontPage> {
+async fn page(app: &App, visitor: Visitor, mut host: Account) -> Result<FrontPage> {
     let look = visitor.ui.house.look.clone();
     let shown = |section| look.front.contains(&(section, true));
     let viewer = visitor.viewer();
+    if !profile::sees_inside(app, &host, viewer).await? {
+        host.fields.retain(|field| !field.for_followers);
+    }
     let mut relation = match viewer {
         Some(viewer) if viewer.id != host.id => Some(between::one(app, viewer.id, &host).await?),
         _ => None,

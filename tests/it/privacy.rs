@@ -1,0 +1,273 @@
+//! What each person decides about themselves: who sees what, what they take along and bring, and whom they let lie.
+
+use std::io::Read as _;
+
+use crate::both;
+use crate::support::{Backend, TestNode, settle};
+
+both!(
+    a_stranger_sees_what_the_preview_for_strangers_shows,
+    follows_are_hidden_and_requests_let_lie,
+    what_is_taken_along_is_read_by_the_next_home,
+);
+
+async fn text(answer: reqwest::Response) -> String {
+    answer.text().await.unwrap()
+}
+
+async fn ok(node: &TestNode, path: &str, cookie: &str, fields: &[(&str, &str)]) {
+    let answer = node.form(path, cookie, fields).await;
+    assert_eq!(answer.status(), 303, "{path}: {}", text(answer).await);
+}
+
+async fn a_stranger_sees_what_the_preview_for_strangers_shows(backend: Backend) {
+    let (_net, node) = TestNode::one(&backend).await;
+    let nina = node.host("nina").await;
+    let (ana, bob) = (node.sign_up("ana").await, node.sign_up("bob").await);
+    node.follow(&bob, "ana").await;
+    node.post(&ana, "for everybody").await;
+    settle(&[&node]).await;
+    let cookie = node.cookie(&ana).await;
+    let values = [
+        ("display_name", "Ana"),
+        ("bio", "Hi"),
+        ("field_name", "Site"),
+        ("field_value", "open.example"),
+        ("field_for", ""),
+        ("field_name", "Phone"),
+        ("field_value", "5550199"),
+        ("field_for", "followers"),
+    ];
+    let saved = node.upload("/settings", &cookie, &values, &[]).await;
+    assert_eq!(saved.status(), 303, "{}", text(saved).await);
+    let page = async |path: &str, cookie: &str| {
+        let shown = text(node.get(path, &[("cookie", cookie)]).await).await;
+        // When the page was drawn is no part of what it shows.
+        let (before, after) = shown.split_once("data-drawn=").unwrap();
+        format!("{before}{}", after.split_once('>').unwrap().1)
+    };
+    let (stranger, preview) = (
+        page("/@ana", "").await,
+        page("/@ana?as=stranger", &cookie).await,
+    );
+    assert_eq!(stranger, preview);
+    assert!(stranger.contains("open.example") && !stranger.contains("5550199"));
+    assert!(page("/@ana", &cookie).await.contains("5550199"));
+    assert!(
+        page("/@ana", &node.cookie(&bob).await)
+            .await
+            .contains("5550199")
+    );
+    assert!(
+        !page("/@ana", &node.cookie(&nina).await)
+            .await
+            .contains("5550199")
+    );
+    let (_, actor) = node.document("/users/ana").await;
+    assert!(actor.to_string().contains("open.example") && !actor.to_string().contains("5550199"));
+    let api = text(node.get("/api/v1/accounts/lookup?acct=ana", &[]).await).await;
+    assert!(
+        api.contains("open.example") && !api.contains("5550199"),
+        "{api}"
+    );
+    // Of the host, on the front page, too.
+    let host = node.cookie(&nina).await;
+    node.upload("/settings", &host, &values, &[]).await;
+    assert!(
+        !page("/", "").await.contains("5550199") && page("/", "").await.contains("open.example")
+    );
+}
+
+async fn follows_are_hidden_and_requests_let_lie(backend: Backend) {
+    let (_net, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let ana = there.sign_up("ana").await;
+    let bob = there.sign_up("bob").await;
+    here.follow(&fan, "ana@there.test").await;
+    there.follow(&bob, "ana").await;
+    settle(&[&here, &there]).await;
+    let cookie = there.cookie(&ana).await;
+    let sees = async |cookie: &str| {
+        let page = text(there.get("/@ana/followers", &[("cookie", cookie)]).await).await;
+        page.contains("@bob@there.test")
+    };
+    let followers = async || there.document("/users/ana/followers?page=true").await;
+    let api = format!("/api/v1/accounts/{}/followers", ana.id);
+    assert!(sees("").await && followers().await.1.to_string().contains("/users/bob"));
+    ok(
+        &there,
+        "/settings/people/follows",
+        &cookie,
+        &[("hide", "1")],
+    )
+    .await;
+    assert!(!sees("").await && sees(&cookie).await);
+    assert_eq!(followers().await.0, 404);
+    let (_, whole) = there.document("/users/ana/followers").await;
+    assert!(
+        whole["totalItems"] == 2 && whole["first"].is_null(),
+        "{whole}"
+    );
+    assert_eq!(text(there.get(&api, &[]).await).await, "[]");
+    // One's own followers can be removed, one by one.
+    ok(
+        &there,
+        &format!("/accounts/{}/dismiss", bob.id),
+        &cookie,
+        &[],
+    )
+    .await;
+    assert!(!sees(&cookie).await);
+    // A request that is let lie is gone, and nobody is told.
+    afterparty::kernel::db::sql("UPDATE accounts SET locked = 1 WHERE id = $1")
+        .bind(ana.id)
+        .run(there.db())
+        .await
+        .unwrap();
+    let other = here.sign_up("other").await;
+    here.follow(&other, "ana@there.test").await;
+    settle(&[&here, &there]).await;
+    let asker = there.account("other@here.test").await;
+    let page = text(there.get("/requests", &[("cookie", &cookie)]).await).await;
+    assert!(page.contains("Let it lie"), "{page}");
+    ok(
+        &there,
+        &format!("/accounts/{}/ignore", asker.id),
+        &cookie,
+        &[],
+    )
+    .await;
+    settle(&[&here, &there]).await;
+    let page = text(there.get("/requests", &[("cookie", &cookie)]).await).await;
+    assert!(!page.contains("@other@here.test"), "{page}");
+    let waits = here
+        .count("SELECT COUNT(*) AS n FROM follows WHERE accepted_at IS NULL")
+        .await;
+    assert_eq!(waits, 1, "whoever asked still waits, and knows no more");
+}
+
+async fn what_is_taken_along_is_read_by_the_next_home(backend: Backend) {
+    let (_net, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let (nina, ana) = (there.host("nina").await, there.sign_up("ana").await);
+    here.follow(&fan, "nina@there.test").await;
+    here.look_up("ana@there.test").await;
+    settle(&[&here, &there]).await;
+    let cookie = here.cookie(&fan).await;
+    let other = here.account("ana@there.test").await;
+    ok(&here, &format!("/accounts/{}/mute", other.id), &cookie, &[]).await;
+    let post = there.post(&nina, "keep this").await;
+    settle(&[&here, &there]).await;
+    let copy = here.post_by_uri(&post.uri).await.unwrap();
+    ok(&here, &format!("/posts/{}/bookmark", copy.id), &cookie, &[]).await;
+    let png = crate::support::node::png(20, 20);
+    let values = [
+        ("text", "my picture"),
+        ("audience", "public"),
+        ("key", "p"),
+        ("described", "1"),
+    ];
+    let written = here
+        .upload("/posts", &cookie, &values, &[("file", "a.png", &png)])
+        .await;
+    assert_eq!(written.status(), 303);
+    let take = async |what: &str| {
+        let answer = here
+            .get(&format!("/settings/data/{what}"), &[("cookie", &cookie)])
+            .await;
+        assert_eq!(answer.status(), 200, "{what}");
+        answer.bytes().await.unwrap().to_vec()
+    };
+    let csv = async |what: &str| String::from_utf8(take(what).await).unwrap();
+    assert_eq!(
+        csv("following").await,
+        "Account address,Show boosts,Notify on new posts,Languages\nnina@there.test,true,false,\n"
+    );
+    assert_eq!(
+        csv("mutes").await,
+        "Account address,Hide notifications\nana@there.test,true\n"
+    );
+    assert_eq!(csv("bookmarks").await, format!("{}\n", post.uri));
+    assert_eq!(here.get("/settings/data/archive", &[]).await.status(), 303);
+    // The archive holds all of it, with the file of the post.
+    let packed = take("archive").await;
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&*packed));
+    let mut names = Vec::new();
+    let mut outbox = String::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        if name == "outbox.json" {
+            entry.read_to_string(&mut outbox).unwrap();
+        }
+        names.push(name);
+    }
+    for wanted in [
+        "actor.json",
+        "outbox.json",
+        "likes.json",
+        "bookmarks.json",
+        "following_accounts.csv",
+        "lists.csv",
+    ] {
+        assert!(names.iter().any(|name| name == wanted), "{names:?}");
+    }
+    let outbox: serde_json::Value = serde_json::from_str(&outbox).unwrap();
+    let file = outbox["orderedItems"][0]["object"]["attachment"][0]["url"]
+        .as_str()
+        .unwrap();
+    assert!(
+        names.iter().any(|name| format!("/{name}") == file),
+        "{file} in {names:?}"
+    );
+
+    // Brought to another account, line by line, with what could not be done.
+    let bring = async |kind: &str, list: &str| {
+        let fields = [("kind", kind), ("list", list)];
+        let newcomer = here.account("newcomer").await;
+        ok(
+            &here,
+            "/settings/data",
+            &here.cookie(&newcomer).await,
+            &fields,
+        )
+        .await;
+        settle(&[&here, &there]).await;
+    };
+    let newcomer = here.sign_up("newcomer").await;
+    bring(
+        "following",
+        &format!("{}nobody@there.test,true,false,\n", csv("following").await),
+    )
+    .await;
+    bring("mutes", &csv("mutes").await).await;
+    bring("bookmarks", &csv("bookmarks").await).await;
+    bring("domains", "#domain\nloud.example\n").await;
+    bring("lists", "Friends,nina@there.test\n").await;
+    let cookie = here.cookie(&newcomer).await;
+    let page = text(here.get("/settings/data", &[("cookie", &cookie)]).await).await;
+    assert!(
+        page.contains("2 / 2") && page.contains("nobody@there.test"),
+        "{page}"
+    );
+    let take = async |what: &str| {
+        let answer = here
+            .get(&format!("/settings/data/{what}"), &[("cookie", &cookie)])
+            .await;
+        text(answer).await
+    };
+    assert!(take("following").await.contains("nina@there.test"));
+    assert!(take("mutes").await.contains("ana@there.test"));
+    assert!(take("bookmarks").await.contains(&post.uri));
+    assert_eq!(take("domains").await, "loud.example\n");
+    assert_eq!(take("lists").await, "Friends,nina@there.test\n");
+    let empty = here
+        .form(
+            "/settings/data",
+            &cookie,
+            &[("kind", "lists"), ("list", " ")],
+        )
+        .await;
+    assert_eq!(empty.status(), 422);
+    let _ = ana;
+}
