@@ -5,6 +5,15 @@ use serde_json::json;
 
 use super::driver::{Browser, View};
 use crate::support::{Backend, Net, Peer, TestNode, settle};
+use afterparty::accounts::Account;
+use afterparty::crew;
+use afterparty::locale::Locale;
+use afterparty::members::tiers::{self, Face, Rule};
+use afterparty::members::waiting;
+use afterparty::moderation::calm::{self, Calm, Kind};
+use afterparty::moderation::{filters, measures, reports};
+use afterparty::nodes::joining::{self, Joining};
+use afterparty::posts;
 
 /// A house with something of everything.
 async fn furnished() -> (TestNode, Peer, String) {
@@ -49,6 +58,7 @@ async fn furnished() -> (TestNode, Peer, String) {
         },
     )
     .await;
+    furnish_the_desk(&node, &nina).await;
     let eve = peer.actor("eve");
     let mut document = peer.actor_document("eve");
     document["name"] = json!("<img src=x onerror=alert(1)>");
@@ -75,6 +85,75 @@ async fn furnished() -> (TestNode, Peer, String) {
     let cookie = node.cookie(&nina).await;
     let post = format!("/@nina/{}", post.id);
     (node, peer, format!("{cookie}\n{post}"))
+}
+
+/// Something on every page of the desk.
+async fn furnish_the_desk(node: &TestNode, nina: &Account) {
+    let app = node.app();
+    let face = Face {
+        name: "Superfans".into(),
+        how: "Come to two shows".into(),
+        colour: "#b1005a".into(),
+        sign: "★".into(),
+    };
+    let tier = tiers::create(app, nina, face).await.unwrap();
+    let rule = Rule {
+        days: 30,
+        answers: 5,
+    };
+    tiers::set_rule(app, tier.id, Some(rule)).await.unwrap();
+    let joining = Joining {
+        waiting: true,
+        waiting_question: "Which song?".into(),
+        ..joining::get(app).await.unwrap()
+    };
+    joining::set(app, &joining).await.unwrap();
+    let asking = waiting::Asking {
+        from: [127, 0, 0, 1].into(),
+        answer: "All of them",
+        locale: Locale::En,
+        by: "",
+    };
+    waiting::ask_by_mail(app, "ana@mail.example", &asking)
+        .await
+        .unwrap();
+    let helper = node.sign_up("helper").await;
+    crew::set_rights(app, &helper, &crew::Rights::parse("draft,moderate"))
+        .await
+        .unwrap();
+    let draft = Draft {
+        text: "A draft".into(),
+        ..Draft::default()
+    };
+    crew::drafts::prepare(app, (&helper, false), &draft, (None, None))
+        .await
+        .unwrap();
+    let later = app.clock.now().plus(std::time::Duration::from_secs(86_400));
+    posts::scheduled::create(app, nina, draft, later)
+        .await
+        .unwrap();
+    let word = filters::Filter::new("word", "free tickets", "hold").unwrap();
+    filters::add(app, &word).await.unwrap();
+    let hold = Calm {
+        kind: Kind::Hold,
+        host: String::new(),
+        minutes: 0,
+        until: later,
+    };
+    calm::begin(app, nina, &hold).await.unwrap();
+    let fan = node.sign_up("loud").await;
+    let warning = (measures::Kind::Warn, "Too loud");
+    measures::apply(app, nina, &fan, warning, None)
+        .await
+        .unwrap();
+    let new = reports::New {
+        comment: "Look",
+        posts: &[],
+        uri: None,
+        forward: false,
+        category: "spam",
+    };
+    reports::report(app, &helper, &fan, new).await.unwrap();
 }
 
 /// Pages that everybody sees, and those of a host.
