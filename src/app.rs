@@ -15,6 +15,7 @@ use crate::kernel::config::Settings;
 use crate::kernel::crypt::{Ed25519Key, Passwords, PublicKey, RsaKey, Secret};
 use crate::kernel::db::Db;
 use crate::kernel::http::Http;
+use crate::kernel::http::scanner::Scanner;
 use crate::kernel::mail::Mailer;
 use crate::kernel::origin::{Origin, parse_url};
 use crate::kernel::rate::Limit;
@@ -38,6 +39,8 @@ pub struct Inner {
     pub mailer: Option<Mailer>,
     /// Our own pictures and other files.
     pub media: Storage,
+    /// The operator's scanner of uploads, where there is one.
+    pub scanner: Option<Scanner>,
     /// Copies of remote pictures, sound and video.
     pub cache: Storage,
     /// The node's secret key.
@@ -179,7 +182,9 @@ impl App {
             .as_deref()
             .map(|url| Mailer::new(url, &from))
             .transpose()?;
+        let scanner = settings.scanner.as_deref().map(Scanner::new).transpose()?;
         Ok(Self(Arc::new(Inner {
+            scanner,
             http: Http::new(&settings.federation)?,
             media: Storage::open(&settings.data_dir, "media", &settings.storage)?,
             cache: Storage::open(&settings.data_dir, "cache", &settings.storage)?,

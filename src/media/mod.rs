@@ -29,6 +29,18 @@ pub fn personal_key(app: &App, file: &str, reader: AccountId) -> String {
     )
 }
 
+/// Whether one of several files waits for a look, as the scanner said.
+///
+/// # Errors
+/// What the database says.
+pub async fn any_suspect(app: &App, which: &[MediaId]) -> Result<bool> {
+    let row = sql("SELECT id FROM media WHERE suspect = 1 AND id IN (SELECT value FROM json_each($1)) LIMIT 1")
+        .bind(ids(which.iter().copied()))
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// An upload of this account that stands in no post yet.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::crypt;
 use crate::kernel::db::{Conn, sql};
+use crate::kernel::http::scanner::Scanned;
 use crate::kernel::id::{AccountId, MediaId};
 
 /// After this time a drawing that was begun counts as broken off.
@@ -61,6 +62,16 @@ async fn take_in(app: &App, account: &Account, upload: Upload) -> Result<Media> 
     check_description(app, &upload.description)?;
     check_share(app, account, upload.file.bytes).await?;
     let bytes = upload.file.bytes;
+    let scanned = match &app.scanner {
+        Some(scanner) => {
+            let file = &upload.file;
+            scanner.look(file.path(), file.kind.media_type()).await
+        }
+        None => Scanned::Allow,
+    };
+    if scanned == Scanned::Block {
+        return Err(Error::invalid("media", "error-media-blocked"));
+    }
     let taken = match upload.file.kind.group() {
         "image" => picture(app, upload.file).await?,
         "audio" => take_sound(app, upload.file, upload.cover).await?,
@@ -82,7 +93,7 @@ async fn take_in(app: &App, account: &Account, upload: Upload) -> Result<Media> 
         }
         return Err(over(app));
     }
-    sql("INSERT INTO media (id, account_id, kind, media_type, file, preview, width, height, duration_ms, blurhash, description, focus_x, focus_y, bytes, processing, title, artist, album, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)")
+    sql("INSERT INTO media (id, account_id, kind, media_type, file, preview, width, height, duration_ms, blurhash, description, focus_x, focus_y, bytes, processing, title, artist, album, created_at, suspect) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)")
         .bind(id)
         .bind(account.id)
         .bind(taken.kind)
@@ -102,6 +113,7 @@ async fn take_in(app: &App, account: &Account, upload: Upload) -> Result<Media> 
         .bind(taken.facts.artist)
         .bind(taken.facts.album)
         .bind(now)
+        .bind(scanned == Scanned::Hold)
         .run(&mut tx)
         .await?;
     if taken.processing {

@@ -25,6 +25,7 @@ both!(
     measures_on_nodes_reach_below_and_show_what_they_cut,
     what_goes_around_the_gate_meets_it_too,
     the_gate_leaves_alone_what_is_no_business_of_the_house,
+    a_scanner_takes_holds_and_turns_away,
 );
 
 async fn text(answer: reqwest::Response) -> String {
@@ -932,6 +933,57 @@ async fn the_gate_leaves_alone_what_is_no_business_of_the_house(backend: Backend
     let report = format!("/accounts/{}/send-report", direct.account);
     let fields = [("comment", "look"), ("post", &*direct.uri)];
     assert_eq!(there.form(&report, &host, &fields).await.status(), 404);
+}
+
+async fn a_scanner_takes_holds_and_turns_away(backend: Backend) {
+    use axum::routing::post;
+    let said = std::sync::Arc::new(std::sync::Mutex::new("allow".to_owned()));
+    let says = said.clone();
+    let answer = move |body: axum::body::Bytes| async move {
+        assert!(
+            body.starts_with(b"\x89PNG"),
+            "the file comes whole, as it is"
+        );
+        format!("{{\"verdict\": \"{}\"}}", says.lock().unwrap())
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/scan", listener.local_addr().unwrap());
+    let service = axum::Router::new().route("/scan", post(answer));
+    let server = tokio::spawn(async move { axum::serve(listener, service).await });
+    let mut net = Net::new();
+    let listener = net.listen("here.test").await;
+    let node = net
+        .node("here.test", &backend, listener, &[("media.scanner", &url)])
+        .await;
+    node.host("nina").await;
+    let ana = node.sign_up("ana").await;
+    let cookie = node.cookie(&ana).await;
+    let png = crate::support::node::png(20, 20);
+    let upload = async |verdict: &str| {
+        verdict.clone_into(&mut said.lock().unwrap());
+        let fields = [
+            ("text", verdict),
+            ("audience", "public"),
+            ("key", verdict),
+            ("described", "1"),
+        ];
+        node.upload("/posts", &cookie, &fields, &[("file", "a.png", &png)])
+            .await
+    };
+    assert_eq!(upload("allow").await.status(), 303);
+    assert_eq!(waiting(&node).await, 0);
+    assert_eq!(upload("hold").await.status(), 303);
+    assert_eq!(waiting(&node).await, 1);
+    let refused = upload("block").await;
+    assert_eq!(refused.status(), 422);
+    assert!(text(refused).await.contains("not taken"));
+    // What says something else, or nothing, lets the file wait: nothing is lost, and nothing slips by.
+    assert_eq!(upload("perhaps").await.status(), 303);
+    assert_eq!(waiting(&node).await, 2);
+    server.abort();
+    let _ = server.await;
+    assert_eq!(upload("silent").await.status(), 303);
+    assert_eq!(waiting(&node).await, 3);
 }
 
 async fn a_report_keeps_what_it_is_about_and_tells_what_came_of_it(backend: Backend) {

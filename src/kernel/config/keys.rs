@@ -188,6 +188,14 @@ pub const KEYS: &[Key] = &[
         |s, v| s.key_file = Some(PathBuf::from(text(v)?))
     ),
     key!(
+        "media.scanner",
+        "A scanner of your own that every upload is sent to; it answers {\"verdict\": \"allow\"}, \"hold\" or \"block\". While it is silent, uploads wait for a look.",
+        "an address that begins with http: or https:",
+        None,
+        |s, v| s.scanner =
+            Some(text(v).filter(|t| t.starts_with("http://") || t.starts_with("https://"))?)
+    ),
+    key!(
         "mail.url",
         "The SMTP server. Without it mails are kept on the operator's outbox page.",
         "an address that begins with smtp: or smtps:",

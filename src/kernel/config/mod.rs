@@ -186,6 +186,8 @@ pub struct Settings {
     pub storage: StorageSettings,
     /// How other nodes are reached.
     pub federation: FederationSettings,
+    /// The operator's scanner of uploads.
+    pub scanner: Option<String>,
     /// The SMTP server's address.
     pub mail_url: Option<String>,
     /// The sender of our mails.
@@ -224,6 +226,7 @@ impl Settings {
                 dns: None,
                 authorized_fetch: false,
             },
+            scanner: None,
             mail_url: None,
             mail_from: None,
             mail_per_hour: 600,

@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     step!(12, "0012_peace"),
     step!(13, "0013_waiting"),
     step!(14, "0014_privacy"),
+    step!(15, "0015_scanner"),
 ];
 
 /// Why the schema could not be brought up to date.

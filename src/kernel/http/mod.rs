@@ -3,6 +3,7 @@
 //! Addresses are checked at the moment of connecting, redirects by hand, bodies against a limit while they arrive.
 
 mod guard;
+pub mod scanner;
 
 use std::sync::Arc;
 use std::time::Duration;

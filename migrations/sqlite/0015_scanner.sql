@@ -1,0 +1,2 @@
+-- Whether a file waits for a look, as an external scanner said or because it was silent.
+ALTER TABLE media ADD COLUMN suspect INTEGER NOT NULL DEFAULT 0;
