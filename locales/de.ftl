@@ -159,7 +159,10 @@ cut-followed = Mitglieder, die ihnen folgen
 cut-followers = Folgen jemandem hier
 cut-people = Von dort bekannt
 cut-title = Was das trennen würde
-cut-unread = { $n } Zeilen waren nicht zu lesen:
+cut-unread = { $n ->
+    [one] Eine Zeile war nicht zu lesen:
+   *[other] { $n } Zeilen waren nicht zu lesen:
+ }
 data-archive = Alles in einem Archiv
 data-begin = Mitbringen
 data-blocks = Wen du blockierst
@@ -699,7 +702,11 @@ measure-silence = Stillstellen
 measure-silence-explain = auf keiner öffentlichen Liste; wer folgt, liest weiter
 measure-suspend = Sperren
 measure-suspend-explain = ausgesperrt und verborgen; nach 30 Tagen entfernt, bis dahin zurückzunehmen
-measure-times = bisher { $n } Maßnahmen
+measure-times = { $n ->
+    [0] bisher keine Maßnahme
+    [one] bisher eine Maßnahme
+   *[other] bisher { $n } Maßnahmen
+ }
 measure-warn = Ermahnen
 measure-warn-explain = liest, was nicht stimmt, sonst geschieht nichts
 measures = Maßnahmen
@@ -709,7 +716,10 @@ member-made = { $name } ist jetzt da.
 member-password = Gib dieses Passwort weiter; es wird nur jetzt gezeigt und lässt sich unter Einstellungen ändern.
 meter-alarm = Der Alarm läutet ab { $n }.
 meter-held = davon warten { $n }
-meter-now = { $n } Antworten und Erwähnungen in den letzten Minuten
+meter-now = { $n ->
+    [one] Eine Antwort oder Erwähnung
+   *[other] { $n } Antworten und Erwähnungen
+ } in den letzten Minuten
 mode-closed = Niemand: du legst Konten selbst an
 mode-invitation = Durch Einladung
 mode-open = Alle
@@ -782,8 +792,8 @@ oauth-wrong-address = Die App will dich zu einer Adresse schicken, die sie nicht
 offline = Was du geschrieben hast, bleibt auf diesem Gerät. Alles andere ist wieder da, sobald das Netz da ist.
 offline-title = Kein Netz
 older = Ältere
-op-block-host = Einen Knoten und alles darunter blockieren
-op-blocks = Blockierte Knoten
+op-block-host = Knoten, mit allem darunter
+op-blocks = Maßnahmen gegen Knoten
 op-create = Anlegen
 op-dead = Aufgegeben
 op-dead-jobs = { $n } Arbeiten sind immer wieder gescheitert.
@@ -875,7 +885,11 @@ report-is-closed = Diese Meldung ist geschlossen.
 report-note = Notiz für die Crew
 report-notes = Notizen
 report-reopen = Wieder öffnen
-report-times = { $n }-mal gemeldet
+report-times = { $n ->
+    [0] nie gemeldet
+    [one] einmal gemeldet
+   *[other] { $n }-mal gemeldet
+ }
 report-title = { $name } melden?
 report-unassigned = Noch sieht es sich niemand an.
 report-what = Worum geht es?
@@ -1016,7 +1030,10 @@ tier-remove = Entfernen
 tier-remove-sentence = Niemand hat ihn dann mehr. Was du nur für ihn geschrieben hast, bleibt, und nur du kannst es lesen.
 tier-remove-title = { $tier } entfernen?
 tier-rule = Leute vorschlagen für das, was sie taten
-tier-rule-answers = { $n } Antworten, die andere favorisierten
+tier-rule-answers = { $n ->
+    [one] eine Antwort, die andere favorisierten
+   *[other] { $n } Antworten, die andere favorisierten
+ }
 tier-rule-answers-field = Antworten in deinen Gesprächen, die andere favorisierten
 tier-rule-days = { $n } Tage hier
 tier-rule-days-field = Tage hier
@@ -1072,7 +1089,10 @@ waiting-admitted = Du bist dran: Eine Einladung ist unterwegs zu dir.
 waiting-ask = Auf einen Platz warten
 waiting-bring = Vorrücken
 waiting-bring-explain = Gib diesen Link weiter. Für jede Person, die ihre Adresse bestätigt, rückst du drei Plätze vor.
-waiting-brought = { $n } kamen über deinen Link.
+waiting-brought = { $n ->
+    [one] Eine Person kam über deinen Link.
+   *[other] { $n } kamen über deinen Link.
+ }
 waiting-confirm = Ja, das bin ich
 waiting-confirm-explain = Ein Klick, und du wartest.
 waiting-count = { $n } warten.

@@ -159,7 +159,10 @@ cut-followed = Members who follow them
 cut-followers = Follow somebody here
 cut-people = Known from there
 cut-title = What this would cut
-cut-unread = { $n } lines could not be read:
+cut-unread = { $n ->
+    [one] One line could not be read:
+   *[other] { $n } lines could not be read:
+ }
 data-archive = Everything in one archive
 data-begin = Bring it
 data-blocks = Whom you block
@@ -699,7 +702,11 @@ measure-silence = Silence
 measure-silence-explain = on no public list; who follows them reads them
 measure-suspend = Suspend
 measure-suspend-explain = locked out and hidden; removed after 30 days, until then it can be taken back
-measure-times = { $n } measures so far
+measure-times = { $n ->
+    [0] no measures so far
+    [one] one measure so far
+   *[other] { $n } measures so far
+ }
 measure-warn = Warn
 measure-warn-explain = they read what is wrong, nothing else happens
 measures = Measures
@@ -709,7 +716,10 @@ member-made = { $name } is here now.
 member-password = Hand this password over; it is shown only now and can be changed under Settings.
 meter-alarm = The alarm rings from { $n } on.
 meter-held = { $n } of them wait
-meter-now = { $n } answers and mentions in the last minutes
+meter-now = { $n ->
+    [one] One answer or mention
+   *[other] { $n } answers and mentions
+ } in the last minutes
 mode-closed = Nobody: you make accounts yourself
 mode-invitation = By invitation
 mode-open = Everybody
@@ -776,8 +786,8 @@ oauth-wrong-address = The app wants you to be sent to an address that it did not
 offline = What you wrote is kept on this device. Everything else is back as soon as the network is.
 offline-title = No network
 older = Older
-op-block-host = Block a node and everything below it
-op-blocks = Blocked nodes
+op-block-host = Node, with everything below it
+op-blocks = Measures on nodes
 op-create = Create
 op-dead = Given up
 op-dead-jobs = { $n } pieces of work failed again and again.
@@ -869,7 +879,11 @@ report-is-closed = This report is closed.
 report-note = Note for the crew
 report-notes = Notes
 report-reopen = Open again
-report-times = reported { $n } times
+report-times = { $n ->
+    [0] never reported
+    [one] reported once
+   *[other] reported { $n } times
+ }
 report-title = Report { $name }?
 report-unassigned = Nobody looks at it yet.
 report-what = What is it about?
@@ -1010,7 +1024,10 @@ tier-remove = Remove
 tier-remove-sentence = Nobody has it any more. What you wrote for it alone stays, and only you can read it.
 tier-remove-title = Remove { $tier }?
 tier-rule = Propose people for what they did
-tier-rule-answers = { $n } answers that others favourited
+tier-rule-answers = { $n ->
+    [one] one answer that others favourited
+   *[other] { $n } answers that others favourited
+ }
 tier-rule-answers-field = Answers in your threads that others favourited
 tier-rule-days = { $n } days here
 tier-rule-days-field = Days here
@@ -1066,7 +1083,10 @@ waiting-admitted = It is your turn: an invitation is on its way to you.
 waiting-ask = Wait for a place
 waiting-bring = Move up
 waiting-bring-explain = Hand this link on. For each who shows that their address is theirs you move up three places.
-waiting-brought = { $n } came by your link.
+waiting-brought = { $n ->
+    [one] One came by your link.
+   *[other] { $n } came by your link.
+ }
 waiting-confirm = Yes, that is me
 waiting-confirm-explain = One click, and you wait.
 waiting-count = { $n } wait.

@@ -608,7 +608,7 @@ async fn the_rule_of_a_tier_proposes_and_people_refuse(backend: Backend) {
         "{mine}"
     );
     let desk = text(node.get("/operator/tiers", &[("cookie", &host)]).await).await;
-    assert!(desk.contains("31 days here · 1 answers"), "{desk}");
+    assert!(desk.contains("31 days here · one answer"), "{desk}");
     // Whoever does not want it is not proposed, and cannot be given it.
     node.form(&format!("/tiers/{fans}/refuse"), &cookie, &[])
         .await;

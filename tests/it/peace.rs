@@ -1059,7 +1059,7 @@ async fn a_report_keeps_what_it_is_about_and_tells_what_came_of_it(backend: Back
     )
     .await;
     assert!(
-        shown.contains("reported 2 times") && shown.contains("1 measures so far"),
+        shown.contains("reported 2 times") && shown.contains("one measure so far"),
         "{shown}"
     );
 }
@@ -1147,7 +1147,7 @@ async fn measures_on_nodes_reach_below_and_show_what_they_cut(backend: Backend) 
     )
     .await;
     assert!(
-        shown.contains("1 lines could not be read") && shown.contains("not a domain"),
+        shown.contains("One line could not be read") && shown.contains("not a domain"),
         "{shown}"
     );
     assert_eq!(node.count("SELECT COUNT(*) AS n FROM node_blocks").await, 0);
