@@ -238,6 +238,7 @@ fn every_message_is_used() {
         "measure-",
         "severity-",
         "data-",
+        "figure-",
         "mail-report-",
     ];
     let unused: Vec<&str> = messages

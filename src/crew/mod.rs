@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod drafts;
+pub mod figures;
 pub mod web;
 
 use crate::accounts::{self, Account, Role, store as account_store};

@@ -112,6 +112,7 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
             get(crew_pages::index).post(crew_pages::create),
         )
         .route("/operator/crew/{id}", post(crew_pages::update))
+        .route("/operator/figures", get(crew_pages::figures))
         .route("/operator/log", get(crew_pages::log))
         .route("/operator/drafts/{id}/{verb}", post(calendar::act))
         .route("/operator/joining", get(desk::show).post(desk::update))

@@ -49,6 +49,8 @@ entitled! {
     Moderator: Moderate;
     /// Somebody who lets people in.
     Admitter: Admit;
+    /// Somebody who reads figures.
+    Reader: Figures;
     /// Somebody who publishes in the name of the house.
     Publisher: Post;
     /// Somebody who writes for the house, published or prepared.

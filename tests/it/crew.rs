@@ -41,9 +41,10 @@ async fn each_page_of_the_desk_takes_its_right(backend: Backend) {
     }
     let fan = node.sign_up("fan").await;
     let fan = node.cookie(&fan).await;
-    let pages: [(&str, &[&str]); 13] = [
+    let pages: [(&str, &[&str]); 14] = [
         ("/desk", &rights),
         ("/operator", &["run"]),
+        ("/operator/figures", &["figures"]),
         ("/operator/crew", &["run"]),
         ("/operator/log", &["run"]),
         ("/operator/look", &["run"]),

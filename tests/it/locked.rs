@@ -2,7 +2,8 @@
 
 use afterparty::kernel::id::AudienceId;
 use afterparty::members::{rules, tiers};
-use afterparty::timelines::lists;
+use afterparty::timelines::places::{self, Place};
+use afterparty::timelines::{Wished, lists};
 use reqwest::header::LOCATION;
 use serde_json::{Value, json};
 
@@ -357,6 +358,28 @@ async fn a_post_for_several_tiers_opens_to_each(backend: Backend) {
     }
     let profile = text(node.get("/@ana", &[("cookie", &cookies[2])]).await).await;
     assert!(!profile.contains("from inside"));
+    // No stream carries it to who may not see it, whatever they listen to.
+    let number = afterparty::kernel::id::PostId(id.parse().unwrap());
+    let post = afterparty::posts::find(node.app(), number)
+        .await
+        .unwrap()
+        .unwrap();
+    let (inside, outside) = (node.account("ana").await, node.account("cleo").await);
+    for who in [&inside, &outside] {
+        node.follow(who, "nina").await;
+    }
+    let public = Place::Public(Wished::default());
+    for (who, place, carried) in [
+        (&inside, &Place::Home, true),
+        (&outside, &Place::Home, false),
+        (&inside, &public, false),
+        (&outside, &public, false),
+    ] {
+        let found = places::has(node.app(), Some(who), place, &post)
+            .await
+            .unwrap();
+        assert_eq!(found, carried, "{} at {place:?}", who.name);
+    }
     // None chosen is told, with the text kept.
     let none = [("text", "Kept words"), ("audience", "tiers"), ("key", "n")];
     let refused = node.upload("/posts", &host, &none, &[]).await;

@@ -10,13 +10,14 @@ use http::StatusCode;
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::crew::audit::{self, Entry};
+use crate::crew::figures::{self, Figure};
 use crate::crew::{self, Right, Rights};
 use crate::error::{Error, Problem, Result};
 use crate::kernel::id::AccountId;
 use crate::kernel::page::Window;
 use crate::members::{requests, waiting};
 use crate::moderation::reports;
-use crate::ui::entitled::{Crew, Operator};
+use crate::ui::entitled::{Crew, Operator, Reader};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, Ui, see_other};
 
@@ -40,7 +41,7 @@ pub async fn desk(State(app): State<App>, Crew(_, visitor): Crew) -> PageResult 
     let drafts = drafts.iter().filter(|one| one.state == "waiting").count();
     let drafts = i64::try_from(drafts).unwrap_or(0);
     let joiners = requests::count(&app).await? + waiting::count(&app).await?;
-    let all: [(&[Right], Place); 6] = [
+    let all: [(&[Right], Place); 7] = [
         (
             &[Right::Moderate],
             ("/operator/peace", "peace", "peace-explain", reports),
@@ -58,6 +59,10 @@ pub async fn desk(State(app): State<App>, Crew(_, visitor): Crew) -> PageResult 
             ("/operator/tiers", "tiers", "tiers-explain", 0),
         ),
         (
+            &[Right::Figures],
+            ("/operator/figures", "figures", "figures-explain", 0),
+        ),
+        (
             &[Right::Run],
             ("/operator", "op-node", "op-node-explain", 0),
         ),
@@ -69,6 +74,22 @@ pub async fn desk(State(app): State<App>, Crew(_, visitor): Crew) -> PageResult 
     Ok(Page(DeskPage {
         places: places.map(|(_, place)| place).collect(),
         ui: visitor.ui,
+    })
+    .into_response())
+}
+
+#[derive(Template)]
+#[template(path = "crew/figures.html")]
+struct FiguresPage {
+    ui: Ui,
+    figures: Vec<Figure>,
+}
+
+/// `GET /operator/figures`
+pub async fn figures(State(app): State<App>, Reader(_, visitor): Reader) -> PageResult {
+    Ok(Page(FiguresPage {
+        ui: visitor.ui,
+        figures: figures::all(&app).await?,
     })
     .into_response())
 }

@@ -208,6 +208,7 @@ fn of_the_host(post: &str) -> Vec<String> {
         "/calendar",
         "/operator/crew",
         "/operator/log",
+        "/operator/figures",
         "/operator/peace",
         "/operator/queue",
         "/operator/rules",
