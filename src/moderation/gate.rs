@@ -59,7 +59,16 @@ struct Writer<'a> {
     followed_since: Option<Time>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    async fn of(app: &App, account: &'a Account, host: &Account) -> Result<Self> {
+        let follow = follows::find(&app.db, account.id, host.id).await?;
+        Ok(Self {
+            account,
+            followed_since: follow.and_then(|follow| follow.accepted_at),
+            host: host.clone(),
+        })
+    }
+
     fn lives_here(&self) -> bool {
         self.account.kind == Lives::Local
     }
@@ -99,12 +108,7 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
     if few || !concerns || author.role != accounts::Role::Member {
         return Ok(pass);
     }
-    let follow = follows::find(&app.db, author.id, host.id).await?;
-    let writer = Writer {
-        account: author,
-        followed_since: follow.and_then(|follow| follow.accepted_at),
-        host,
-    };
+    let writer = Writer::of(app, author, &host).await?;
     let verdict = judge(app, &writer, about, incoming).await?;
     if incoming && about.fresh && calm::count(app, matches!(verdict, Verdict::Hold(_))).await? {
         // What strangers wrote in the minutes that rang the alarm waits as well, this one included.
@@ -126,13 +130,11 @@ async fn hold_recent(app: &App) -> Result<()> {
     };
     for post in posts::store::read_all(&rows)? {
         let author = accounts::get(app, post.account).await?;
-        let follow = follows::find(&app.db, author.id, host.id).await?;
-        let writer = Writer {
-            account: &author,
-            followed_since: follow.and_then(|follow| follow.accepted_at),
-            host: host.clone(),
-        };
-        if author.role == accounts::Role::Member && !is_known(app, &writer).await? {
+        if author.role != accounts::Role::Member {
+            continue;
+        }
+        let writer = Writer::of(app, &author, &host).await?;
+        if !is_known(app, &writer).await? {
             held::hold(app, &post, "hold").await?;
         }
     }

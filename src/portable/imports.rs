@@ -143,10 +143,6 @@ pub async fn go_on(app: &App, id: i64) -> Result<()> {
 }
 
 async fn named(app: &App, handle: &str) -> Result<Account> {
-    let known = accounts::find_by_handle(app, handle.trim_start_matches('@')).await?;
-    if let Some(account) = known.filter(Account::is_active) {
-        return Ok(account);
-    }
     match webfinger::look_up(app, handle).await {
         Ok(Found::Account(account)) => Ok(account),
         _ => Err(Error::NotFound),

@@ -4,15 +4,14 @@ use askama::Template;
 use axum::body::Body;
 use axum::extract::{Form, Path, State};
 use axum::response::IntoResponse;
-use futures_util::{StreamExt as _, stream};
 use http::{StatusCode, header};
 use serde::Deserialize;
-use tokio::io::AsyncReadExt as _;
 
 use super::imports::{self, Import};
 use super::{Kind, archive, csv};
 use crate::app::App;
 use crate::error::{Error, Problem};
+use crate::kernel::storage;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 
@@ -91,22 +90,12 @@ pub async fn take(
         return Err(Error::NotFound.into());
     }
     let file = tokio::fs::File::from_std(archive::write(&app, &member).await?);
-    let pieces = stream::unfold(file, |mut file| async move {
-        let mut piece = vec![0; 64 << 10];
-        match file.read(&mut piece).await {
-            Ok(0) => None,
-            Ok(read) => {
-                piece.truncate(read);
-                Some((Ok(piece), file))
-            }
-            Err(error) => Some((Err(error), file)),
-        }
-    });
+    let length = file.metadata().await?.len();
     let kind_of = (header::CONTENT_TYPE, "application/gzip".to_owned());
     let name = format!("{}-archive.tar.gz", member.name);
     Ok((
         [kind_of, attachment(&name)],
-        Body::from_stream(pieces.fuse()),
+        Body::from_stream(storage::read_on(file, length)),
     )
         .into_response())
 }

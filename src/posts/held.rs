@@ -140,6 +140,10 @@ pub async fn counts(app: &App) -> Result<(i64, Vec<(String, i64)>)> {
     Ok((total, hosts.into_iter().take(10).collect()))
 }
 
+fn read_ids(rows: &[Row]) -> sqlx::Result<Vec<PostId>> {
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
 /// Which of what waits belongs to a wish, at most so many.
 ///
 /// # Errors
@@ -151,10 +155,7 @@ pub async fn which(app: &App, wished: &Wished, limit: i64) -> Result<Vec<PostId>
         .bind(limit)
         .all(&app.db)
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.get("id"))
-        .collect::<sqlx::Result<_>>()?)
+    Ok(read_ids(&rows)?)
 }
 
 /// Lets posts through: everybody they are for sees them, is told of them, and gets them; how many.
@@ -223,10 +224,7 @@ pub async fn dropped(app: &App, since: Time, limit: i64) -> Result<Vec<PostId>> 
         .bind(limit)
         .all(&app.db)
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.get("id"))
-        .collect::<sqlx::Result<_>>()?)
+    Ok(read_ids(&rows)?)
 }
 
 /// Puts what was put aside back to what waits; how many.

@@ -51,8 +51,6 @@ entitled! {
     Admitter: Admit;
     /// Somebody who reads figures.
     Reader: Figures;
-    /// Somebody who publishes in the name of the house.
-    Publisher: Post;
     /// Somebody who writes for the house, published or prepared.
     Writer: Post, Draft;
     /// Anybody of the crew.

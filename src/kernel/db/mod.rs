@@ -228,10 +228,3 @@ mod held {
         }
     }
 }
-
-/// Whether an error is a violated unique or primary key constraint.
-pub fn is_conflict(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-}

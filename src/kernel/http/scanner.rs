@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
-use tokio::io::AsyncReadExt as _;
+use futures_util::StreamExt as _;
+
+use crate::kernel::storage;
 
 /// How long a scanner may take; then the file waits for a look.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,22 +66,12 @@ impl Scanner {
 
     async fn ask(&self, file: &Path, media_type: &str) -> anyhow::Result<Scanned> {
         let file = tokio::fs::File::open(file).await?;
-        let pieces = stream::unfold(file, |mut file| async move {
-            let mut piece = vec![0; 64 << 10];
-            match file.read(&mut piece).await {
-                Ok(0) => None,
-                Ok(read) => {
-                    piece.truncate(read);
-                    Some((Ok(piece), file))
-                }
-                Err(error) => Some((Err(error), file)),
-            }
-        });
+        let length = file.metadata().await?.len();
         let answer = self
             .client
             .post(&self.url)
             .header(http::header::CONTENT_TYPE, media_type)
-            .body(reqwest::Body::wrap_stream(pieces.fuse()))
+            .body(reqwest::Body::wrap_stream(storage::read_on(file, length)))
             .send()
             .await?
             .error_for_status()?;

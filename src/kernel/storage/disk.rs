@@ -58,19 +58,7 @@ impl Disk {
         let mut file = tokio::fs::File::open(self.path(name)).await?;
         file.seek(io::SeekFrom::Start(range.start)).await?;
         let left = range.end.saturating_sub(range.start);
-        let chunks = stream::try_unfold((file, left), |(mut file, left)| async move {
-            if left == 0 {
-                return Ok(None);
-            }
-            let mut chunk = vec![0; usize::try_from(left.min(STEP)).unwrap_or(0)];
-            let read = file.read(&mut chunk).await?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            chunk.truncate(read);
-            Ok(Some((Bytes::from(chunk), (file, left - read as u64))))
-        });
-        Ok(Box::pin(chunks))
+        Ok(read_on(file, left))
     }
 
     pub(super) async fn read(&self, name: &str) -> io::Result<Vec<u8>> {
@@ -102,4 +90,23 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(io::Error::other)?
+}
+
+/// So many bytes of an open file, from where it stands, piece by piece; an error where it ends before.
+pub fn read_on(file: tokio::fs::File, length: u64) -> Content {
+    Box::pin(stream::try_unfold(
+        (file, length),
+        |(mut file, left)| async move {
+            if left == 0 {
+                return Ok(None);
+            }
+            let mut chunk = vec![0; usize::try_from(left.min(STEP)).unwrap_or(0)];
+            let read = file.read(&mut chunk).await?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            chunk.truncate(read);
+            Ok(Some((Bytes::from(chunk), (file, left - read as u64))))
+        },
+    ))
 }

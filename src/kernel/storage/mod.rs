@@ -14,7 +14,7 @@ use tempfile::{NamedTempFile, TempPath};
 use crate::kernel::config::StorageSettings;
 use crate::kernel::crypt;
 pub use bucket::Bucket;
-pub use disk::Disk;
+pub use disk::{Disk, read_on};
 
 /// A file's content as it is read.
 pub type Content = BoxStream<'static, io::Result<Bytes>>;

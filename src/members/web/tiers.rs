@@ -176,10 +176,6 @@ async fn give_all(app: &App, tier: &Tier) -> Result<()> {
 
 /// The account of a handle, looked up where it is not known.
 async fn named(app: &App, handle: &str) -> Result<Account> {
-    let known = accounts::find_by_handle(app, handle.trim_start_matches('@')).await?;
-    if let Some(account) = known.filter(Account::is_active) {
-        return Ok(account);
-    }
     match webfinger::look_up(app, handle).await {
         Ok(Found::Account(account)) => Ok(account),
         Ok(Found::Post(_)) => Err(Error::invalid("handle", "error-invite-address")),
