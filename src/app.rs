@@ -43,6 +43,10 @@ pub struct Inner {
     pub scanner: Option<Scanner>,
     /// Copies of remote pictures, sound and video.
     pub cache: Storage,
+    /// Held while a list that was brought is being worked on.
+    pub importing: tokio::sync::Mutex<()>,
+    /// Archives that members take along.
+    pub archives: Storage,
     /// The node's secret key.
     pub secret: Secret,
     /// Password hashing.
@@ -188,6 +192,8 @@ impl App {
             http: Http::new(&settings.federation)?,
             media: Storage::open(&settings.data_dir, "media", &settings.storage)?,
             cache: Storage::open(&settings.data_dir, "cache", &settings.storage)?,
+            importing: tokio::sync::Mutex::new(()),
+            archives: Storage::open(&settings.data_dir, "archives", &settings.storage)?,
             passwords: Passwords::default(),
             limits: Limits::new(&settings),
             signers: Cache::new(2_000),

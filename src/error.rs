@@ -111,6 +111,16 @@ impl From<anyhow::Error> for Error {
     }
 }
 
+impl Error {
+    /// Whether a row with the same key stood there already.
+    pub fn is_duplicate(&self) -> bool {
+        let Self::Internal(error) = self else {
+            return false;
+        };
+        matches!(error.downcast_ref(), Some(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}
+
 /// Whether the reason is a disk without room: of the files, of SQLite (`SQLITE_FULL`) or of PostgreSQL
 /// (SQLSTATE 53100).
 fn is_disk_full(cause: &(dyn std::error::Error + 'static)) -> bool {

@@ -156,7 +156,7 @@ pub async fn write(app: &App, tx: &mut Tx, prepared: Prepared) -> Result<Account
     }
     if let Some(email) = &email {
         // Who never confirmed an address does not keep it from whom it belongs to.
-        sign_in::store::release_email(&mut *tx, email).await?;
+        sign_in::store::release_email(&mut *tx, email, account.id).await?;
         if sign_in::store::find_by_email(&mut *tx, email)
             .await?
             .is_some()
@@ -164,7 +164,9 @@ pub async fn write(app: &App, tx: &mut Tx, prepared: Prepared) -> Result<Account
             return Err(Error::invalid("email", "error-email-taken"));
         }
     }
-    insert(app, &mut *tx, &account, prepared.keys).await?;
+    insert(app, &mut *tx, &account, prepared.keys)
+        .await
+        .map_err(|error| taken(error, "name", "error-name-taken"))?;
     let confirmed_at = prepared.confirmed.then(|| app.clock.now());
     sign_in::store::insert(
         &mut *tx,
@@ -173,8 +175,18 @@ pub async fn write(app: &App, tx: &mut Tx, prepared: Prepared) -> Result<Account
         confirmed_at,
         &prepared.password,
     )
-    .await?;
+    .await
+    .map_err(|error| taken(error.into(), "email", "error-email-taken"))?;
     Ok(account)
+}
+
+/// What somebody else took in the same moment is taken.
+fn taken(error: Error, field: &'static str, sentence: &'static str) -> Error {
+    if error.is_duplicate() {
+        Error::invalid(field, sentence)
+    } else {
+        error
+    }
 }
 
 /// Makes the account of somebody who is known by nothing but what they proved at the door. It has no keys and

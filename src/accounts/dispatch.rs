@@ -14,41 +14,62 @@ use crate::kernel::mail::{Letter, Sent};
 use crate::locale::Locale;
 use crate::nodes::house::{self, House};
 
-/// Writes a mail that goes to many: it waits its turn, so that no more leave in an hour than the settings say. Nothing
-/// is written to who stopped such mail or whose address does not exist; whether it was.
+/// A mail as one of many, each with an invitation of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct OneOfMany<'a> {
+    /// To whom.
+    pub to: &'a str,
+    /// Its subject.
+    pub subject: &'a str,
+    /// Its text.
+    pub body: &'a str,
+    /// Of which invitation; once that is taken back, the mail does not leave any more.
+    pub invitation: i64,
+    /// Whether they asked for it themselves; then having stopped other mail is no reason not to write.
+    pub asked_for: bool,
+}
+
+/// Writes a mail that goes to many: it leaves in its turn, so that no more leave in an hour than the settings say.
 ///
 /// # Errors
 /// What the database says.
-pub async fn write_bulk(
-    app: &App,
-    tx: &mut Tx,
-    to: &str,
-    (subject, body): (&str, &str),
-) -> Result<bool> {
-    if is_stopped(&mut *tx, to).await? {
-        return Ok(false);
-    }
+pub async fn write_bulk(app: &App, tx: &mut Tx, mail: OneOfMany<'_>, turn: Time) -> Result<()> {
     let now = app.clock.now();
     let id = MailId::mint(now);
-    let turn = turn(app, tx, now).await?;
-    sql("INSERT INTO mails (id, recipient, subject, body, created_at, bulk) VALUES ($1, $2, $3, $4, $5, 1)")
+    sql("INSERT INTO mails (id, recipient, subject, body, created_at, bulk, invitation_id) VALUES ($1, $2, $3, $4, $5, $6, $7)")
         .bind(id)
-        .bind(to)
-        .bind(subject)
-        .bind(body)
+        .bind(mail.to)
+        .bind(mail.subject)
+        .bind(mail.body)
         .bind(turn)
+        .bind(if mail.asked_for { 2 } else { 1 })
+        .bind(mail.invitation)
         .run(&mut *tx)
         .await?;
     if app.mailer.is_some() {
         jobs::enqueue_at(&mut *tx, now, turn, Job::SendMail(id)).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
-/// When the next mail to many may leave.
-async fn turn(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<Time> {
+/// Waits until nobody else writes to many, to the end of the transaction.
+///
+/// # Errors
+/// What the database says.
+pub async fn line_up(tx: &mut Tx) -> sqlx::Result<()> {
+    sql("INSERT INTO node_state (key, value) VALUES ('mail.turn', '0') ON CONFLICT (key) DO UPDATE SET value = node_state.value")
+        .run(&mut *tx)
+        .await?;
+    Ok(())
+}
+
+/// When the next mail to many may leave; nobody else gets this turn.
+///
+/// # Errors
+/// What the database says.
+pub async fn turn(app: &App, tx: &mut Tx) -> sqlx::Result<Time> {
+    let now = app.clock.now();
     let apart = Duration::from_millis(3_600_000 / app.settings.mail_per_hour.max(1).unsigned_abs());
-    // Whoever asks at the same moment waits here, so that no two have the same turn.
     sql("INSERT INTO node_state (key, value) VALUES ('mail.turn', '0') ON CONFLICT (key) DO NOTHING")
         .run(&mut *tx)
         .await?;
@@ -66,6 +87,18 @@ async fn turn(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<Time> {
 /// What the database says.
 pub async fn is_stopped(conn: impl Conn, address: &str) -> sqlx::Result<bool> {
     let row = sql("SELECT address FROM mail_stops WHERE address = $1")
+        .bind(address.trim().to_lowercase())
+        .optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Whether there is no such address, as its server said.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_bounced(conn: impl Conn, address: &str) -> sqlx::Result<bool> {
+    let row = sql("SELECT address FROM mail_stops WHERE address = $1 AND reason = 'bounced'")
         .bind(address.trim().to_lowercase())
         .optional(conn)
         .await?;
@@ -94,6 +127,46 @@ pub async fn stop(app: &App, address: &str, reason: &str) -> Result<()> {
             .await?;
     }
     tx.commit().await?;
+    Ok(())
+}
+
+/// Sends to this address again: who asked for none changed their mind, or the address exists after all.
+///
+/// # Errors
+/// What the database says.
+pub async fn start_again(app: &App, address: &str) -> Result<()> {
+    sql("DELETE FROM mail_stops WHERE address = $1")
+        .bind(address.trim().to_lowercase())
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// Addresses that do not exist, as their servers said, the newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn bounced(app: &App) -> Result<Vec<String>> {
+    let rows = sql("SELECT address FROM mail_stops WHERE reason = 'bounced' ORDER BY created_at DESC, address LIMIT 200")
+        .all(&app.db)
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.get("address"))
+        .collect::<sqlx::Result<_>>()?)
+}
+
+/// Forgets mails of a month ago, with whom they went to.
+///
+/// # Errors
+/// What the database says.
+pub async fn sweep(app: &App) -> sqlx::Result<()> {
+    let before = app.clock.now().minus(Duration::from_secs(30 * 86_400));
+    sql("DELETE FROM mails WHERE created_at < $1 AND (sent_at IS NOT NULL OR failed IS NOT NULL OR $2 = 0)")
+        .bind(before)
+        .bind(app.mailer.is_some())
+        .run(&app.db)
+        .await?;
     Ok(())
 }
 
@@ -170,9 +243,16 @@ pub async fn send(app: &App, id: MailId) -> anyhow::Result<()> {
     let Some(row) = row else { return Ok(()) };
     let (to, subject, mut body): (String, String, String) =
         (row.get("recipient")?, row.get("subject")?, row.get("body")?);
-    let bulk: bool = row.get("bulk")?;
+    // 0 is a letter of its own, 1 goes to many, 2 to many who asked for it.
+    let bulk = row.get::<i64>("bulk")? == 1;
     if bulk && is_stopped(&app.db, &to).await? {
         return fail(app, id, "stopped").await;
+    }
+    let invitation: Option<i64> = row.get("invitation_id")?;
+    if let Some(invitation) = invitation
+        && !still_invites(app, invitation).await?
+    {
+        return fail(app, id, "taken back").await;
     }
     let house = house::get(app).await?;
     let stop_at = bulk.then(|| stop_link(app, &to));
@@ -192,18 +272,34 @@ pub async fn send(app: &App, id: MailId) -> anyhow::Result<()> {
     };
     match mailer.send(&letter).await? {
         Sent::Taken => {
+            let now = app.clock.now();
             sql("UPDATE mails SET sent_at = $1 WHERE id = $2")
-                .bind(app.clock.now())
+                .bind(now)
                 .bind(id)
                 .run(&app.db)
                 .await?;
+            if let Some(invitation) = invitation {
+                sql("UPDATE invitations SET sent_at = $1 WHERE id = $2")
+                    .bind(now)
+                    .bind(invitation)
+                    .run(&app.db)
+                    .await?;
+            }
             Ok(())
         }
-        Sent::Refused(why) => {
+        Sent::NoAddress(why) => {
             stop(app, &to, "bounced").await?;
             fail(app, id, &why).await
         }
     }
+}
+
+async fn still_invites(app: &App, invitation: i64) -> anyhow::Result<bool> {
+    let row = sql("SELECT id FROM invitations WHERE id = $1 AND revoked_at IS NULL")
+        .bind(invitation)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
 }
 
 async fn fail(app: &App, id: MailId, why: &str) -> anyhow::Result<()> {

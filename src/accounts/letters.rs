@@ -116,43 +116,63 @@ pub async fn write_link(
     subject: &str,
     text: &str,
 ) -> Result<()> {
-    let now = app.clock.now();
+    may_write(app, email)?;
+    let mut tx = app.db.begin().await?;
+    put_link(app, &mut tx, (purpose, account), email, (subject, text)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whether one more mail may go to an address.
+///
+/// # Errors
+/// `TooMany` beyond three an hour.
+pub fn may_write(app: &App, email: &str) -> Result<()> {
+    let key = email.trim().to_lowercase();
     app.limits
         .mail
-        .take(&email.to_lowercase(), now)
-        .map_err(Error::TooMany)?;
+        .take(&key, app.clock.now())
+        .map_err(Error::TooMany)
+}
+
+async fn put_link(
+    app: &App,
+    tx: &mut Tx,
+    (purpose, account): (Purpose, AccountId),
+    email: &str,
+    (subject, text): (&str, &str),
+) -> Result<()> {
+    let now = app.clock.now();
     let token = crypt::token();
     let link = app
         .origin()
         .at(&format!("/mail/{}/{token}", purpose.name()));
-    let mut tx = app.db.begin().await?;
     sql("INSERT INTO mail_tokens (token_hash, purpose, account_id, email, expires_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(crypt::token_hash(&token))
         .bind(purpose.name())
         .bind(account)
         .bind(sign_in::fold_email(email)?)
         .bind(now.plus(purpose.life()))
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
-    write(app, &mut tx, email, subject, &text.replace("{link}", &link)).await?;
-    tx.commit().await?;
-    Ok(())
+    write(app, tx, email, subject, &text.replace("{link}", &link)).await
 }
 
-/// Writes the mail that confirms the address of a new account.
+/// Writes the mail that confirms the address of a new account, in the transaction that makes it.
 ///
 /// # Errors
-/// As [`write_link`].
+/// What the database says.
 pub async fn write_confirmation(
     app: &App,
+    tx: &mut Tx,
     locale: Locale,
-    account: AccountId,
-    email: &str,
+    (account, email): (AccountId, &str),
 ) -> Result<()> {
     let house = house::get(app).await?;
     let text = locale.text_with("mail-confirm-text", "house", house.name);
     let subject = locale.text("mail-confirm-subject");
-    write_link(app, Purpose::Confirm, account, email, &subject, &text).await
+    let purpose = (Purpose::Confirm, account);
+    put_link(app, tx, purpose, email, (&subject, &text)).await
 }
 
 /// Tells whose address it is that somebody wanted to register with it.
@@ -250,6 +270,8 @@ pub async fn redeem(
         }
         (Purpose::Reset, None) => return Err(Error::invalid("password", "error-password-short")),
         _ => {
+            // Whoever opens the link has the mailbox; who only typed its address does not keep it.
+            store::release_email(&mut tx, &email, account).await?;
             if store::find_by_email(&mut tx, &email)
                 .await?
                 .is_some_and(|owner| owner != account)

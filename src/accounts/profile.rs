@@ -58,6 +58,19 @@ pub async fn update(app: &App, account: &Account, edit: Edit) -> Result<Account>
     save(app, &changed).await
 }
 
+/// Lets lines stay with followers that an app sends back without knowing for whom they are: by what they say, else by
+/// what they are called, else by where they stand.
+pub fn keep_narrow(before: &[Field], after: &mut [Field]) {
+    for (at, field) in after.iter_mut().enumerate() {
+        let same = before
+            .iter()
+            .find(|one| one.value == field.value)
+            .or_else(|| before.iter().find(|one| one.name == field.name))
+            .or_else(|| before.get(at));
+        field.for_followers = same.is_some_and(|one| one.for_followers);
+    }
+}
+
 /// Takes the picture, or the wide one, off a profile.
 ///
 /// # Errors

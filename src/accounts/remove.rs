@@ -21,6 +21,10 @@ pub async fn remove(app: &App, account: &Account) -> Result<()> {
     if account.is_host() && !store::another_host(&mut tx, account.id).await? {
         return Err(Error::conflict("error-last-host"));
     }
+    sql("DELETE FROM mails WHERE recipient IN (SELECT email FROM credentials WHERE account_id = $1)")
+        .bind(account.id)
+        .run(&mut tx)
+        .await?;
     // The houses they entered as a guest are left as well; that list goes with the account.
     let entered = sql("DELETE FROM entered_houses WHERE account_id = $1 RETURNING origin")
         .bind(account.id)
@@ -42,12 +46,12 @@ pub async fn remove(app: &App, account: &Account) -> Result<()> {
     Ok(())
 }
 
-/// Empties an account's profile and notes its end.
+/// Empties an account's profile and notes its end; its pictures go with its posts.
 ///
 /// # Errors
 /// What the database says.
 pub async fn mark(tx: &mut Tx, account: &Account, now: Time) -> sqlx::Result<()> {
-    sql("UPDATE accounts SET deleted_at = $1, display_name = '', bio = '', fields = '[]', emojis = '[]', avatar = NULL, header = NULL, avatar_url = NULL, header_url = NULL, version = version + 1 WHERE id = $2")
+    sql("UPDATE accounts SET deleted_at = $1, display_name = '', bio = '', fields = '[]', emojis = '[]', aliases = '[]', avatar_url = NULL, header_url = NULL, version = version + 1 WHERE id = $2")
         .bind(now)
         .bind(account.id)
         .run(&mut *tx)
@@ -62,7 +66,7 @@ pub async fn mark(tx: &mut Tx, account: &Account, now: Time) -> sqlx::Result<()>
     .await
 }
 
-/// Removes what stands between an account and others, and what it kept to itself; favourites are counted down elsewhere.
+/// Removes what stands between an account and others, and what it kept to itself.
 ///
 /// # Errors
 /// What the database says.
@@ -73,7 +77,16 @@ pub async fn sever(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
         .bind(id)
         .run(&mut *tx)
         .await?;
+    sql("UPDATE posts SET favourites_count = favourites_count - 1 WHERE favourites_count > 0 AND id IN (SELECT post_id FROM favourites WHERE account_id = $1)").bind(id).run(&mut *tx).await?;
     for statement in [
+        sql("DELETE FROM favourites WHERE account_id = $1"),
+        sql("DELETE FROM poll_votes WHERE account_id = $1"),
+        sql("DELETE FROM audience_members WHERE account_id = $1"),
+        sql("DELETE FROM tier_refusals WHERE account_id = $1"),
+        sql("DELETE FROM imports WHERE account_id = $1"),
+        sql("DELETE FROM waiting WHERE account_id = $1"),
+        sql("UPDATE invitations SET address = NULL, note = '' WHERE inviter_id = $1"),
+        sql("UPDATE media SET held_until = 0 WHERE account_id = $1 AND post_id IS NULL"),
         sql("DELETE FROM blocks WHERE account_id = $1"),
         sql("DELETE FROM mutes WHERE account_id = $1 OR target_id = $1"),
         sql("DELETE FROM muted_nodes WHERE account_id = $1"),

@@ -334,3 +334,12 @@ pub async fn recount_follows(conn: impl Conn, id: AccountId) -> sqlx::Result<()>
         .await?;
     Ok(())
 }
+
+/// Whether an account is of a node whose people stand on no public list.
+pub async fn is_limited(conn: impl Conn, id: AccountId) -> sqlx::Result<bool> {
+    let row = sql("SELECT id FROM accounts WHERE id = $1 AND limited_at IS NOT NULL")
+        .bind(id)
+        .optional(conn)
+        .await?;
+    Ok(row.is_some())
+}

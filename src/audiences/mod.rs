@@ -117,7 +117,12 @@ pub async fn may_see(app: &App, viewer: Option<&Account>, thing: Thing) -> Resul
     if thing.audience == Audience::Held || is_locked_out(&app.db, thing.author).await? {
         return Ok(false);
     }
-    if thing.audience.is_open() || is_named(&app.db, thing.post, viewer.id).await? {
+    if thing.audience.is_open() {
+        return Ok(true);
+    }
+    // Being named opens no tier: what is for a grant is for whoever has it, and closes with it.
+    let named = !matches!(thing.audience, Audience::Grant(_));
+    if named && is_named(&app.db, thing.post, viewer.id).await? {
         return Ok(true);
     }
     Ok(match thing.audience {
@@ -134,7 +139,7 @@ pub async fn may_see(app: &App, viewer: Option<&Account>, thing: Thing) -> Resul
 #[macro_export]
 macro_rules! visible {
     () => {
-        "(posts.audience IN ('public', 'unlisted') OR posts.account_id = $1 OR (posts.audience <> 'held' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'followers' AND EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.accepted_at IS NOT NULL)) OR (posts.audience = 'grant' AND (EXISTS (SELECT 1 FROM audience_parts JOIN audience_members ON audience_members.audience_id = audience_parts.part_id WHERE audience_parts.audience_id = posts.audience_id AND audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)) OR EXISTS (SELECT 1 FROM audiences WHERE audiences.id = posts.audience_id AND audiences.account_id = $1)))) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) AND (posts.account_id = $1 OR posts.account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL))"
+        "(posts.audience IN ('public', 'unlisted') OR posts.account_id = $1 OR (posts.audience NOT IN ('held', 'grant') AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'followers' AND EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.accepted_at IS NOT NULL)) OR (posts.audience = 'grant' AND (EXISTS (SELECT 1 FROM audience_parts JOIN audience_members ON audience_members.audience_id = audience_parts.part_id WHERE audience_parts.audience_id = posts.audience_id AND audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)) OR EXISTS (SELECT 1 FROM audiences WHERE audiences.id = posts.audience_id AND audiences.account_id = $1)))) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) AND (posts.account_id = $1 OR posts.account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL))"
     };
 }
 

@@ -88,12 +88,18 @@ pub async fn prepare(
     Ok(())
 }
 
+macro_rules! prepared {
+    () => {
+        "SELECT accounts.*, house_drafts.id AS draft_id, house_drafts.draft, house_drafts.state, house_drafts.returned, house_drafts.run_at AS wished_at, house_drafts.updated_at AS touched_at FROM house_drafts JOIN accounts ON accounts.id = house_drafts.account_id"
+    };
+}
+
 /// What is prepared, the oldest first.
 ///
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<Prepared>> {
-    let rows = sql("SELECT accounts.*, house_drafts.id AS draft_id, house_drafts.draft, house_drafts.state, house_drafts.returned, house_drafts.run_at AS wished_at, house_drafts.updated_at AS touched_at FROM house_drafts JOIN accounts ON accounts.id = house_drafts.account_id ORDER BY house_drafts.id LIMIT 200")
+    let rows = sql(concat!(prepared!(), " ORDER BY house_drafts.id LIMIT 500"))
         .all(&app.db)
         .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
@@ -104,8 +110,11 @@ pub async fn list(app: &App) -> Result<Vec<Prepared>> {
 /// # Errors
 /// `NotFound` when it was published or thrown away meanwhile.
 pub async fn get(app: &App, id: i64) -> Result<Prepared> {
-    let found = list(app).await?.into_iter().find(|one| one.id == id);
-    found.ok_or(Error::NotFound)
+    let row = sql(concat!(prepared!(), " WHERE house_drafts.id = $1"))
+        .bind(id)
+        .optional(&app.db)
+        .await?;
+    Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
 
 /// Lets something prepared through: it is published now, or put off until the moment it is meant for.
@@ -130,7 +139,12 @@ pub async fn publish(app: &App, id: i64, seen: Time) -> Result<Option<Post>> {
         }
         None => Some(compose::create(app, &host, draft).await?),
     };
-    discard(app, id).await?;
+    // Words that came in between are not what was published; they stay.
+    sql("DELETE FROM house_drafts WHERE id = $1 AND updated_at = $2")
+        .bind(id)
+        .bind(seen)
+        .run(&app.db)
+        .await?;
     Ok(post)
 }
 

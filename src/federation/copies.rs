@@ -25,6 +25,9 @@ fn page(post: &Post, copy: &Copy) -> String {
     format!("{}?c={token}", post.url.as_deref().unwrap_or(&post.uri))
 }
 
+/// Width and height of a teaser picture, pixels.
+pub const SKETCH: (u32, u32) = (160, 90);
+
 /// The document of a copy for its owner as they may see it now; nothing where nothing of the post leaves.
 ///
 /// # Errors
@@ -78,13 +81,22 @@ pub async fn build(
     document["url"] = json!(page(post, copy));
     document["to"] = json!([owner.uri]);
     document["cc"] = json!([]);
-    document["attachment"] = json!([]);
+    document["attachment"] = json!(teaser_picture(app, post, copy).await?);
     document["tag"] = json!(tags(app, &document, owner, whole).await?);
     let both = json!([author.uri, owner.uri]);
     document["interactionPolicy"]["canReply"]["automaticApproval"] = both.clone();
     document["interactionPolicy"]["canLike"]["automaticApproval"] = both;
     thread(app, post, owner, &mut document).await?;
     Ok(Some(document))
+}
+
+/// The teaser picture of a copy: the sketch that its author lets everybody see, never a file of the post.
+async fn teaser_picture(app: &App, post: &Post, copy: &Copy) -> Result<Vec<Value>> {
+    let sketch = copies::sketch(app, post.id).await?;
+    Ok(sketch
+        .map(|hash| json!({"type": "Image", "mediaType": "image/png", "url": format!("{}/picture", copy.uri), "blurhash": hash, "width": SKETCH.0, "height": SKETCH.1}))
+        .into_iter()
+        .collect())
 }
 
 /// A copy's tags: its hashtags, and its owner where their server shows only what mentions them. Nobody else.

@@ -13,10 +13,12 @@ use super::verify;
 use super::{CONTENT_TYPE, actor, inbox, sync};
 use crate::accounts::{self, Account, Kind, preferences};
 use crate::app::App;
+use crate::audiences;
 use crate::error::{Error, Result};
 use crate::kernel::id::{AccountId, PostId, StampId};
 use crate::kernel::origin::host_of_uri;
 use crate::kernel::page::Window;
+use crate::media::pictures;
 use crate::nodes::{self, setup};
 use crate::posts::{self, copies, keep, quotes, thread};
 use crate::relations::follows;
@@ -139,6 +141,10 @@ pub async fn signer(
     let asker = inbox::authenticate(app, &signed, &host, None, &Budget::inbound())
         .await
         .map_err(denied)?;
+    // Who is locked out reads what a stranger would be refused.
+    if asker.as_ref().is_some_and(|asker| !asker.is_active()) {
+        return Err(Error::NotFound);
+    }
     setup::note_known_elsewhere(app).await?;
     Ok(asker)
 }
@@ -261,6 +267,29 @@ pub async fn copy(
         Ok((document, false))
     };
     answer(result.await)
+}
+
+/// `GET /users/{name}/posts/{id}/c/{token}/picture`: the sketch that goes with a copy. Homes fetch it without a
+/// signature; it tells no more than the page shows to everybody.
+pub async fn copy_picture(
+    State(app): State<App>,
+    Path((name, id, token)): Path<(String, PostId, String)>,
+) -> Response {
+    let result = async {
+        let uri = app
+            .origin()
+            .at(&format!("/users/{name}/posts/{id}/c/{token}"));
+        let (copy, _) = copies::find(&app, &uri).await?.ok_or(Error::NotFound)?;
+        local(&app, &name).await?;
+        let hash = copies::sketch(&app, copy.post)
+            .await?
+            .ok_or(Error::NotFound)?;
+        pictures::sketch(&hash, super::copies::SKETCH).ok_or(Error::NotFound)
+    };
+    match result.await {
+        Ok(bytes) => ([(header::CONTENT_TYPE, "image/png")], bytes).into_response(),
+        Err(error) => answer(Err(error)),
+    }
 }
 
 /// A page of a collection.
@@ -507,7 +536,7 @@ pub async fn activity(
     let result = async {
         let asker = reader(&app, &asking).await?;
         let id = app.origin().at(uri.path());
-        let row = crate::kernel::db::sql("SELECT body, account_id FROM activities WHERE uri = $1 AND NOT EXISTS (SELECT 1 FROM tombstones WHERE tombstones.uri = activities.object_uri AND activities.kind <> 'Delete') AND NOT EXISTS (SELECT 1 FROM post_copies WHERE post_copies.uri = activities.object_uri)")
+        let row = crate::kernel::db::sql("SELECT body, account_id, object_uri FROM activities WHERE uri = $1 AND (kind = 'Delete' OR account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM tombstones WHERE tombstones.uri = activities.object_uri AND activities.kind <> 'Delete') AND NOT EXISTS (SELECT 1 FROM post_copies WHERE post_copies.uri = activities.object_uri)")
             .bind(&id)
             .optional(&app.db)
             .await?
@@ -519,6 +548,12 @@ pub async fn activity(
             .as_ref()
             .is_some_and(|asker| doc.recipients().contains(&asker.uri.as_str()));
         let sender: AccountId = row.get("account_id")?;
+        let about: String = row.get("object_uri")?;
+        if let Some(post) = posts::find_by_uri(&app, &about).await?
+            && !audiences::may_see(&app, asker.as_ref(), post.thing()).await?
+        {
+            return Err(Error::NotFound);
+        }
         if open || named || asker.as_ref().is_some_and(|asker| asker.id == sender) {
             Ok((body, open && asker.is_none()))
         } else {

@@ -11,6 +11,7 @@ use crate::kernel::crypt;
 use crate::kernel::db::sql;
 use crate::kernel::id::AccountId;
 use crate::locale::Locale;
+use crate::moderation::rules;
 use crate::nodes::house;
 
 /// Sends a code to a mail address; the state and the cookie of the way.
@@ -29,6 +30,9 @@ pub async fn send(
     let Ok(address) = sign_in::fold_email(address) else {
         return Ok(Err(Closed::NotAHome));
     };
+    if rules::get(app).await?.turns_away(&address) {
+        return Ok(Err(Closed::TurnedAway));
+    }
     let (key, now) = (format!("guest:{address}"), app.clock.now());
     if app.limits.mail.take(&key, now).is_err() || app.limits.all_letters.take(&(), now).is_err() {
         return Ok(Err(Closed::Often));
@@ -169,6 +173,14 @@ async fn merge(app: &App, guest: AccountId, home: &Account) -> Result<()> {
         .await?;
     if touched == 1 {
         for statement in [
+            // What the home refused stays refused, and what the guest refused is refused by both.
+            sql(
+                "DELETE FROM audience_members WHERE account_id = $2 AND audience_id IN (SELECT audience_id FROM tier_refusals WHERE account_id = $1)",
+            ),
+            sql(
+                "INSERT INTO tier_refusals (audience_id, account_id, created_at) SELECT audience_id, CAST($1 AS BIGINT), created_at FROM tier_refusals WHERE account_id = $2 ON CONFLICT DO NOTHING",
+            ),
+            sql("DELETE FROM tier_refusals WHERE account_id = $2 AND $1 = $1"),
             // Of two rights to the same thing the longer one stays.
             sql(
                 "INSERT INTO audience_members (audience_id, account_id, until) SELECT audience_id, CAST($1 AS BIGINT), until FROM audience_members WHERE account_id = $2 ON CONFLICT (audience_id, account_id) DO UPDATE SET until = CASE WHEN audience_members.until IS NULL OR EXCLUDED.until IS NULL THEN NULL WHEN EXCLUDED.until > audience_members.until THEN EXCLUDED.until ELSE audience_members.until END",

@@ -18,7 +18,10 @@ pub mod ways;
 pub mod web;
 pub mod wishes;
 
+use crate::accounts::{Account, Kind};
+use crate::app::App;
 use crate::kernel::http::FetchError;
+use crate::moderation::rules;
 
 /// Why somebody is not let in; each has a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +52,18 @@ pub enum Closed {
     HasAHome,
     /// The home does not let this house act any more.
     Withdrawn,
+    /// The account is younger than the rules of the house ask for.
+    TooNew,
+    /// The rules of the house turn the mail address away.
+    TurnedAway,
 }
 
 impl Closed {
     /// The message that says it to a person.
     pub fn sentence(self) -> &'static str {
         match self {
+            Self::TooNew => "door-too-new",
+            Self::TurnedAway => "door-turned-away",
             Self::NotAHome => "door-not-a-home",
             Self::OurOwn => "door-our-own",
             Self::Refused => "door-refused",
@@ -86,3 +95,17 @@ impl From<FetchError> for Closed {
 
 /// What comes of an attempt: the database may fail, the home may be closed.
 pub type Attempt<T> = crate::error::Result<std::result::Result<T, Closed>>;
+
+/// Whether the rules of the house let somebody in who proved an account at a home. How old it is, the home says.
+///
+/// # Errors
+/// What the database says.
+pub async fn check(app: &App, guest: &Account) -> Attempt<()> {
+    let days = rules::get(app).await?.guest_days;
+    let age = app.clock.now().since(guest.created_at).as_secs() / 86_400;
+    let young = i64::try_from(age).unwrap_or(i64::MAX) < days;
+    if guest.kind == Kind::Remote && young {
+        return Ok(Err(Closed::TooNew));
+    }
+    Ok(Ok(()))
+}

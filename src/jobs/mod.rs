@@ -247,6 +247,22 @@ pub enum Job {
     TellPolicies,
     /// Go on with a list that a member brought.
     Import(i64),
+    /// Do to every known node what the measures say.
+    EnforceNodes,
+    /// Let these posts through.
+    ReleasePosts(Vec<PostId>),
+    /// Send the statement of reasons for a measure to somebody elsewhere.
+    SendMeasure(i64),
+    /// Let posts through that wait for this reason.
+    ReleaseHeld(String),
+    /// Look at a post whose place in a conversation became known later.
+    LookAtPlace(PostId),
+    /// Go on inviting the people of a list of addresses.
+    InviteList(i64),
+    /// Tell somebody who waited by their handle that they are let in.
+    SendAdmission(i64),
+    /// Pack the archive of everything of a member.
+    PackArchive(i64),
     /// Send a mail.
     SendMail(MailId),
 }

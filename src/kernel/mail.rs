@@ -31,8 +31,8 @@ pub struct Letter<'a> {
 pub enum Sent {
     /// It took the mail.
     Taken,
-    /// It never will, such as for an address that is none (RFC 5321 §4.2.1, 5yz).
-    Refused(String),
+    /// There is no such address (RFC 5321 §4.2.2: 550, 551 or 553; RFC 3463 §3.2: 5.1.x).
+    NoAddress(String),
 }
 
 impl Mailer {
@@ -55,7 +55,7 @@ impl Mailer {
     pub async fn send(&self, letter: &Letter<'_>) -> anyhow::Result<Sent> {
         let to = match letter.to.parse() {
             Ok(to) => to,
-            Err(error) => return Ok(Sent::Refused(format!("{error}"))),
+            Err(error) => return Ok(Sent::NoAddress(format!("{error}"))),
         };
         let mut message = Message::builder()
             .from(self.from.clone())
@@ -75,8 +75,49 @@ impl Mailer {
             MultiPart::alternative_plain_html(letter.text.to_owned(), letter.html.to_owned());
         match self.transport.send(message.multipart(both)?).await {
             Ok(_) => Ok(Sent::Taken),
-            Err(error) if error.is_permanent() => Ok(Sent::Refused(error.to_string())),
+            Err(error) if names_no_address(&error) => Ok(Sent::NoAddress(error.to_string())),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether the server says that there is no such address. All else that it refuses for good, such as a password of ours
+/// or what looks like advertising, says nothing about whom the mail is for.
+fn names_no_address(error: &lettre::transport::smtp::Error) -> bool {
+    let Some(code) = error.status().filter(|_| error.is_permanent()) else {
+        return false;
+    };
+    is_about_address(&code.to_string(), &error.to_string())
+}
+
+fn is_about_address(code: &str, said: &str) -> bool {
+    let detailed = said
+        .split(|c: char| c.is_whitespace() || matches!(c, ':' | '(' | ')'))
+        .find(|word| {
+            word.starts_with("5.") && word[2..].chars().all(|c| c.is_ascii_digit() || c == '.')
+        });
+    match detailed {
+        Some(detailed) => detailed.starts_with("5.1."),
+        None => ["550", "551", "553"].contains(&code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_about_address;
+
+    #[test]
+    fn only_an_address_that_is_none_is_taken_for_one() {
+        for (code, said, none) in [
+            ("550", "permanent error (550): 5.1.1 no such user", true),
+            ("550", "permanent error (550): no such user here", true),
+            ("553", "permanent error (553): 5.1.3 bad address", true),
+            ("550", "permanent error (550): 5.7.1 relaying denied", false),
+            ("535", "permanent error (535): 5.7.8 bad credentials", false),
+            ("554", "permanent error (554): looks like spam", false),
+            ("552", "permanent error (552): mailbox full", false),
+        ] {
+            assert_eq!(is_about_address(code, said), none, "{said}");
         }
     }
 }

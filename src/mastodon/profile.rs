@@ -9,7 +9,7 @@ use crate::accounts::preferences;
 use crate::accounts::profile::{self, Edit};
 use crate::accounts::{Account, Field};
 use crate::error::Result;
-use crate::media::{files, pictures};
+use crate::media::{files, pictures, upload};
 
 /// `PATCH /api/v1/accounts/update_credentials` and `PATCH /api/v1/profile`
 pub async fn update(call: Caller) -> Answer {
@@ -33,16 +33,13 @@ pub async fn update(call: Caller) -> Answer {
                 for_followers: false,
             })
             .collect();
+        profile::keep_narrow(&member.fields, &mut edit.fields);
     }
     edit.locked = params.flag("locked").unwrap_or(edit.locked);
     edit.bot = params.flag("bot").unwrap_or(edit.bot);
     edit.discoverable = params.flag("discoverable").unwrap_or(edit.discoverable);
     edit.indexable = params.flag("indexable").unwrap_or(edit.indexable);
-    edit.avatar = picture(&call, "avatar", pictures::AVATAR).await?;
-    edit.header = picture(&call, "header", pictures::HEADER).await?;
-    let before = member.clone();
-    let member = profile::update(app, member, edit).await?;
-    files::replaced(app, &before, &member).await?;
+    let member = change(&call, member, edit).await?;
     let mut wishes = preferences::get(app, member.id).await?;
     let before = wishes.clone();
     if let Some(visibility) = params.get("source[privacy]") {
@@ -63,6 +60,9 @@ pub async fn update(call: Caller) -> Answer {
     if let Some(language) = params.get("source[language]") {
         wishes.language = Some(language.to_owned()).filter(|text| !text.is_empty());
     }
+    wishes.hides_follows = params
+        .flag("hide_collections")
+        .unwrap_or(wishes.hides_follows);
     if wishes != before {
         preferences::set(app, member.id, &wishes).await?;
     }
@@ -83,13 +83,42 @@ fn unchanged(member: &Account) -> Edit {
     }
 }
 
+/// Changes a profile with its new pictures; they go again where it could not be changed.
+async fn change(call: &Caller, member: &Account, mut edit: Edit) -> Result<Account, Refused> {
+    let app = &call.app;
+    let mut taken = Vec::new();
+    let changed = async {
+        edit.avatar = picture(call, "avatar", pictures::AVATAR).await?;
+        taken.extend(edit.avatar.clone());
+        edit.header = picture(call, "header", pictures::HEADER).await?;
+        taken.extend(edit.header.clone());
+        profile::update(app, member, edit).await
+    };
+    match changed.await {
+        Ok(after) => {
+            files::replaced(app, member, &after).await?;
+            Ok(after)
+        }
+        Err(error) => {
+            for file in taken {
+                files::remove(app, &file).await?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
 /// A new picture, decoded and stored, where one was sent.
-async fn picture(call: &Caller, name: &str, shape: pictures::Shape) -> Result<Option<String>> {
+async fn picture(
+    call: &Caller,
+    name: &str,
+    shape: pictures::Shape,
+) -> crate::error::Result<Option<String>> {
     let Some(bytes) = call.params.file(name) else {
         return Ok(None);
     };
-    let picture = pictures::process(bytes.to_vec(), shape).await?;
-    let file = files::put(&call.app, picture.bytes, picture.extension).await?;
+    let field = if name == "avatar" { "avatar" } else { "header" };
+    let file = upload::portrait(&call.app, bytes.to_vec(), shape, field).await?;
     Ok(Some(file))
 }
 
@@ -115,7 +144,7 @@ pub async fn show(call: Caller) -> Answer {
         "header_description": "",
         "locked": member.locked,
         "bot": member.bot,
-        "hide_collections": false,
+        "hide_collections": preferences::get(&call.app, member.id).await?.hides_follows,
         "discoverable": member.discoverable,
         "indexable": member.indexable,
         "show_media": true,
@@ -128,12 +157,16 @@ pub async fn show(call: Caller) -> Answer {
 
 /// `DELETE /api/v1/profile/avatar`
 pub async fn remove_avatar(call: Caller) -> Answer {
-    let member = profile::remove_picture(&call.app, call.member()?, true).await?;
+    let before = call.member()?;
+    let member = profile::remove_picture(&call.app, before, true).await?;
+    files::replaced(&call.app, before, &member).await?;
     Ok(json_of(account::own(&call.app, &member).await?))
 }
 
 /// `DELETE /api/v1/profile/header`
 pub async fn remove_header(call: Caller) -> Answer {
-    let member = profile::remove_picture(&call.app, call.member()?, false).await?;
+    let before = call.member()?;
+    let member = profile::remove_picture(&call.app, before, false).await?;
+    files::replaced(&call.app, before, &member).await?;
     Ok(json_of(account::own(&call.app, &member).await?))
 }

@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::answer::json_of;
 use super::{Answer, Caller, Refused};
-use crate::accounts::create::{self, New};
+use crate::accounts::create::New;
 use crate::accounts::{Role, letters};
 use crate::error::Error;
 use crate::kernel::crypt;
 use crate::locale::Locale;
+use crate::members;
 use crate::nodes::joining::{self, Mode};
 use crate::oauth::{Token, apps, tokens};
 
@@ -45,7 +46,7 @@ pub async fn create(call: Caller) -> Answer {
         confirmed: app.mailer.is_none(),
     };
     let locale = Locale::of_header(params.text("locale"));
-    let member = match create::create(app, new).await {
+    let member = match members::join(app, new, "", locale).await {
         Err(Error::Invalid(problems))
             if app.mailer.is_some() && letters::is_known_address(&problems) =>
         {
@@ -55,9 +56,6 @@ pub async fn create(call: Caller) -> Answer {
         }
         member => member?,
     };
-    if app.mailer.is_some() {
-        letters::write_confirmation(app, locale, member.id, params.text("email")).await?;
-    }
     let client = apps::get(app, token.app).await?;
     let (token, secret) = tokens::issue(app, &client, Some(member.id), &token.scopes).await?;
     Ok(given(&secret, &token))

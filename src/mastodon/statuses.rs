@@ -134,6 +134,7 @@ pub async fn create(call: Caller) -> Answer {
     if answers && draft.in_reply_to.is_none() {
         return Err(Error::NotFound.into());
     }
+    webfinger::learn_mentions(app, &draft.text).await;
     if let Some(at) = call
         .params
         .get("scheduled_at")
@@ -145,7 +146,6 @@ pub async fn create(call: Caller) -> Answer {
         let put_off = scheduled::create(app, member, draft, at).await?;
         return Ok(json_of(various::scheduled(&put_off, media)));
     }
-    webfinger::learn_mentions(app, &draft.text).await;
     let post = writing::write(app, member, draft).await?;
     answer(&call, post.id).await
 }
@@ -154,11 +154,12 @@ pub async fn create(call: Caller) -> Answer {
 pub async fn update(Path(id): Path<PostId>, call: Caller) -> Answer {
     let (app, member, params) = (&call.app, call.member()?, &call.params);
     let before = seen(&call, id).await?;
-    for item in params.items("media_attributes") {
-        if let Some(id) = item.number("id") {
-            super::media::describe(&call, id, &item).await?;
-        }
-    }
+    let attributes = params.items("media_attributes");
+    let described: Vec<&str> = attributes
+        .iter()
+        .map(|item| item.text("description"))
+        .collect();
+    let described = described.join(" ");
     let edit = edit::Edit {
         text: params.get("status").unwrap_or(&before.text).to_owned(),
         warning: params
@@ -173,9 +174,12 @@ pub async fn update(Path(id): Path<PostId>, call: Caller) -> Answer {
         media: params.has("media_ids").then(|| params.numbers("media_ids")),
     };
     webfinger::learn_mentions(app, &edit.text).await;
-    let words = format!("{} {}", edit.text, edit.warning);
-    writing::check_edit(app, member, before.id, &words).await?;
-    edit::edit(app, member, before.id, edit).await?;
+    writing::change(app, member, before.id, edit, &described).await?;
+    for item in &attributes {
+        if let Some(id) = item.number("id") {
+            super::media::describe(&call, id, item).await?;
+        }
+    }
     answer(&call, before.id).await
 }
 

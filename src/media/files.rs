@@ -127,35 +127,46 @@ pub async fn stored(app: &App, name: &str) -> Result<String> {
 /// What the storage or the database says.
 pub async fn remove(app: &App, name: &str) -> Result<()> {
     let mut tx = app.db.begin().await?;
+    let unused = release(&mut tx, name).await?;
+    tx.commit().await?;
+    if let Some(blob) = unused {
+        drop_released(app, &blob).await?;
+    }
+    Ok(())
+}
+
+/// Gives up a file in the transaction of what it belonged to; what nobody else uses is to be dropped once that is
+/// committed, and is found by [`sweep`] otherwise.
+///
+/// # Errors
+/// What the database says.
+pub async fn release(tx: &mut Tx, name: &str) -> sqlx::Result<Option<String>> {
     let row = sql("DELETE FROM files WHERE name = $1 RETURNING blob_id")
         .bind(name)
-        .optional(&mut tx)
+        .optional(&mut *tx)
         .await?;
-    let blob: String = match row {
-        Some(row) => row.get("blob_id")?,
-        None => {
-            tx.commit().await?;
-            return Ok(app.media.remove(name).await?);
-        }
+    let Some(row) = row else {
+        return Ok(Some(name.to_owned()));
     };
+    let blob: String = row.get("blob_id")?;
     sql("UPDATE blobs SET uses = uses - 1 WHERE id = $1")
         .bind(&blob)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
     // Under another hash no upload finds it any more; the row stays until the file is gone.
     let unused = sql("UPDATE blobs SET hash = $2 WHERE id = $1 AND uses = 0")
         .bind(&blob)
         .bind(format!("{GONE}{blob}"))
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
-    tx.commit().await?;
-    if unused == 1 {
-        drop_blob(app, &blob).await?;
-    }
-    Ok(())
+    Ok((unused == 1).then_some(blob))
 }
 
-async fn drop_blob(app: &App, blob: &str) -> Result<()> {
+/// Drops what nobody uses any more.
+///
+/// # Errors
+/// What the storage or the database says.
+pub async fn drop_released(app: &App, blob: &str) -> Result<()> {
     app.media.remove(blob).await?;
     sql("DELETE FROM blobs WHERE id = $1 AND uses = 0")
         .bind(blob)
@@ -192,7 +203,7 @@ pub async fn sweep(app: &App) -> Result<()> {
         .await?;
     for row in rows {
         let blob: String = row.get("id")?;
-        if let Err(error) = drop_blob(app, &blob).await {
+        if let Err(error) = drop_released(app, &blob).await {
             tracing::warn!(blob, %error, "a file that nobody needs could not be removed yet");
         }
     }

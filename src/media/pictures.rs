@@ -93,14 +93,20 @@ pub async fn process(bytes: Vec<u8>, shape: Shape) -> Result<Picture> {
         .map_err(anyhow::Error::from)?
 }
 
+/// The sketch of a picture as a PNG; nothing where the sketch cannot be read.
+pub fn sketch(blurhash: &str, (width, height): (u32, u32)) -> Option<Vec<u8>> {
+    let pixels = blurhash::decode(blurhash, width, height, 1.0).ok()?;
+    let picture = image::RgbaImage::from_raw(width, height, pixels)?;
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png).ok()?;
+    Some(bytes.into_inner())
+}
+
 /// The sketch of a picture as a `data:` address; nothing where the sketch cannot be read.
 pub fn blur(blurhash: &str) -> Option<String> {
     use base64::Engine as _;
-    let pixels = blurhash::decode(blurhash, 32, 18, 1.0).ok()?;
-    let picture = image::RgbaImage::from_raw(32, 18, pixels)?;
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png).ok()?;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes.into_inner());
+    let bytes = sketch(blurhash, (32, 18))?;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
     Some(format!("data:image/png;base64,{encoded}"))
 }
 

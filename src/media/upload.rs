@@ -58,6 +58,34 @@ pub async fn upload(app: &App, account: &Account, upload: Upload) -> Result<Medi
     kept.await.map_err(anyhow::Error::from)?
 }
 
+/// A picture of a profile: looked at by the scanner, decoded and kept; its file.
+///
+/// # Errors
+/// `Invalid` for the field where it is no picture, or none that is let through.
+pub async fn portrait(
+    app: &App,
+    bytes: Vec<u8>,
+    shape: pictures::Shape,
+    field: &'static str,
+) -> Result<String> {
+    scan(app, &bytes, field).await?;
+    let picture = pictures::process(bytes, shape).await?;
+    files::put(app, picture.bytes, picture.extension).await
+}
+
+/// Asks the scanner about a picture that stands by itself: what would have to wait for a look is not taken.
+async fn scan(app: &App, bytes: &[u8], field: &'static str) -> Result<()> {
+    let Some(scanner) = &app.scanner else {
+        return Ok(());
+    };
+    let file = tempfile::NamedTempFile::new_in(incoming::folder(app)?)?;
+    tokio::fs::write(file.path(), bytes).await?;
+    match scanner.look(file.path(), "application/octet-stream").await {
+        Scanned::Allow => Ok(()),
+        Scanned::Hold | Scanned::Block => Err(Error::invalid(field, "error-media-blocked")),
+    }
+}
+
 async fn take_in(app: &App, account: &Account, upload: Upload) -> Result<Media> {
     check_description(app, &upload.description)?;
     check_share(app, account, upload.file.bytes).await?;
@@ -71,6 +99,9 @@ async fn take_in(app: &App, account: &Account, upload: Upload) -> Result<Media> 
     };
     if scanned == Scanned::Block {
         return Err(Error::invalid("media", "error-media-blocked"));
+    }
+    if let Some(cover) = &upload.cover {
+        scan(app, cover, "media").await?;
     }
     let taken = match upload.file.kind.group() {
         "image" => picture(app, upload.file).await?,
@@ -333,6 +364,7 @@ async fn give_poster(app: &App, id: MediaId, bytes: Vec<u8>) -> Result<()> {
 /// # Errors
 /// `Invalid` with a sentence when it is no picture.
 pub async fn set_cover(app: &App, id: MediaId, bytes: Vec<u8>) -> Result<()> {
+    scan(app, &bytes, "thumbnail").await?;
     let cover = pictures::process(bytes, pictures::COVER).await?;
     let preview = files::put(app, cover.preview, "jpg").await?;
     let before = sql("SELECT preview FROM media WHERE id = $1")

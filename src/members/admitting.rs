@@ -1,80 +1,113 @@
 //! Letting people in from the waiting list, and what becomes of who did not come.
 
 use super::invitations::{self, New};
-use super::waiting;
-use crate::accounts::{self, Account, dispatch};
+use super::waiting::{self, Waiting};
+use crate::accounts::dispatch::{self, OneOfMany};
+use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::Result;
+use crate::federation::activities::letter;
+use crate::jobs::{self, Job};
 use crate::kernel::db::sql;
-use crate::locale::Locale;
 use crate::nodes::house;
 
 /// How many days an invitation from the list counts.
 const DAYS: u64 = 7;
 
-/// Lets several in: each gets an invitation of their own, by mail in their turn, or by a direct message that the
-/// caller sends. What is to be sent to accounts elsewhere comes back.
+/// Lets several in: each gets an invitation of their own, by mail in their turn or by a direct message; how many.
+/// Whose address does not exist stays on the list.
 ///
 /// # Errors
 /// What the database says.
-pub async fn admit(
-    app: &App,
-    host: &Account,
-    which: &[i64],
-) -> Result<Vec<(Account, Locale, String)>> {
+pub async fn admit(app: &App, host: &Account, which: &[i64]) -> Result<usize> {
     let house = house::get(app).await?.name;
-    let mut letters = Vec::new();
-    for placed in waiting::list(app).await? {
-        let one = placed.one;
-        if !which.contains(&one.id) {
-            continue;
-        }
-        let new = New {
-            note: "",
-            address: one.email.as_deref(),
-            most: 1,
-            days: Some(DAYS),
-            unlimited: true,
-            ..New::default()
-        };
-        let invitation = invitations::make(app, host, new).await?;
-        let link = app.origin().at(&format!("/invite/{}", invitation.code));
-        let now = app.clock.now();
-        let mut tx = app.db.begin().await?;
-        let touched = sql("UPDATE waiting SET admitted_at = $1, invitation_id = $2 WHERE id = $3 AND admitted_at IS NULL")
-            .bind(now)
-            .bind(invitation.id)
-            .bind(one.id)
-            .run(&mut tx)
-            .await?;
-        if touched == 0 {
-            // Somebody else let them in at the same moment.
-            drop(tx);
-            invitations::revoke(app, invitation.id, false).await?;
-            continue;
-        }
-        if let Some(email) = &one.email {
-            let subject = one
-                .locale
-                .text_with("mail-admitted-subject", "house", house.clone());
-            let text = one
-                .locale
-                .text_with("mail-admitted-text", "house", house.clone());
-            let text = text.replace("{link}", &link);
-            dispatch::write_bulk(app, &mut tx, email, (&subject, &text)).await?;
-        }
-        tx.commit().await?;
-        invitations::sent(app, &invitation).await?;
-        if let Some(account) = one.account {
-            letters.push((accounts::get(app, account).await?, one.locale, link));
+    let mut admitted = 0;
+    for number in which {
+        if let Some(one) = waiting::find(app, *number).await?
+            && admit_one(app, host, &one, &house).await?
+        {
+            admitted += 1;
         }
     }
     app.wake.notify_waiters();
-    Ok(letters)
+    Ok(admitted)
 }
 
-/// Puts back on the list whose invitation lapsed unused, and forgets who never showed that an address is theirs, and
-/// what is kept against self-referral.
+async fn admit_one(app: &App, host: &Account, one: &Waiting, house: &str) -> Result<bool> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    dispatch::line_up(&mut tx).await?;
+    if let Some(email) = &one.email
+        && dispatch::is_bounced(&mut tx, email).await?
+    {
+        return Ok(false);
+    }
+    let leaves = match &one.email {
+        Some(_) => dispatch::turn(app, &mut tx).await?,
+        None => now,
+    };
+    let new = New {
+        address: one.email.as_deref(),
+        most: 1,
+        days: Some(DAYS),
+        ..New::default()
+    };
+    let made = invitations::insert(&mut tx, host.id, &new, (now, leaves)).await?;
+    let touched = sql("UPDATE waiting SET admitted_at = $1, invitation_id = $2 WHERE id = $3 AND admitted_at IS NULL AND verified_at IS NOT NULL")
+        .bind(now)
+        .bind(made.id)
+        .bind(one.id)
+        .run(&mut tx)
+        .await?;
+    if touched == 0 {
+        // Somebody else let them in at the same moment, or they left.
+        return Ok(false);
+    }
+    match &one.email {
+        Some(email) => {
+            let locale = one.locale;
+            let text = locale.text_with("mail-admitted-text", "house", house.to_owned());
+            let mail = OneOfMany {
+                to: email,
+                subject: &locale.text_with("mail-admitted-subject", "house", house.to_owned()),
+                body: &text.replace("{link}", &invitations::link(app, &made.code)),
+                invitation: made.id,
+                asked_for: true,
+            };
+            dispatch::write_bulk(app, &mut tx, mail, leaves).await?;
+        }
+        None => jobs::enqueue(&mut tx, now, Job::SendAdmission(one.id)).await?,
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Tells somebody who waits by their handle that they are let in.
+///
+/// # Errors
+/// Why it should be tried again.
+pub async fn tell(app: &App, number: i64) -> anyhow::Result<()> {
+    let row = sql("SELECT invitations.id, invitations.code FROM waiting JOIN invitations ON invitations.id = waiting.invitation_id WHERE waiting.id = $1 AND invitations.sent_at IS NULL AND invitations.revoked_at IS NULL")
+        .bind(number)
+        .optional(&app.db)
+        .await?;
+    let (Some(row), Some(one)) = (row, waiting::find(app, number).await?) else {
+        return Ok(());
+    };
+    let Some(account) = one.account else {
+        return Ok(());
+    };
+    let house = house::get(app).await?.name;
+    let first = one
+        .locale
+        .text_with("mail-admitted-subject", "house", house);
+    let link = invitations::link(app, &row.get::<String>("code")?);
+    letter::send(app, &accounts::get(app, account).await?, &[&first, &link]).await?;
+    Ok(invitations::sent(app, row.get("id")?).await?)
+}
+
+/// Puts back on the list whose invitation lapsed unused, and forgets who never showed that an address is theirs, who is
+/// a member by now, and what is kept against self-referral.
 ///
 /// # Errors
 /// What the database says.
@@ -89,9 +122,15 @@ pub async fn sweep(app: &App) -> sqlx::Result<()> {
         .bind(days(7))
         .run(&app.db)
         .await?;
-    sql("DELETE FROM waiting WHERE invitation_id IN (SELECT id FROM invitations WHERE uses > 0)")
-        .run(&app.db)
+    // Whoever brought them keeps the places.
+    let mut tx = app.db.begin().await?;
+    sql("UPDATE waiting SET brought = brought + (SELECT COUNT(*) FROM waiting AS gone JOIN invitations ON invitations.id = gone.invitation_id WHERE gone.brought_by = waiting.id AND gone.counts = 1 AND invitations.uses > 0) WHERE id IN (SELECT brought_by FROM waiting AS gone JOIN invitations ON invitations.id = gone.invitation_id WHERE invitations.uses > 0)")
+        .run(&mut tx)
         .await?;
+    sql("DELETE FROM waiting WHERE invitation_id IN (SELECT id FROM invitations WHERE uses > 0)")
+        .run(&mut tx)
+        .await?;
+    tx.commit().await?;
     sql("UPDATE waiting SET origin_hash = '' WHERE origin_hash <> '' AND created_at < $1")
         .bind(days(30))
         .run(&app.db)

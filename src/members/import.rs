@@ -1,11 +1,17 @@
 //! Lists of addresses as personal invitations, with the proof that their owners agreed.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use super::invitations::{self, New};
-use crate::accounts::{Account, dispatch, sign_in};
+use crate::accounts::dispatch::{self, OneOfMany};
+use crate::accounts::{self, Account, sign_in};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::db::sql;
-use crate::kernel::id::AudienceId;
+use crate::jobs::{self, Job};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Conn, Row, sql};
+use crate::kernel::id::{self, AudienceId};
 use crate::kernel::text::csv_fields;
 use crate::locale::Locale;
 use crate::nodes::house;
@@ -14,6 +20,8 @@ use crate::nodes::house;
 const MOST: usize = 5_000;
 /// Longest proof.
 const PROOF: usize = 500;
+/// How many addresses are done before the next turn.
+const AT_ONCE: usize = 50;
 
 /// A list as it was read.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +44,15 @@ pub struct List {
 /// `Invalid` when it holds no address, or too many.
 pub async fn read(app: &App, text: &str, locale: Locale) -> Result<List> {
     let mut list = List::default();
+    let mut seen = HashSet::new();
+    let text = text.trim_start_matches('\u{feff}');
     let (mut at, mut language) = (None, None);
     for (number, line) in text.lines().enumerate() {
+        // Where commas are decimal signs, programs write semicolons between fields.
+        let line = match (line.contains(';'), line.contains(',')) {
+            (true, false) => &line.replace(';', ","),
+            _ => line,
+        };
         let fields: Vec<String> = csv_fields(line)
             .iter()
             .map(|field| field.trim().to_lowercase())
@@ -60,10 +75,12 @@ pub async fn read(app: &App, text: &str, locale: Locale) -> Result<List> {
             None => fields.iter().find(|field| field.contains('@')).cloned(),
         };
         let Ok(address) = sign_in::fold_email(&field.unwrap_or_default()) else {
-            list.unread.push(line.chars().take(80).collect());
+            if list.unread.len() < 100 {
+                list.unread.push(line.chars().take(80).collect());
+            }
             continue;
         };
-        if list.addresses.iter().any(|(known, _)| *known == address) {
+        if !seen.insert(address.clone()) {
             list.twice += 1;
             continue;
         }
@@ -72,12 +89,12 @@ pub async fn read(app: &App, text: &str, locale: Locale) -> Result<List> {
             .filter(|tag| !tag.is_empty());
         let reads = reads.map_or(locale, |tag| Locale::of_header(tag));
         list.addresses.push((address, reads));
+        if list.addresses.len() > MOST {
+            return Err(Error::invalid_with("list", "error-too-many", MOST));
+        }
     }
     if list.addresses.is_empty() {
         return Err(Error::invalid("list", "error-no-address"));
-    }
-    if list.addresses.len() > MOST {
-        return Err(Error::invalid_with("list", "error-too-many", MOST));
     }
     sort_out(app, &mut list).await?;
     Ok(list)
@@ -91,12 +108,7 @@ async fn sort_out(app: &App, list: &mut List) -> Result<()> {
             list.stopped += 1;
             continue;
         }
-        let known = sql("SELECT 1 AS known WHERE EXISTS (SELECT 1 FROM credentials WHERE email = $1) OR EXISTS (SELECT 1 FROM invitations WHERE address = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2))")
-            .bind(&address)
-            .bind(app.clock.now())
-            .optional(&app.db)
-            .await?;
-        if known.is_some() {
+        if is_known(&app.db, &address, app.clock.now()).await? {
             list.known += 1;
         } else {
             left.push((address, locale));
@@ -106,49 +118,186 @@ async fn sort_out(app: &App, list: &mut List) -> Result<()> {
     Ok(())
 }
 
-/// Makes a personal invitation for each address, with the proof noted, and sends them in their turn; how many.
+/// Whether an address is of a member, or has an invitation that counts.
+async fn is_known(conn: impl Conn, address: &str, now: Time) -> sqlx::Result<bool> {
+    let row = sql("SELECT 1 AS known WHERE EXISTS (SELECT 1 FROM credentials WHERE email = $1) OR EXISTS (SELECT 1 FROM invitations WHERE address = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2))")
+        .bind(address)
+        .bind(now)
+        .optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// A list that is being invited.
+#[derive(Clone, Debug)]
+pub struct Inviting {
+    /// How many addresses it has.
+    pub total: i64,
+    /// How many are done.
+    pub done: i64,
+    /// How many got an invitation.
+    pub invited: i64,
+    /// When it was brought.
+    pub created_at: Time,
+}
+
+/// How the people of a list are invited.
+#[derive(Clone, Copy, Debug)]
+pub struct How<'a> {
+    /// What shows that they agreed.
+    pub proof: &'a str,
+    /// How many days each invitation counts.
+    pub days: Option<i64>,
+    /// The tier they get.
+    pub tier: Option<AudienceId>,
+}
+
+/// Takes a list in, with the proof noted; its people are invited in turns.
 ///
 /// # Errors
 /// `Invalid` without a proof.
-pub async fn send(
-    app: &App,
-    host: &Account,
-    list: &List,
-    (proof, days, tier): (&str, Option<u64>, Option<AudienceId>),
-) -> Result<usize> {
-    let proof = proof.trim();
+pub async fn begin(app: &App, host: &Account, list: &List, how: How<'_>) -> Result<()> {
+    let proof = how.proof.trim();
     if proof.is_empty() || proof.chars().count() > PROOF {
         return Err(Error::invalid_with("proof", "error-proof", PROOF));
     }
-    let house = house::get(app).await?.name;
-    let mut sent = 0;
-    for (address, locale) in &list.addresses {
+    let lines: Vec<(&str, &str)> = list
+        .addresses
+        .iter()
+        .map(|(address, locale)| (address.as_str(), locale.tag()))
+        .collect();
+    let now = app.clock.now();
+    let number = id::mint(now);
+    let mut tx = app.db.begin().await?;
+    sql("INSERT INTO address_lists (id, account_id, proof, days, tier_id, lines, total, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+        .bind(number)
+        .bind(host.id)
+        .bind(proof)
+        .bind(how.days)
+        .bind(how.tier)
+        .bind(serde_json::to_string(&lines)?)
+        .bind(i64::try_from(lines.len()).unwrap_or(i64::MAX))
+        .bind(now)
+        .run(&mut tx)
+        .await?;
+    jobs::enqueue(&mut tx, now, Job::InviteList(number)).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// The lists of the last days, the newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn lists(app: &App) -> Result<Vec<Inviting>> {
+    let rows =
+        sql("SELECT total, done, invited, created_at FROM address_lists ORDER BY id DESC LIMIT 5")
+            .all(&app.db)
+            .await?;
+    let read = |row: &Row| {
+        Ok(Inviting {
+            total: row.get("total")?,
+            done: row.get("done")?,
+            invited: row.get("invited")?,
+            created_at: row.get("created_at")?,
+        })
+    };
+    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
+/// Invites the next people of a list, and comes back for the rest. What is done is struck off with each of them, so
+/// nobody is invited twice.
+///
+/// # Errors
+/// What the database says.
+pub async fn go_on(app: &App, number: i64) -> Result<()> {
+    let row = sql("SELECT * FROM address_lists WHERE id = $1")
+        .bind(number)
+        .optional(&app.db)
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let lines: Vec<(String, String)> = serde_json::from_str(&row.get::<String>("lines")?)?;
+    let host = accounts::get(app, row.get("account_id")?).await?;
+    let (now, days) = (app.clock.now(), row.get::<Option<i64>>("days")?);
+    let (proof, tier): (String, _) = (row.get("proof")?, row.get("tier_id")?);
+    let few = lines.len().min(AT_ONCE);
+    let mut invited = 0;
+    for (address, tag) in &lines[..few] {
         let new = New {
-            note: "",
             address: Some(address),
             tier,
             most: 1,
-            days,
-            unlimited: true,
+            days: days.and_then(|days| u64::try_from(days).ok()),
+            ..New::default()
         };
-        let made = invitations::make(app, host, new).await?;
-        let link = app.origin().at(&format!("/invite/{}", made.code));
-        let subject = locale.text_with("invite-subject", "house", house.clone());
-        let text = locale
-            .text_with("invite-text", "house", house.clone())
-            .replace("{name}", host.shown_name())
-            .replace("{link}", &link);
-        let mut tx = app.db.begin().await?;
-        sql("UPDATE invitations SET consent = $1 WHERE id = $2")
-            .bind(proof)
-            .bind(made.id)
-            .run(&mut tx)
-            .await?;
-        dispatch::write_bulk(app, &mut tx, address, (&subject, &text)).await?;
-        tx.commit().await?;
-        invitations::sent(app, &made).await?;
-        sent += 1;
+        if host.is_active() && invite(app, &host, (&new, Locale::of_header(tag)), &proof).await? {
+            invited += 1;
+        }
     }
+    let mut tx = app.db.begin().await?;
+    sql("UPDATE address_lists SET lines = $2, done = total - $3, invited = invited + $4 WHERE id = $1")
+        .bind(number)
+        .bind(serde_json::to_string(&lines[few..])?)
+        .bind(i64::try_from(lines.len() - few).unwrap_or(0))
+        .bind(invited)
+        .run(&mut tx)
+        .await?;
+    if few < lines.len() {
+        jobs::enqueue(&mut tx, now, Job::InviteList(number)).await?;
+    }
+    tx.commit().await?;
     app.wake.notify_waiters();
-    Ok(sent)
+    Ok(())
+}
+
+/// Invites one address, unless it is known, invited or not to be written to by now; whether it was.
+async fn invite(
+    app: &App,
+    host: &Account,
+    (new, locale): (&New<'_>, Locale),
+    proof: &str,
+) -> Result<bool> {
+    let address = new.address.unwrap_or_default();
+    let house = house::get(app).await?.name;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    dispatch::line_up(&mut tx).await?;
+    if dispatch::is_stopped(&mut tx, address).await? || is_known(&mut tx, address, now).await? {
+        return Ok(false);
+    }
+    let leaves = dispatch::turn(app, &mut tx).await?;
+    let made = invitations::insert(&mut tx, host.id, new, (now, leaves)).await?;
+    sql("UPDATE invitations SET consent = $1 WHERE id = $2")
+        .bind(proof)
+        .bind(made.id)
+        .run(&mut tx)
+        .await?;
+    let text = locale
+        .text_with("invite-text", "house", house.clone())
+        .replace("{name}", host.shown_name())
+        .replace("{link}", &invitations::link(app, &made.code));
+    let mail = OneOfMany {
+        to: address,
+        subject: &locale.text_with("invite-subject", "house", house),
+        body: &text,
+        invitation: made.id,
+        asked_for: false,
+    };
+    dispatch::write_bulk(app, &mut tx, mail, leaves).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Forgets lists that were done a month ago; what came of them stands with the invitations.
+///
+/// # Errors
+/// What the database says.
+pub async fn sweep(app: &App) -> sqlx::Result<()> {
+    let before = app.clock.now().minus(Duration::from_secs(30 * 86_400));
+    sql("DELETE FROM address_lists WHERE done >= total AND created_at < $1")
+        .bind(before)
+        .run(&app.db)
+        .await?;
+    Ok(())
 }

@@ -117,25 +117,9 @@ pub async fn make(app: &App, inviter: &Account, new: New<'_>) -> Result<Invitati
     if new.note.chars().count() > NOTE {
         return Err(Error::invalid_with("note", "error-too-long", NOTE));
     }
-    let (now, most) = (app.clock.now(), new.most.clamp(1, MOST));
+    let now = app.clock.now();
     let allowance = joining::get(app).await?.allowance;
-    let made = Invitation {
-        id: id::mint(now),
-        code: crypt::opaque(),
-        inviter: inviter.id,
-        note: new.note.trim().to_owned(),
-        address: new.address.map(str::to_owned),
-        tier: new.tier,
-        most,
-        uses: 0,
-        expires_at: new
-            .days
-            .map(|days| now.plus(Duration::from_secs(days.min(3650) * 86_400))),
-        sent_at: None,
-        opened_at: None,
-        revoked_at: None,
-        created_at: now,
-    };
+    let most = new.most.clamp(1, MOST);
     let mut tx = app.db.begin().await?;
     if !new.unlimited && inviter.role != Role::Host {
         // Whoever invites twice at the same moment waits for themselves here.
@@ -147,6 +131,37 @@ pub async fn make(app: &App, inviter: &Account, new: New<'_>) -> Result<Invitati
             return Err(Error::invalid("most", "error-allowance"));
         }
     }
+    let made = insert(&mut tx, inviter.id, &new, (now, now)).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// Writes an invitation; its days count from when it leaves.
+///
+/// # Errors
+/// What the database says.
+pub async fn insert(
+    tx: &mut Tx,
+    inviter: AccountId,
+    new: &New<'_>,
+    (now, leaves): (Time, Time),
+) -> Result<Invitation> {
+    let days = |days: u64| Duration::from_secs(days.min(3650) * 86_400);
+    let made = Invitation {
+        id: id::mint(now),
+        code: crypt::opaque(),
+        inviter,
+        note: new.note.trim().to_owned(),
+        address: new.address.map(str::to_owned),
+        tier: new.tier,
+        most: new.most.clamp(1, MOST),
+        uses: 0,
+        expires_at: new.days.map(|count| leaves.plus(days(count))),
+        sent_at: None,
+        opened_at: None,
+        revoked_at: None,
+        created_at: now,
+    };
     sql("INSERT INTO invitations (id, code, inviter_id, note, address, uses_most, uses, expires_at, created_at, tier_id) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9)")
         .bind(made.id)
         .bind(&made.code)
@@ -157,17 +172,22 @@ pub async fn make(app: &App, inviter: &Account, new: New<'_>) -> Result<Invitati
         .bind(made.expires_at)
         .bind(now)
         .bind(made.tier)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
-    tx.commit().await?;
     Ok(made)
 }
 
-/// What is left of an allowance: people who came count, and so do invitations that still may bring somebody.
+/// How long an invitation that was sent is part of an allowance, whatever becomes of it: nobody writes to one address
+/// after the other in the name of the house.
+const SENT: Duration = Duration::from_secs(30 * 86_400);
+
+/// What is left of an allowance: people who came count, and so do invitations that still may bring somebody, and those
+/// that were sent lately.
 async fn left_in(tx: &mut Tx, inviter: AccountId, allowance: i64, now: Time) -> Result<i64> {
-    let row = sql("SELECT CAST(COALESCE(SUM(CASE WHEN revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) THEN uses_most ELSE uses END), 0) AS BIGINT) AS spent FROM invitations WHERE inviter_id = $1")
+    let row = sql("SELECT CAST(COALESCE(SUM(CASE WHEN (revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)) OR (address IS NOT NULL AND created_at > $3) THEN uses_most ELSE uses END), 0) AS BIGINT) AS spent FROM invitations WHERE inviter_id = $1")
         .bind(inviter)
         .bind(now)
+        .bind(now.minus(SENT))
         .one(tx)
         .await?;
     Ok(allowance - row.get::<i64>("spent")?)
@@ -185,30 +205,45 @@ pub async fn left(app: &App, inviter: AccountId) -> Result<i64> {
     Ok(left.max(0))
 }
 
-/// The invitation of a code.
+/// The invitation of a code; none where whoever made it is locked out or left.
 ///
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, code: &str) -> Result<Option<Invitation>> {
-    let row = sql("SELECT * FROM invitations WHERE code = $1")
+    let row = sql("SELECT * FROM invitations WHERE code = $1 AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = inviter_id AND disabled_at IS NULL AND deleted_at IS NULL)")
         .bind(code)
         .optional(&app.db)
         .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// Invitations, the newest first: of one member, or of everybody.
+/// How many invitations one page lists.
+pub const AT_ONCE: usize = 100;
+
+/// Invitations, the newest first: of one member, or of everybody; older than one, to go on from there.
 ///
 /// # Errors
 /// What the database says.
-pub async fn list(app: &App, of: Option<AccountId>) -> Result<Vec<Invitation>> {
+pub async fn list(
+    app: &App,
+    of: Option<AccountId>,
+    before: Option<i64>,
+) -> Result<Vec<Invitation>> {
     let rows = sql(
-        "SELECT * FROM invitations WHERE ($1 = 0 OR inviter_id = $1) ORDER BY id DESC LIMIT 500",
+        "SELECT * FROM invitations WHERE ($1 = 0 OR inviter_id = $1) AND id < $2 ORDER BY id DESC LIMIT 100",
     )
     .bind(of.unwrap_or(AccountId(0)))
+    .bind(before.unwrap_or(i64::MAX))
     .all(&app.db)
     .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
+/// Where the next page of a list begins, where there may be one.
+pub fn older(page: &[Invitation]) -> Option<i64> {
+    page.last()
+        .filter(|_| page.len() >= AT_ONCE)
+        .map(|last| last.id)
 }
 
 /// Notes that the page of an invitation was looked at.
@@ -228,13 +263,18 @@ pub async fn opened(app: &App, invitation: &Invitation) -> Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn sent(app: &App, invitation: &Invitation) -> Result<()> {
+pub async fn sent(app: &App, invitation: i64) -> Result<()> {
     sql("UPDATE invitations SET sent_at = $1 WHERE id = $2")
         .bind(app.clock.now())
-        .bind(invitation.id)
+        .bind(invitation)
         .run(&app.db)
         .await?;
     Ok(())
+}
+
+/// The address at which a code lets somebody in.
+pub fn link(app: &App, code: &str) -> String {
+    app.origin().at(&format!("/invite/{code}"))
 }
 
 /// Uses an invitation up for a new member, in the transaction that makes the member.
@@ -242,7 +282,7 @@ pub async fn sent(app: &App, invitation: &Invitation) -> Result<()> {
 /// # Errors
 /// `Invalid` when it does not count any more.
 pub async fn redeem(tx: &mut Tx, code: &str, account: AccountId, now: Time) -> Result<()> {
-    let row = sql("UPDATE invitations SET uses = uses + 1 WHERE code = $1 AND uses < uses_most AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) RETURNING id, inviter_id, tier_id")
+    let row = sql("UPDATE invitations SET uses = uses + 1 WHERE code = $1 AND uses < uses_most AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = inviter_id AND disabled_at IS NULL AND deleted_at IS NULL) RETURNING id, inviter_id, tier_id")
         .bind(code)
         .bind(now)
         .optional(&mut *tx)
@@ -260,6 +300,20 @@ pub async fn redeem(tx: &mut Tx, code: &str, account: AccountId, now: Time) -> R
         .run(&mut *tx)
         .await?;
     Ok(())
+}
+
+/// Takes back an invitation of one's own.
+///
+/// # Errors
+/// `NotFound` when it is none.
+pub async fn revoke_own(app: &App, inviter: AccountId, id: i64) -> Result<()> {
+    let row = sql("SELECT id FROM invitations WHERE id = $1 AND inviter_id = $2")
+        .bind(id)
+        .bind(inviter)
+        .optional(&app.db)
+        .await?;
+    row.ok_or(Error::NotFound)?;
+    revoke(app, id, false).await
 }
 
 /// Takes invitations back: one, or with it everything that was made by whoever came by it, and so on.

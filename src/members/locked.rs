@@ -83,7 +83,7 @@ pub async fn list(
     author: crate::kernel::id::AccountId,
     most: i64,
 ) -> Result<Vec<Locked>> {
-    let rows = sql(concat!("SELECT posts.id, posts.teaser, posts.blurred, posts.created_at, accounts.name AS author_name FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.account_id = $3 AND posts.audience = 'grant' AND posts.teaser <> '' AND NOT (", crate::visible!(), ") AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) ORDER BY posts.id DESC LIMIT $4"))
+    let rows = sql(concat!("SELECT posts.id, posts.teaser, posts.blurred, posts.created_at, accounts.name AS author_name FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.account_id = $3 AND posts.audience = 'grant' AND posts.teaser <> '' AND accounts.disabled_at IS NULL AND NOT (", crate::visible!(), ") AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) ORDER BY posts.id DESC LIMIT $4"))
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
         .bind(app.clock.now())
         .bind(author)
@@ -98,7 +98,7 @@ pub async fn list(
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, viewer: Option<&Account>, post: PostId) -> Result<Option<Locked>> {
-    let rows = sql("SELECT posts.id, posts.account_id AS author_id, posts.teaser, posts.blurred, posts.created_at, accounts.name AS author_name FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.id = $1 AND posts.audience = 'grant' AND posts.teaser <> ''")
+    let rows = sql("SELECT posts.id, posts.account_id AS author_id, posts.teaser, posts.blurred, posts.created_at, accounts.name AS author_name FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.id = $1 AND posts.audience = 'grant' AND posts.teaser <> '' AND accounts.disabled_at IS NULL")
         .bind(post)
         .all(&app.db)
         .await?;

@@ -4,36 +4,56 @@ pub mod admitting;
 pub mod import;
 pub mod invitations;
 pub mod locked;
+pub mod places;
 pub mod requests;
 pub mod rules;
 pub mod tiers;
 pub mod waiting;
 pub mod web;
 
-use crate::accounts::Account;
 use crate::accounts::create::{self, New};
+use crate::accounts::{Account, letters, sign_in};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::locale::Locale;
 use crate::nodes::joining::{self, Mode};
 
-/// Makes a member. An invitation is used up in the same transaction as the account is made, so it counts as often as
+/// Makes a member, with the mail that confirms the address where mail leaves. An invitation is used up in the same transaction as the account is made, so it counts as often as
 /// it says and never once more.
 ///
 /// # Errors
 /// `Forbidden` where the house is not open to them, `Invalid` for what cannot be taken.
-pub async fn join(app: &App, new: New<'_>, code: &str) -> Result<Account> {
+pub async fn join(app: &App, new: New<'_>, code: &str, locale: Locale) -> Result<Account> {
     let mode = joining::get(app).await?.mode;
     if mode == Mode::Closed || (code.is_empty() && mode != Mode::Open) {
         return Err(Error::Forbidden);
     }
-    check_mail(app, new.email.unwrap_or_default()).await?;
+    let now = app.clock.now();
+    // Before anything else is said: what an address is known for is told to nobody without an invitation that counts.
+    if !code.is_empty()
+        && !invitations::find(app, code)
+            .await?
+            .is_some_and(|one| one.counts(now))
+    {
+        return Err(Error::invalid("code", "error-invitation"));
+    }
+    let typed = new.email.unwrap_or_default().trim().to_owned();
+    let email = sign_in::fold_email(&typed)?;
+    check_mail(app, &email).await?;
+    let confirms = app.mailer.is_some() && !new.confirmed;
     let prepared = create::prepare(app, new).await?;
     let mut tx = app.db.begin().await?;
     let account = create::write(app, &mut tx, prepared).await?;
     if !code.is_empty() {
-        invitations::redeem(&mut tx, code, account.id, app.clock.now()).await?;
+        invitations::redeem(&mut tx, code, account.id, now).await?;
+    }
+    if confirms {
+        // Beyond the limit nothing of all this happened.
+        letters::may_write(app, &email)?;
+        letters::write_confirmation(app, &mut tx, locale, (account.id, &typed)).await?;
     }
     tx.commit().await?;
+    app.wake.notify_waiters();
     Ok(account)
 }
 

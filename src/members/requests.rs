@@ -121,6 +121,18 @@ pub async fn list(app: &App) -> Result<Vec<Request>> {
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
+/// The name somebody asks for.
+///
+/// # Errors
+/// What the database says.
+pub async fn name(app: &App, number: i64) -> Result<Option<String>> {
+    let row = sql("SELECT name FROM join_requests WHERE id = $1")
+        .bind(number)
+        .optional(&app.db)
+        .await?;
+    Ok(row.map(|row| row.get("name")).transpose()?)
+}
+
 /// How many wait.
 ///
 /// # Errors
@@ -161,10 +173,12 @@ pub async fn accept(app: &App, number: i64) -> Result<Account> {
         return Err(Error::NotFound);
     }
     let account = create::write(app, &mut tx, prepared).await?;
-    tx.commit().await?;
     if app.mailer.is_some() {
-        letters::write_confirmation(app, locale, account.id, &request.email).await?;
+        letters::may_write(app, &request.email)?;
+        letters::write_confirmation(app, &mut tx, locale, (account.id, &request.email)).await?;
     }
+    tx.commit().await?;
+    app.wake.notify_waiters();
     Ok(account)
 }
 

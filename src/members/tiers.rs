@@ -15,7 +15,7 @@ const NAME: usize = 40;
 /// Longest sentence about how one gets in.
 const HOW: usize = 300;
 /// Longest sign of a badge.
-const SIGN: usize = 4;
+const SIGN: usize = 8;
 /// Most tiers of a house.
 const MOST: usize = 20;
 

@@ -1,6 +1,5 @@
 //! The waiting list: who waits, in which order, who brought whom, and being let in.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::accounts::{Account, letters, sign_in};
@@ -16,10 +15,10 @@ use crate::nodes::house;
 
 /// Longest answer.
 const ANSWER: usize = 1_000;
-/// How many places each one who was brought moves up.
-const STEP: i64 = 3;
 /// Most who wait.
 const MOST: i64 = 50_000;
+/// How many accounts of one home count for one person.
+const SAME_HOME: i64 = 5;
 /// For how many days an account at a home must exist to count for who brought it.
 const GROWN: u64 = 7;
 
@@ -52,17 +51,6 @@ pub struct Waiting {
     pub created_at: Time,
 }
 
-/// Somebody who waits, with their place and how many they brought.
-#[derive(Clone, Debug)]
-pub struct Placed {
-    /// Who.
-    pub one: Waiting,
-    /// Their place, from 1.
-    pub place: i64,
-    /// How many they brought that count.
-    pub brought: i64,
-}
-
 /// What somebody fills in.
 #[derive(Clone, Debug)]
 pub struct Asking<'a> {
@@ -76,7 +64,7 @@ pub struct Asking<'a> {
     pub by: &'a str,
 }
 
-fn read(row: &Row) -> sqlx::Result<Waiting> {
+pub(super) fn read(row: &Row) -> sqlx::Result<Waiting> {
     let locale: String = row.get("locale")?;
     Ok(Waiting {
         id: row.get("id")?,
@@ -102,6 +90,7 @@ fn bare(address: &str) -> String {
 }
 
 /// Whether somebody new counts for who brought them: another person, as far as can be told, with an address to stay.
+/// That nobody else there is the same person is for the database to see ([`insert`]).
 async fn counts(app: &App, by: &Waiting, address: &str, origin: &str) -> Result<bool> {
     let row = sql("SELECT origin_hash FROM waiting WHERE id = $1")
         .bind(by.id)
@@ -109,15 +98,20 @@ async fn counts(app: &App, by: &Waiting, address: &str, origin: &str) -> Result<
         .await?;
     let same_device = row.get::<String>("origin_hash")? == origin;
     let own = by.email.as_deref().map(bare) == Some(bare(address));
-    let known = sql("SELECT email FROM waiting WHERE email IS NOT NULL")
-        .all(&app.db)
-        .await?;
-    let mut twice = false;
-    for row in &known {
-        twice |= bare(&row.get::<String>("email")?) == bare(address);
-    }
     let passing = rules::get(app).await?.turns_away(address) || is_throwaway(address);
-    Ok(!same_device && !own && !twice && !passing)
+    Ok(!same_device && !own && !passing)
+}
+
+/// Whether an account elsewhere counts: it is not of yesterday, as its home says, and not one of many of that home, for
+/// a home can say anything.
+async fn counts_from_home(app: &App, by: &Waiting, account: &Account) -> Result<bool> {
+    let age = app.clock.now().since(account.created_at).as_secs() / 86_400;
+    let row = sql("SELECT COUNT(*) AS n FROM waiting JOIN accounts ON accounts.id = waiting.account_id WHERE waiting.brought_by = $1 AND accounts.host = $2")
+        .bind(by.id)
+        .bind(&account.host)
+        .one(&app.db)
+        .await?;
+    Ok(age >= GROWN && row.get::<i64>("n")? < SAME_HOME)
 }
 
 /// Whether an address is of a provider whose addresses are thrown away.
@@ -189,7 +183,7 @@ pub async fn ask_by_handle(app: &App, account: &Account, asking: &Asking<'_>) ->
     }
 }
 
-async fn find_by(app: &App, field: &str, value: &str) -> Result<Option<Waiting>> {
+pub(super) async fn find_by(app: &App, field: &str, value: &str) -> Result<Option<Waiting>> {
     let query = match field {
         "email" => sql("SELECT * FROM waiting WHERE email = $1"),
         "code" => sql("SELECT * FROM waiting WHERE code = $1"),
@@ -218,13 +212,20 @@ async fn insert(
     let counts = match (&by, email, account) {
         (Some(by), Some(email), _) => counts(app, by, email, &origin).await?,
         (Some(by), None, Some(account)) => {
-            let age = now.since(account.created_at).as_secs() / 86_400;
-            age >= GROWN && counts(app, by, &account.acct(), &origin).await?
+            counts_from_home(app, by, account).await?
+                && counts(app, by, &account.acct(), &origin).await?
         }
         _ => false,
     };
     let token = crypt::opaque();
-    let touched = sql("INSERT INTO waiting (id, token, code, email, account_id, answer, locale, brought_by, counts, origin_hash, created_at) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS BIGINT), CAST($9 AS BIGINT), CAST($10 AS TEXT), CAST($11 AS BIGINT) WHERE (SELECT COUNT(*) FROM waiting) < $12 ON CONFLICT DO NOTHING")
+    let person = match (email, account) {
+        (Some(email), _) => bare(email),
+        (None, account) => account.map(Account::acct).unwrap_or_default(),
+    };
+    let mut touched = 0;
+    // Who counts already, in another spelling and in this very moment too, waits without counting again.
+    for counts in [counts, false] {
+        touched = sql("INSERT INTO waiting (id, token, code, email, account_id, answer, locale, brought_by, counts, origin_hash, created_at, bare) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS BIGINT), CASE WHEN EXISTS (SELECT 1 FROM waiting WHERE bare = $13) THEN 0 ELSE CAST($9 AS BIGINT) END, CAST($10 AS TEXT), CAST($11 AS BIGINT), CAST($13 AS TEXT) WHERE (SELECT COUNT(*) FROM waiting) < $12 ON CONFLICT DO NOTHING")
         .bind(id::mint(now))
         .bind(&token)
         .bind(crypt::opaque())
@@ -232,13 +233,18 @@ async fn insert(
         .bind(account.map(|account| account.id))
         .bind(asking.answer.trim())
         .bind(asking.locale.tag())
-        .bind(by.map(|by| by.id))
+        .bind(by.as_ref().map(|by| by.id))
         .bind(counts)
-        .bind(origin)
+        .bind(&origin)
         .bind(now)
         .bind(MOST)
+        .bind(&person)
         .run(&app.db)
         .await?;
+        if touched == 1 {
+            break;
+        }
+    }
     let made = match (touched, email) {
         (0, Some(email)) => find_by(app, "email", email).await?,
         _ => find_by(app, "token", &token).await?,
@@ -268,72 +274,36 @@ pub async fn verify(app: &App, token: &str) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn leave(app: &App, token: &str) -> Result<()> {
-    sql("DELETE FROM waiting WHERE token = $1")
+    let mut tx = app.db.begin().await?;
+    let row = sql("DELETE FROM waiting WHERE token = $1 RETURNING email, invitation_id")
         .bind(token)
-        .run(&app.db)
+        .optional(&mut tx)
         .await?;
+    if let Some(row) = row {
+        sql("DELETE FROM mails WHERE recipient = $1")
+            .bind(row.get::<Option<String>>("email")?)
+            .run(&mut tx)
+            .await?;
+        sql("UPDATE invitations SET address = NULL, revoked_at = $2 WHERE id = $1 AND uses = 0")
+            .bind(row.get::<Option<i64>>("invitation_id")?)
+            .bind(app.clock.now())
+            .run(&mut tx)
+            .await?;
+    }
+    tx.commit().await?;
     Ok(())
 }
 
-/// Who waits, the next one first: by when they asked, and three places further for each one they brought who counts.
+/// Somebody who waits, by their number.
 ///
 /// # Errors
 /// What the database says.
-pub async fn list(app: &App) -> Result<Vec<Placed>> {
-    let rows = sql(
-        "SELECT * FROM waiting WHERE verified_at IS NOT NULL AND admitted_at IS NULL ORDER BY id",
-    )
-    .all(&app.db)
-    .await?;
-    let brought = sql("SELECT brought_by, COUNT(*) AS n FROM waiting WHERE brought_by IS NOT NULL AND counts = 1 AND verified_at IS NOT NULL GROUP BY brought_by")
-        .all(&app.db)
+pub async fn find(app: &App, number: i64) -> Result<Option<Waiting>> {
+    let row = sql("SELECT * FROM waiting WHERE id = $1")
+        .bind(number)
+        .optional(&app.db)
         .await?;
-    let mut by: HashMap<i64, i64> = HashMap::new();
-    for row in &brought {
-        by.insert(row.get("brought_by")?, row.get("n")?);
-    }
-    let mut ordered: Vec<(i64, i64, Placed)> = Vec::new();
-    for (at, row) in rows.iter().enumerate() {
-        let one = read(row)?;
-        let brought = by.get(&one.id).copied().unwrap_or(0);
-        let at = i64::try_from(at).unwrap_or(i64::MAX);
-        let placed = Placed {
-            one,
-            place: 0,
-            brought,
-        };
-        ordered.push((at - STEP * brought, at, placed));
-    }
-    ordered.sort_by_key(|(score, at, placed)| (*score, -placed.brought, *at));
-    let placed = ordered
-        .into_iter()
-        .zip(1..)
-        .map(|((.., one), place)| Placed { place, ..one });
-    Ok(placed.collect())
-}
-
-/// The page of somebody who waits: who they are, and their place while they wait.
-///
-/// # Errors
-/// `NotFound` when the link is none.
-pub async fn of(app: &App, token: &str) -> Result<(Waiting, Option<Placed>)> {
-    let one = find_by(app, "token", token).await?.ok_or(Error::NotFound)?;
-    let all = list(app).await?;
-    let placed = all.into_iter().find(|placed| placed.one.id == one.id);
-    Ok((one, placed))
-}
-
-/// How many wait.
-///
-/// # Errors
-/// What the database says.
-pub async fn count(app: &App) -> Result<i64> {
-    let row = sql(
-        "SELECT COUNT(*) AS n FROM waiting WHERE verified_at IS NOT NULL AND admitted_at IS NULL",
-    )
-    .one(&app.db)
-    .await?;
-    Ok(row.get("n")?)
+    Ok(row.as_ref().map(read).transpose()?)
 }
 
 #[cfg(test)]

@@ -151,16 +151,15 @@ pub async fn begin(app: &App, by: &Account, calm: &Calm) -> Result<()> {
     };
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    write(
-        &mut tx,
-        Some(by.id),
-        &Calm {
-            host,
-            ..calm.clone()
-        },
-        now,
-    )
-    .await?;
+    sql("INSERT INTO calm (kind, host, minutes, until, by_id, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kind, host) DO UPDATE SET minutes = EXCLUDED.minutes, until = EXCLUDED.until, by_id = EXCLUDED.by_id")
+        .bind(calm.kind.name())
+        .bind(host)
+        .bind(calm.minutes.clamp(0, 1_440))
+        .bind(calm.until)
+        .bind(by.id)
+        .bind(now)
+        .run(&mut tx)
+        .await?;
     if calm.kind == Kind::Pause {
         tell_others(&mut tx, now).await?;
         // It ends by itself, and others hear of that, too.
@@ -168,19 +167,6 @@ pub async fn begin(app: &App, by: &Account, calm: &Calm) -> Result<()> {
     }
     tx.commit().await?;
     app.wake.notify_waiters();
-    Ok(())
-}
-
-async fn write(tx: &mut Tx, by: Option<AccountId>, calm: &Calm, now: Time) -> sqlx::Result<()> {
-    sql("INSERT INTO calm (kind, host, minutes, until, by_id, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kind, host) DO UPDATE SET minutes = EXCLUDED.minutes, until = EXCLUDED.until, by_id = EXCLUDED.by_id")
-        .bind(calm.kind.name())
-        .bind(&calm.host)
-        .bind(calm.minutes.clamp(0, 1_440))
-        .bind(calm.until)
-        .bind(by)
-        .bind(now)
-        .run(tx)
-        .await?;
     Ok(())
 }
 
@@ -201,6 +187,8 @@ pub async fn end(app: &App, which: Option<(Kind, &str)>) -> Result<()> {
     statement.run(&mut tx).await?;
     if which.is_none() {
         set_note(&mut tx, "").await?;
+        // What the alarm hid in looking back is shown again; what waited from the start is for a look.
+        jobs::enqueue(&mut tx, now, Job::ReleaseHeld("alarm".to_owned())).await?;
     }
     if paused && which.is_none_or(|(kind, _)| kind == Kind::Pause) {
         tell_others(&mut tx, now).await?;
@@ -312,13 +300,13 @@ async fn ring(app: &App, meter: Meter) -> Result<bool> {
     }
     let holds = rules::get(app).await?.holds;
     if holds {
-        let hold = Calm {
-            kind: Kind::Hold,
-            host: String::new(),
-            minutes: 0,
-            until: now.plus(HELD),
-        };
-        write(&mut tx, None, &hold, now).await?;
+        // What somebody set by hand for longer stays.
+        sql("INSERT INTO calm (kind, host, minutes, until, by_id, created_at) VALUES ($1, '', 0, $2, NULL, $3) ON CONFLICT (kind, host) DO UPDATE SET until = CASE WHEN calm.until > EXCLUDED.until THEN calm.until ELSE EXCLUDED.until END")
+            .bind(Kind::Hold.name())
+            .bind(now.plus(HELD))
+            .bind(now)
+            .run(&mut tx)
+            .await?;
     }
     let house = house::get(app).await?.name;
     sql("DELETE FROM notifications WHERE kind = 'alarm'")

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::kernel::db::{Row, sql};
 use crate::kernel::html::to_text;
 use crate::kernel::id;
+use crate::kernel::origin::ascii_domain;
 use crate::posts::{Post, store};
 
 /// Longest pattern.
@@ -50,7 +51,8 @@ impl Filter {
         let pattern = if kind == "link" {
             let bare = pattern.trim_start_matches("https://");
             let bare = bare.trim_start_matches("http://");
-            bare.split('/').next().unwrap_or_default().to_owned()
+            ascii_domain(bare.split('/').next().unwrap_or_default())
+                .ok_or_else(|| Error::invalid_with("pattern", "error-filter", LENGTH))?
         } else {
             pattern
         };
@@ -63,14 +65,15 @@ impl Filter {
     }
 
     /// Whether it catches this content.
-    pub fn catches(&self, html: &str) -> bool {
+    pub fn catches(&self, content: &Content) -> bool {
         if self.kind == "link" {
             let below = format!(".{}", self.pattern);
-            return hosts(html)
+            return content
+                .hosts
                 .iter()
                 .any(|host| *host == self.pattern || host.ends_with(&below));
         }
-        let text = to_text(html).to_lowercase();
+        let text = &content.text;
         text.match_indices(&self.pattern).any(|(at, found)| {
             let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
             edge(text[..at].chars().next_back()) && edge(text[at + found.len()..].chars().next())
@@ -78,15 +81,39 @@ impl Filter {
     }
 }
 
-/// The hosts that a content links to or writes out.
+/// What stands in a post, read once for all filters.
+#[derive(Debug)]
+pub struct Content {
+    text: String,
+    hosts: Vec<String>,
+}
+
+impl Content {
+    /// Reads a content.
+    pub fn of(html: &str) -> Self {
+        Self {
+            text: to_text(html).to_lowercase(),
+            hosts: hosts(html),
+        }
+    }
+}
+
+/// The hosts that a content links to or writes out, as a browser would read their addresses.
 fn hosts(html: &str) -> Vec<String> {
-    let lower = html.to_ascii_lowercase();
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>');
     let mut found = Vec::new();
-    for part in lower.split("://").skip(1) {
-        let end = part
-            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-')))
-            .unwrap_or(part.len());
-        found.push(part[..end].to_owned());
+    for (at, _) in html.match_indices("://") {
+        let rest = &html[at + 3..];
+        let address = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let address = address.replace("&amp;", "&");
+        let read = url::Url::parse(&format!("https://{address}"));
+        let host = read
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default();
+        if !host.is_empty() && found.len() < 200 {
+            found.push(host.trim_end_matches('.').to_owned());
+        }
     }
     found
 }
@@ -146,7 +173,7 @@ pub async fn dry_run(app: &App, filter: &Filter) -> Result<(usize, Vec<Post>)> {
         .all(&app.db)
         .await?;
     let mut caught = store::read_all(&rows)?;
-    caught.retain(|post| filter.catches(&post.html));
+    caught.retain(|post| filter.catches(&Content::of(&post.html)));
     let count = caught.len();
     caught.truncate(10);
     Ok((count, caught))
@@ -154,7 +181,7 @@ pub async fn dry_run(app: &App, filter: &Filter) -> Result<(usize, Vec<Post>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::Filter;
+    use super::{Content, Filter};
 
     #[test]
     fn words_are_whole_and_links_reach_below() {
@@ -166,13 +193,29 @@ mod tests {
             ("<p>free&nbsp;tickets</p>", false),
             ("<p>(free tickets)</p>", true),
         ] {
-            assert_eq!(word.catches(text), caught, "{text}");
+            assert_eq!(word.catches(&Content::of(text)), caught, "{text}");
         }
         let link = Filter::new("link", "https://spam.example/x", "hold").unwrap();
         assert_eq!(link.pattern, "spam.example");
-        assert!(link.catches("<a href=\"https://a.spam.example/y\">y</a>"));
-        assert!(link.catches("see http://SPAM.example"));
-        assert!(!link.catches("<a href=\"https://notspam.example\">y</a>"));
+        for (text, caught) in [
+            ("<a href=\"https://a.spam.example/y\">y</a>", true),
+            ("see http://SPAM.example", true),
+            ("https://x@spam.example/", true),
+            ("https://%73pam.example/", true),
+            ("https://spam.example./", true),
+            ("https://spam.example:8443/?a=1&amp;b=2", true),
+            ("<a href=\"https://notspam.example\">y</a>", false),
+            ("https://good.example/https//spam.example", false),
+        ] {
+            assert_eq!(link.catches(&Content::of(text)), caught, "{text}");
+        }
+        assert_eq!(
+            Filter::new("link", "bücher.example", "hold")
+                .unwrap()
+                .pattern,
+            "xn--bcher-kva.example"
+        );
+        assert!(Filter::new("link", "https://", "hold").is_err());
         assert!(Filter::new("word", "a", "hold").is_err());
         assert!(Filter::new("word", "abc", "explode").is_err());
     }

@@ -10,7 +10,7 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::sql;
 use crate::kernel::id::AccountId;
 use crate::moderation::calm::{self, Calm, Kind};
-use crate::moderation::filters::{self, Filter};
+use crate::moderation::filters::{self, Content, Filter};
 use crate::moderation::rules::{self, Rules};
 use crate::posts::{self, Post, held};
 use crate::relations::follows;
@@ -121,8 +121,9 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
 /// Lets wait what strangers wrote in the conversations of the house within the last minutes.
 async fn hold_recent(app: &App) -> Result<()> {
     let since = app.clock.now().minus(LATELY);
-    let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE posts.id > $1 AND root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') ORDER BY posts.id DESC LIMIT 300")
+    let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE (posts.fetched_at > $2 OR (posts.is_local = 1 AND posts.id > $1)) AND root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') ORDER BY posts.id DESC LIMIT 300")
         .bind(crate::kernel::id::first_of(since))
+        .bind(since)
         .all(&app.db)
         .await?;
     let Some(host) = accounts::first_host(app).await? else {
@@ -135,7 +136,7 @@ async fn hold_recent(app: &App) -> Result<()> {
         }
         let writer = Writer::of(app, &author, &host).await?;
         if !is_known(app, &writer).await? {
-            held::hold(app, &post, "hold").await?;
+            held::hold(app, &post, "alarm").await?;
         }
     }
     Ok(())
@@ -149,8 +150,9 @@ async fn judge(
 ) -> Result<Verdict> {
     let rules = rules::get(app).await?;
     let mut hidden = writer.account.sensitised_at.is_some();
+    let content = Content::of(about.html);
     for filter in filters::list(app).await? {
-        if filter.catches(about.html) {
+        if filter.catches(&content) {
             match act(&filter) {
                 Verdict::Pass { .. } => hidden = true,
                 strict => return Ok(strict),
@@ -162,11 +164,14 @@ async fn judge(
     if incoming && let Some(verdict) = crowd(app, writer, &active, known).await? {
         return Ok(verdict);
     }
+    if let Some(verdict) = door(app, writer, &rules, incoming).await? {
+        return Ok(verdict);
+    }
     if known {
         return Ok(Verdict::Pass { hidden });
     }
-    if let Some(verdict) = door(app, writer, &rules, incoming).await? {
-        return Ok(verdict);
+    if rules.first_posts > 0 && shown_so_far(app, writer.account.id).await? < rules.first_posts {
+        return Ok(Verdict::Hold("first"));
     }
     Ok(Verdict::Pass {
         hidden: hidden || rules.blur,
@@ -214,7 +219,7 @@ async fn crowd(
     Ok(None)
 }
 
-/// The rules for whoever is not known yet.
+/// What somebody needs to answer: days, and a tier. Whom the host follows needs neither.
 async fn door(
     app: &App,
     writer: &Writer<'_>,
@@ -222,6 +227,9 @@ async fn door(
     incoming: bool,
 ) -> Result<Option<Verdict>> {
     let now = app.clock.now();
+    if follows::is_following(&app.db, writer.host.id, writer.account.id).await? {
+        return Ok(None);
+    }
     // What an account elsewhere says about its age is its own word; here counts since when it is known.
     let since = if writer.lives_here() {
         writer.account.created_at
@@ -237,9 +245,6 @@ async fn door(
         && !audiences::is_member(&app.db, tier, writer.account.id, now).await?
     {
         return Ok(Some(writer.strict("error-needs-tier", "tier")));
-    }
-    if rules.first_posts > 0 && shown_so_far(app, writer.account.id).await? < rules.first_posts {
-        return Ok(Some(Verdict::Hold("first")));
     }
     Ok(None)
 }
@@ -284,9 +289,10 @@ pub(super) async fn is_of_the_house(app: &App, post: &Post) -> Result<bool> {
 async fn wrote_within(app: &App, account: AccountId, minutes: i64) -> Result<bool> {
     let minutes = u64::try_from(minutes).unwrap_or(0);
     let since = app.clock.now().minus(Duration::from_secs(minutes * 60));
-    let row = sql("SELECT id FROM posts WHERE account_id = $1 AND id > $2 AND in_reply_to_id IS NOT NULL AND held_audience IS NULL LIMIT 1")
+    let row = sql("SELECT id FROM posts WHERE account_id = $1 AND (fetched_at > $3 OR (is_local = 1 AND id > $2)) AND in_reply_to_id IS NOT NULL AND held_audience IS NULL LIMIT 1")
         .bind(account)
         .bind(crate::kernel::id::first_of(since))
+        .bind(since)
         .optional(&app.db)
         .await?;
     Ok(row.is_some())
@@ -294,9 +300,26 @@ async fn wrote_within(app: &App, account: AccountId, minutes: i64) -> Result<boo
 
 /// How many posts of somebody were shown here so far.
 async fn shown_so_far(app: &App, account: AccountId) -> Result<i64> {
-    let row = sql("SELECT COUNT(*) AS n FROM (SELECT posts.id FROM posts LEFT JOIN posts root ON root.id = posts.thread_id WHERE posts.account_id = $1 AND posts.boost_of_id IS NULL AND posts.held_audience IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') AND (posts.is_local = 1 OR root.is_local = 1) LIMIT 200) AS shown")
+    let row = sql("SELECT COUNT(*) AS n FROM (SELECT posts.id FROM posts LEFT JOIN posts root ON root.id = posts.thread_id WHERE posts.account_id = $1 AND posts.boost_of_id IS NULL AND posts.held_audience IS NULL AND (posts.is_local = 1 OR root.is_local = 1) AND (posts.audience IN ('public', 'unlisted') OR (posts.audience = 'followers' AND posts.in_reply_to_id IS NOT NULL AND root.is_local = 1 AND root.account_id <> posts.account_id)) LIMIT 200) AS shown")
         .bind(account)
         .one(&app.db)
         .await?;
     Ok(row.get("n")?)
+}
+
+/// Whether pictures of somebody are hidden at first, also once they change what they wrote.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn hides_pictures_of(app: &App, author: &Account) -> Result<bool> {
+    if author.sensitised_at.is_some() {
+        return Ok(true);
+    }
+    if !rules::get(app).await?.blur || author.role != accounts::Role::Member {
+        return Ok(false);
+    }
+    match accounts::first_host(app).await? {
+        Some(host) => Ok(!is_known(app, &Writer::of(app, author, &host).await?).await?),
+        None => Ok(false),
+    }
 }

@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use crate::accounts::{
-    self, Account, Kind as Lives, letters, remove, sessions, sign_in, store as account_store,
-};
+use crate::accounts::{self, Account, Kind as Lives, remove, sessions, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::crypt;
 use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, ReportId};
-use crate::locale::Locale;
-use crate::nodes::house;
+use crate::moderation::appeals;
 
 /// Longest reasons and longest appeal.
-const WORDS: usize = 2_000;
+pub(super) const WORDS: usize = 2_000;
 /// After how long what is suspended is removed for good.
 const PURGE: Duration = Duration::from_secs(30 * 86_400);
 
@@ -91,7 +87,7 @@ pub struct Measure {
     pub answered_at: Option<Time>,
 }
 
-fn read(row: &Row) -> sqlx::Result<Measure> {
+pub(super) fn read(row: &Row) -> sqlx::Result<Measure> {
     let kind: String = row.get("kind")?;
     Ok(Measure {
         id: row.get("id")?,
@@ -107,7 +103,7 @@ fn read(row: &Row) -> sqlx::Result<Measure> {
     })
 }
 
-fn check(field: &'static str, words: &str) -> Result<String> {
+pub(super) fn check(field: &'static str, words: &str) -> Result<String> {
     if words.trim().is_empty() {
         return Err(Error::invalid(field, "error-reasons"));
     }
@@ -136,6 +132,19 @@ pub async fn apply(
     let now = app.clock.now();
     let id = id::mint(now);
     let mut tx = app.db.begin().await?;
+    // Whoever does the same in the same moment waits here.
+    sql("UPDATE accounts SET version = version WHERE id = $1")
+        .bind(account.id)
+        .run(&mut tx)
+        .await?;
+    let same = sql("SELECT id FROM measures WHERE account_id = $1 AND kind = $2 AND lifted_at IS NULL AND kind <> 'warn' LIMIT 1")
+        .bind(account.id)
+        .bind(kind.name())
+        .optional(&mut tx)
+        .await?;
+    if same.is_some() {
+        return Err(Error::invalid("reasons", "error-measure-twice"));
+    }
     sql("INSERT INTO measures (id, account_id, kind, reasons, by_id, report_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
         .bind(id)
         .bind(account.id)
@@ -146,7 +155,7 @@ pub async fn apply(
         .bind(now)
         .run(&mut tx)
         .await?;
-    tell(app, &mut tx, account, (id, kind, &reasons)).await?;
+    appeals::tell(app, &mut tx, account, (id, kind, &reasons)).await?;
     enforce(&mut tx, account, kind, Some(now)).await?;
     tx.commit().await?;
     match kind {
@@ -168,7 +177,13 @@ async fn enforce(
     since: Option<Time>,
 ) -> sqlx::Result<()> {
     let statement = match kind {
-        Kind::Warn | Kind::Delete => return Ok(()),
+        Kind::Warn => return Ok(()),
+        Kind::Delete => {
+            // Locked out at once; the rest follows, after a crash by the next sweep.
+            account_store::set_disabled(&mut *tx, account.id, since).await?;
+            sessions::end_all(&mut *tx, account.id).await?;
+            sql("UPDATE accounts SET purge_at = $1 WHERE id = $2")
+        }
         Kind::Sensitive => {
             sql("UPDATE accounts SET sensitised_at = $1, version = version + 1 WHERE id = $2")
         }
@@ -191,47 +206,6 @@ async fn enforce(
     };
     statement.bind(since).bind(account.id).run(tx).await?;
     Ok(())
-}
-
-/// What opens the page of one measure to whom it is about, also where they cannot sign in any more.
-fn key(app: &App, id: i64) -> String {
-    app.secret.sign_address(&format!("appeal {id}"))
-}
-
-/// The measure such a link is about.
-///
-/// # Errors
-/// `NotFound` when the link is none of ours.
-pub async fn by_link(app: &App, id: i64, given: &str) -> Result<Measure> {
-    if !crypt::equal(given.as_bytes(), key(app, id).as_bytes()) {
-        return Err(Error::NotFound);
-    }
-    get(app, id).await
-}
-
-/// Tells a member what is done and why, with where to answer.
-async fn tell(
-    app: &App,
-    tx: &mut Tx,
-    account: &Account,
-    (id, kind, reasons): (i64, Kind, &str),
-) -> Result<()> {
-    let Some((address, locale)) = sign_in::store::address(&mut *tx, account.id).await? else {
-        return Ok(());
-    };
-    let locale = Locale::of_header(&locale.unwrap_or_default());
-    let house = house::get(app).await?.name;
-    let subject = locale.text_with("mail-measure-subject", "house", house);
-    let link = app.origin().at(&format!("/appeal/{id}/{}", key(app, id)));
-    let text = locale
-        .text("mail-measure-text")
-        .replace(
-            "{what}",
-            &locale.text(&format!("measure-did-{}", kind.name())),
-        )
-        .replace("{reasons}", reasons)
-        .replace("{link}", &link);
-    letters::write(app, tx, &address, &subject, &text).await
 }
 
 /// Removes an account for good: a member says farewell, of others everything that is known here goes.
@@ -323,67 +297,12 @@ pub async fn let_in_again(app: &App, account: AccountId) -> Result<()> {
     Ok(())
 }
 
-/// Somebody answers what was done about them, once.
-///
-/// # Errors
-/// `NotFound` when it is not theirs or was answered already, `Invalid` without words.
-pub async fn appeal(app: &App, account: AccountId, id: i64, words: &str) -> Result<()> {
-    let words = check("appeal", words)?;
-    let touched = sql("UPDATE measures SET appeal = $1, appealed_at = $2 WHERE id = $3 AND account_id = $4 AND appealed_at IS NULL AND lifted_at IS NULL")
-        .bind(words)
-        .bind(app.clock.now())
-        .bind(id)
-        .bind(account)
-        .run(&app.db)
-        .await?;
-    if touched == 0 {
-        return Err(Error::NotFound);
-    }
-    Ok(())
-}
-
-/// Answers an appeal: the measure is lifted, or stays; they read why.
-///
-/// # Errors
-/// `NotFound` when it was answered already.
-pub async fn answer(app: &App, id: i64, words: &str, lifts: bool) -> Result<()> {
-    let touched = sql("UPDATE measures SET answer = $1, answered_at = $2 WHERE id = $3 AND appealed_at IS NOT NULL AND answered_at IS NULL")
-        .bind(words.chars().take(WORDS).collect::<String>())
-        .bind(app.clock.now())
-        .bind(id)
-        .run(&app.db)
-        .await?;
-    if touched == 0 {
-        return Err(Error::NotFound);
-    }
-    if lifts {
-        lift(app, id).await?;
-    }
-    Ok(())
-}
-
-/// Appeals that wait for an answer, with whose they are.
-///
-/// # Errors
-/// What the database says.
-pub async fn appeals(app: &App) -> Result<Vec<(Measure, Account)>> {
-    let rows = sql("SELECT * FROM measures WHERE appealed_at IS NOT NULL AND answered_at IS NULL AND lifted_at IS NULL ORDER BY appealed_at LIMIT 100")
-        .all(&app.db)
-        .await?;
-    let mut found = Vec::new();
-    for row in &rows {
-        let measure = read(row)?;
-        found.push((measure.clone(), accounts::get(app, measure.account).await?));
-    }
-    Ok(found)
-}
-
-/// Removes for good what was suspended 30 days ago.
+/// Removes for good what was suspended 30 days ago, unless somebody waits for an answer to what they said about it.
 ///
 /// # Errors
 /// What the database says.
 pub async fn sweep(app: &App) -> anyhow::Result<()> {
-    let rows = sql("SELECT * FROM accounts WHERE purge_at IS NOT NULL AND purge_at < $1 AND deleted_at IS NULL AND disabled_at IS NOT NULL LIMIT 100")
+    let rows = sql("SELECT * FROM accounts WHERE purge_at IS NOT NULL AND purge_at <= $1 AND deleted_at IS NULL AND disabled_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM measures WHERE measures.account_id = accounts.id AND appealed_at IS NOT NULL AND answered_at IS NULL AND lifted_at IS NULL AND kind <> 'delete') LIMIT 100")
         .bind(app.clock.now())
         .all(&app.db)
         .await?;

@@ -1,5 +1,6 @@
 //! Keeping the peace: reports, measures, rules at the door, and calm when a crowd comes.
 
+pub mod appeals;
 pub mod calm;
 pub mod filters;
 pub mod gate;

@@ -1,5 +1,7 @@
 //! Reports: what is reported as it read then, who looks at it, and what came of it.
 
+use std::time::Duration;
+
 use crate::accounts::{self, Account, letters, sign_in, store as account_store};
 use crate::app::App;
 use serde::{Deserialize, Serialize};
@@ -7,13 +9,18 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Query, Row, sql};
 use crate::kernel::html::to_text;
 use crate::kernel::id::{self, AccountId, ReportId};
 use crate::locale::Locale;
 use crate::media;
 use crate::nodes::house;
 use crate::posts;
+
+/// How many reports somebody makes in a day; of a node that sends them in its own name, all its people together.
+const A_DAY: i64 = 50;
+/// How many reports one page lists.
+pub const AT_ONCE: usize = 50;
 
 /// A report about an account and some of its posts.
 #[derive(Clone, Debug)]
@@ -104,6 +111,14 @@ pub async fn report(app: &App, from: &Account, target: &Account, new: New<'_>) -
         return Err(Error::invalid_with("comment", "error-too-long", 5_000));
     }
     let now = app.clock.now();
+    let lately = sql("SELECT COUNT(*) AS n FROM reports WHERE from_id = $1 AND created_at > $2")
+        .bind(from.id)
+        .bind(now.minus(Duration::from_secs(86_400)))
+        .one(&app.db)
+        .await?;
+    if lately.get::<i64>("n")? >= A_DAY {
+        return Err(Error::TooMany(Duration::from_secs(86_400)));
+    }
     let id = ReportId::mint(now);
     let snapshot = serde_json::to_string(&shoot(app, new.posts).await?)?;
     let mut tx = app.db.begin().await?;
@@ -166,14 +181,33 @@ pub async fn find(app: &App, id: ReportId) -> Result<Option<Report>> {
         .transpose()?)
 }
 
-/// The newest reports, the open ones first.
+/// Reports that wait, the oldest first, after one of them; without what they show.
 ///
 /// # Errors
 /// What the database says.
-pub async fn list(app: &App) -> Result<Vec<Report>> {
-    let rows = sql("SELECT * FROM reports ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT 200")
-        .all(&app.db)
-        .await?;
+pub async fn waiting(app: &App, after: Option<i64>) -> Result<Vec<Report>> {
+    brief(
+        app,
+        sql("SELECT id, from_id, target_id, comment, posts, category, '[]' AS snapshot, assigned_id, created_at, closed_at FROM reports WHERE closed_at IS NULL AND id > $1 ORDER BY id LIMIT 50")
+            .bind(after.unwrap_or(0)),
+    )
+    .await
+}
+
+/// The reports that were closed last; without what they show.
+///
+/// # Errors
+/// What the database says.
+pub async fn closed(app: &App) -> Result<Vec<Report>> {
+    brief(
+        app,
+        sql("SELECT id, from_id, target_id, comment, posts, category, '[]' AS snapshot, assigned_id, created_at, closed_at FROM reports WHERE closed_at IS NOT NULL ORDER BY closed_at DESC, id DESC LIMIT 20"),
+    )
+    .await
+}
+
+async fn brief(app: &App, query: Query) -> Result<Vec<Report>> {
+    let rows = query.all(&app.db).await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 

@@ -26,7 +26,9 @@ pub struct Rules {
     pub alarm_from: i64,
     /// Whether strangers wait for a look by themselves when the alarm rings.
     pub holds: bool,
-    /// Mail domains with which nobody becomes a member.
+    /// How many days old an account at a home must be to come in as a guest; any where it is 0.
+    pub guest_days: i64,
+    /// Mail domains with which nobody becomes a member or a guest.
     pub mail_domains: Vec<String>,
 }
 
@@ -39,6 +41,7 @@ impl Default for Rules {
             blur: false,
             alarm_from: 20,
             holds: true,
+            guest_days: 0,
             mail_domains: Vec::new(),
         }
     }
@@ -69,6 +72,25 @@ pub async fn get(app: &App) -> Result<Rules> {
         .unwrap_or_default())
 }
 
+/// Nobody needs a tier to answer that is none any more.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget_tier(app: &App, tier: AudienceId) -> Result<()> {
+    let rules = get(app).await?;
+    if rules.tier != Some(tier) {
+        return Ok(());
+    }
+    set(
+        app,
+        Rules {
+            tier: None,
+            ..rules
+        },
+    )
+    .await
+}
+
 /// Changes the rules.
 ///
 /// # Errors
@@ -90,6 +112,7 @@ pub async fn set(app: &App, rules: Rules) -> Result<()> {
     let rules = Rules {
         first_posts: rules.first_posts.clamp(0, 100),
         days: rules.days.clamp(0, 365),
+        guest_days: rules.guest_days.clamp(0, 365),
         alarm_from: rules.alarm_from.clamp(3, 100_000),
         mail_domains: domains,
         ..rules

@@ -1,6 +1,6 @@
 //! What members write and change, through the gate; and what reads differently once it is here.
 
-use super::gate::{About, Verdict, is_of_the_house, verdict};
+use super::gate::{self, About, Verdict, is_of_the_house, verdict};
 use crate::accounts::{self, Account, Kind as Lives};
 use crate::app::App;
 use crate::audiences::Audience;
@@ -9,8 +9,9 @@ use crate::kernel::db::sql;
 use crate::kernel::html::escape;
 use crate::kernel::id::PostId;
 use crate::media;
-use crate::moderation::filters::{self, Filter};
+use crate::moderation::filters::{self, Content, Filter};
 use crate::posts::compose::{self, Draft};
+use crate::posts::edit::{self, Edit};
 use crate::posts::{self, Post, held, scheduled};
 
 /// Writes a member's post, if the gate lets it through, or lets it wait.
@@ -89,28 +90,78 @@ async fn judged(app: &App, author: &Account, mut draft: Draft) -> Result<Draft> 
     Ok(draft)
 }
 
-/// Whether a post of somebody concerns the house, so that it is read by the filters: open, and in one of its
-/// conversations, or by a member.
+/// Whether a post of somebody concerns the house, so that it is read by the filters: in one of its conversations, or
+/// open and by a member.
 async fn is_read(app: &App, author: &Account, post: &Post) -> Result<bool> {
-    let open = matches!(post.audience, Audience::Public | Audience::Unlisted);
-    let ours = author.kind == Lives::Local || is_of_the_house(app, post).await?;
-    Ok(open && ours && author.role == accounts::Role::Member)
+    let answers = is_of_the_house(app, post).await?;
+    let read = match post.audience {
+        Audience::Public | Audience::Unlisted => answers || author.kind == Lives::Local,
+        Audience::Followers => answers && post.in_reply_to.is_some(),
+        _ => false,
+    };
+    Ok(read && author.role == accounts::Role::Member)
 }
 
-/// Whether a member may let a post of theirs read so: the filters are asked before anything is changed.
+/// Changes a post of a member, if filters and scanner let it through; what is hidden at first stays so. What files show
+/// is part of the words, as they are changed with it.
 ///
 /// # Errors
-/// `Invalid` where they would not have let it through.
-pub async fn check_edit(app: &App, author: &Account, post: PostId, words: &str) -> Result<()> {
+/// As [`edit::edit`], and `Invalid` where the post would not have been let through.
+pub async fn change(
+    app: &App,
+    author: &Account,
+    post: PostId,
+    mut wished: Edit,
+    described: &str,
+) -> Result<Post> {
     let before = posts::find(app, post).await?;
-    let Some(before) = before.filter(|before| before.account == author.id) else {
+    let before = before.filter(|before| before.account == author.id);
+    if let Some(before) = before
+        && is_read(app, author, &before).await?
+    {
+        let words = format!("{} {} {described}", wished.text, wished.warning);
+        let content = Content::of(&escape(&words));
+        for filter in filters::list(app).await? {
+            match (filter.catches(&content), filter.act.as_str()) {
+                (false, _) => {}
+                (true, "hide") => wished.sensitive = true,
+                (true, _) => return Err(Error::invalid("text", "error-filtered")),
+            }
+        }
+        if media::any_suspect(app, wished.media.as_deref().unwrap_or_default()).await? {
+            return Err(Error::invalid("text", "error-media-held"));
+        }
+        wished.sensitive |= before.sensitive && gate::hides_pictures_of(app, author).await?;
+    }
+    edit::edit(app, author, post, wished).await
+}
+
+/// Looks at a post whose place became known only after it came: what answers the house meets the gate like any answer.
+///
+/// # Errors
+/// What the database says.
+pub async fn look_at_place(app: &App, id: PostId) -> Result<()> {
+    let Some(post) = posts::find(app, id).await? else {
         return Ok(());
     };
-    let stops = |filter: &Filter| filter.act != "hide" && filter.catches(&escape(words));
-    if is_read(app, author, &before).await? && filters::list(app).await?.iter().any(stops) {
-        return Err(Error::invalid("text", "error-filtered"));
+    let author = accounts::get(app, post.account).await?;
+    let Some(parent) = post.in_reply_to else {
+        return Ok(());
+    };
+    let parent = posts::find(app, parent).await?;
+    let about = About {
+        parent: parent.as_ref(),
+        mentions: false,
+        quotes: false,
+        audience: post.audience,
+        html: &format!("{} {}", post.html, escape(&post.warning)),
+        fresh: false,
+    };
+    match verdict(app, &author, &about).await? {
+        Verdict::Pass { .. } => Ok(()),
+        Verdict::Hold(reason) => held::hold(app, &post, reason).await,
+        Verdict::Refuse(_) => held::hold(app, &post, "filter").await,
     }
-    Ok(())
 }
 
 /// Looks at a post from elsewhere that reads differently now: what the filters would not have let through waits.
@@ -130,7 +181,8 @@ pub async fn look_again(app: &App, author: &Account, before: &Post, after: &Post
     if old == new || !is_read(app, author, after).await? {
         return Ok(());
     }
-    let stops = |filter: &Filter| filter.act != "hide" && filter.catches(&new);
+    let content = Content::of(&new);
+    let stops = |filter: &Filter| filter.act != "hide" && filter.catches(&content);
     if filters::list(app).await?.iter().any(stops) {
         held::hold(app, after, "filter").await?;
     }
@@ -146,6 +198,10 @@ pub async fn publish_scheduled(app: &App, id: i64) -> Result<()> {
         return Ok(());
     };
     let judged = match judged(app, &author, draft.clone()).await {
+        // Who may not write at the moment may not by having written before.
+        Err(Error::Invalid(_)) if author.frozen_at.is_some() => {
+            return scheduled::put_aside(app, id, "error-frozen").await;
+        }
         // It was meant to be read: what would be turned away now waits for a look instead of being lost.
         Err(Error::Invalid(_)) => Draft {
             held: Some("pause".to_owned()),

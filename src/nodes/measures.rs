@@ -1,11 +1,12 @@
 //! Measures on other nodes: suspended, silenced, without media or reports; lists of them; and a house that talks to
 //! named nodes only. A measure on a name also covers what is below it and any port.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::origin::{ascii_domain, covering};
@@ -154,13 +155,16 @@ pub async fn set(app: &App, measure: &Measure) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn set_all(app: &App, measures: &[Measure]) -> Result<usize> {
-    let known = list(app).await?;
+    let known: HashMap<String, Measure> = list(app)
+        .await?
+        .into_iter()
+        .map(|one| (one.host.clone(), one))
+        .collect();
     let own = app.origin().authority().to_owned();
     let mut tx = app.db.begin().await?;
     let mut counted = 0;
     for one in measures.iter().filter(|one| one.host != own) {
-        let before = known.iter().find(|before| before.host == one.host);
-        let together = match before {
+        let together = match known.get(&one.host) {
             Some(before) => Measure {
                 severity: one.severity.max(before.severity),
                 reject_media: one.reject_media || before.reject_media,
@@ -172,8 +176,10 @@ pub async fn set_all(app: &App, measures: &[Measure]) -> Result<usize> {
         insert(&mut tx, &together, app.clock.now()).await?;
         counted += 1;
     }
+    // A long list takes its time, and goes on where it was cut off.
+    jobs::enqueue(&mut tx, app.clock.now(), Job::EnforceNodes).await?;
     tx.commit().await?;
-    enforce(app).await?;
+    app.wake.notify_waiters();
     Ok(counted)
 }
 
@@ -192,7 +198,10 @@ async fn insert(tx: &mut Tx, measure: &Measure, now: Time) -> sqlx::Result<()> {
 
 /// Does to every known host what the measures together say: suspended, its follows and what waits for it end;
 /// silenced, its people stand on no public list; else they do again.
-async fn enforce(app: &App) -> Result<()> {
+///
+/// # Errors
+/// What the database says.
+pub async fn enforce(app: &App) -> Result<()> {
     let by_name: HashMap<String, Severity> = list(app)
         .await?
         .into_iter()
@@ -276,6 +285,31 @@ pub async fn cuts(app: &App, names: &[&str]) -> Result<Vec<Cut>> {
     }
     let of = |name: &&str| by_name.get(*name).copied().unwrap_or_default();
     Ok(names.iter().map(of).collect())
+}
+
+/// The nodes with which there are follows and that nobody named: what a house would lose that talks to named ones only.
+///
+/// # Errors
+/// What the database says.
+pub async fn unnamed(app: &App) -> Result<Vec<Measure>> {
+    let rows = sql("SELECT DISTINCT accounts.host FROM accounts WHERE accounts.host <> '' AND (EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = accounts.id) OR EXISTS (SELECT 1 FROM follows WHERE follows.followee_id = accounts.id)) ORDER BY accounts.host LIMIT 5000")
+        .all(&app.db)
+        .await?;
+    let named: HashSet<String> = named(app).await?.into_iter().collect();
+    let mut found = Vec::new();
+    for row in &rows {
+        let host: String = row.get("host")?;
+        if !covering(&host).iter().any(|name| named.contains(name)) {
+            found.push(Measure {
+                host,
+                severity: Severity::Suspend,
+                reject_media: false,
+                reject_reports: false,
+                comment: String::new(),
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Whether the house talks to named nodes only.

@@ -71,7 +71,9 @@ pub async fn notify(
         return Ok(());
     }
     // Whoever was silenced is heard by those who follow them.
-    if sender.silenced_at.is_some() && !follows::is_following(&app.db, account, from).await? {
+    let silenced =
+        sender.silenced_at.is_some() || accounts::store::is_limited(&app.db, from).await?;
+    if silenced && !follows::is_following(&app.db, account, from).await? {
         return Ok(());
     }
     let filtered = match single::verdict(app, &to, &sender, kind, post).await? {

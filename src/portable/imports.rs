@@ -1,5 +1,8 @@
 //! Lists that are brought along: read at once, done line by line, with what could not be done.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use super::Kind;
 use crate::accounts::{self, Account};
 use crate::app::App;
@@ -12,14 +15,22 @@ use crate::kernel::db::{Row, sql};
 use crate::kernel::id;
 use crate::kernel::origin::ascii_domain;
 use crate::kernel::text::csv_fields;
-use crate::posts::keep;
-use crate::relations::{blocks, follows};
+use crate::posts::{self, keep};
+use crate::relations::{between, blocks, follows};
 use crate::timelines::lists::{self, Edit};
 
 /// Most lines of a list.
 const LINES: usize = 20_000;
 /// How many lines are done before the next turn.
 const AT_ONCE: usize = 20;
+/// How long a turn goes on before the next line.
+const TURN: Duration = Duration::from_secs(8);
+/// How long others have before the next turn.
+const PAUSE: Duration = Duration::from_secs(1);
+/// What stands before a line that is tried for the second time.
+const AGAIN: char = '\u{1}';
+/// What the first line of a list may begin with where it names its columns.
+const HEADS: [&str; 4] = ["account address", "#domain", "domain", "list name"];
 
 /// A list that is being brought.
 #[derive(Clone, Debug)]
@@ -32,7 +43,9 @@ pub struct Import {
     pub total: i64,
     /// How many are done.
     pub done: i64,
-    /// Lines that could not be done.
+    /// How many could not be done.
+    pub failures: i64,
+    /// The first of them.
     pub failed: Vec<String>,
     /// When it was brought.
     pub created_at: Time,
@@ -45,27 +58,35 @@ fn read(row: &Row) -> sqlx::Result<Import> {
         kind: Kind::parse(&kind).unwrap_or(Kind::Following),
         total: row.get("total")?,
         done: row.get("done")?,
+        failures: row.get("failures")?,
         failed: serde_json::from_str(&failed).unwrap_or_default(),
         created_at: row.get("created_at")?,
     })
 }
 
+/// The lines of a list, without the one that names its columns.
+fn lines(text: &str) -> Vec<&str> {
+    let lines = text.trim_start_matches('\u{feff}').lines();
+    let mut lines: Vec<&str> = lines
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let head = lines.first().is_some_and(|first| {
+        let first = csv_fields(first).swap_remove(0).trim().to_lowercase();
+        HEADS.contains(&first.as_str())
+    });
+    if head {
+        lines.remove(0);
+    }
+    lines
+}
+
 /// Takes a list in; it is done in turns.
 ///
 /// # Errors
-/// `Invalid` when it is empty or too long.
+/// `Invalid` when it is empty or too long, or while another one is under way.
 pub async fn begin(app: &App, member: &Account, kind: Kind, text: &str) -> Result<()> {
-    let heads = ["account address", "#domain", "domain"];
-    let lines: Vec<&str> = text
-        .trim_start_matches('\u{feff}')
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .filter(|line| {
-            let lower = line.to_lowercase();
-            !heads.iter().any(|head| lower.starts_with(head))
-        })
-        .collect();
+    let lines = lines(text);
     if lines.is_empty() {
         return Err(Error::invalid("list", "error-import-empty"));
     }
@@ -75,6 +96,18 @@ pub async fn begin(app: &App, member: &Account, kind: Kind, text: &str) -> Resul
     let now = app.clock.now();
     let id = id::mint(now);
     let mut tx = app.db.begin().await?;
+    // Whoever brings two at the same moment waits for themselves here.
+    sql("UPDATE accounts SET version = version WHERE id = $1")
+        .bind(member.id)
+        .run(&mut tx)
+        .await?;
+    let other = sql("SELECT id FROM imports WHERE account_id = $1 AND done < total LIMIT 1")
+        .bind(member.id)
+        .optional(&mut tx)
+        .await?;
+    if other.is_some() {
+        return Err(Error::invalid("list", "error-import-busy"));
+    }
     sql("INSERT INTO imports (id, account_id, kind, lines, total, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(id)
         .bind(member.id)
@@ -95,47 +128,67 @@ pub async fn begin(app: &App, member: &Account, kind: Kind, text: &str) -> Resul
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: &Account) -> Result<Vec<Import>> {
-    let rows = sql("SELECT * FROM imports WHERE account_id = $1 ORDER BY id DESC LIMIT 20")
+    let rows = sql("SELECT id, kind, total, done, failures, failed, created_at FROM imports WHERE account_id = $1 ORDER BY id DESC LIMIT 20")
         .bind(member.id)
         .all(&app.db)
         .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
-/// Does the next lines of a list, and comes back for the rest.
+/// Does the next lines of a list, and comes back for the rest; one list at a time in a process, so that silent nodes
+/// hold up nothing else.
 ///
 /// # Errors
 /// What the database says.
 pub async fn go_on(app: &App, id: i64) -> Result<()> {
+    let now = app.clock.now();
+    let Ok(_turn) = app.importing.try_lock() else {
+        return Ok(jobs::enqueue_at(&app.db, now, now.plus(PAUSE), Job::Import(id)).await?);
+    };
     let row = sql("SELECT * FROM imports WHERE id = $1")
         .bind(id)
         .optional(&app.db)
         .await?;
     let Some(row) = row else { return Ok(()) };
     let mut import = read(&row)?;
-    let lines: Vec<String> = serde_json::from_str(&row.get::<String>("lines")?)?;
+    let mut left: VecDeque<String> = serde_json::from_str(&row.get::<String>("lines")?)?;
     let member = accounts::get(app, row.get("account_id")?).await?;
-    let from = usize::try_from(import.done).unwrap_or(usize::MAX);
-    if from >= lines.len() || !member.is_active() {
+    if left.is_empty() || !member.is_active() {
         return Ok(());
     }
-    let upto = lines.len().min(from + AT_ONCE);
-    for line in &lines[from..upto] {
-        if one(app, &member, import.kind, line).await.is_err() {
-            import.failed.push(line.chars().take(120).collect());
+    let began = std::time::Instant::now();
+    for _ in 0..AT_ONCE.min(left.len()) {
+        let Some(line) = left.pop_front() else { break };
+        match one(app, &member, import.kind, line.trim_start_matches(AGAIN)).await {
+            Ok(()) => {}
+            // A node that does not answer now may later, once.
+            Err(Error::Unavailable(_)) if !line.starts_with(AGAIN) => {
+                left.push_back(format!("{AGAIN}{line}"));
+            }
+            Err(_) => {
+                import.failures += 1;
+                if import.failed.len() < 500 {
+                    let bare = line.trim_start_matches(AGAIN);
+                    import.failed.push(bare.chars().take(120).collect());
+                }
+            }
+        }
+        if began.elapsed() > TURN {
+            break;
         }
     }
-    import.failed.truncate(500);
-    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    sql("UPDATE imports SET done = $2, failed = $3 WHERE id = $1")
+    sql("UPDATE imports SET lines = $2, done = total - $3, failed = $4, failures = $5 WHERE id = $1")
         .bind(id)
-        .bind(i64::try_from(upto).unwrap_or(i64::MAX))
+        .bind(serde_json::to_string(&left)?)
+        .bind(i64::try_from(left.len()).unwrap_or(0))
         .bind(serde_json::to_string(&import.failed)?)
+        .bind(import.failures)
         .run(&mut tx)
         .await?;
-    if upto < lines.len() {
-        jobs::enqueue(&mut tx, now, Job::Import(id)).await?;
+    if !left.is_empty() {
+        let at = app.clock.now().plus(PAUSE);
+        jobs::enqueue_at(&mut tx, now, at, Job::Import(id)).await?;
     }
     tx.commit().await?;
     app.wake.notify_waiters();
@@ -145,7 +198,17 @@ pub async fn go_on(app: &App, id: i64) -> Result<()> {
 async fn named(app: &App, handle: &str) -> Result<Account> {
     match webfinger::look_up(app, handle).await {
         Ok(Found::Account(account)) => Ok(account),
+        Err(error) if error.is_passing() => Err(Error::unavailable("error-remote", error)),
         _ => Err(Error::NotFound),
+    }
+}
+
+/// Whether a field says yes, or what it stands for where it says nothing.
+fn says(fields: &[String], at: usize, otherwise: bool) -> bool {
+    match fields.get(at).map(|field| field.trim()) {
+        Some("true") => true,
+        Some("false") => false,
+        _ => otherwise,
     }
 }
 
@@ -159,13 +222,19 @@ async fn one(app: &App, member: &Account, kind: Kind, line: &str) -> Result<()> 
             if other.id != member.id && follows::find(&app.db, member.id, other.id).await?.is_none()
             {
                 follows::request(app, member, &other).await?;
+                let (boosts, notify) = (says(&fields, 1, true), says(&fields, 2, false));
+                between::set_wishes(app, member.id, other.id, Some(boosts), Some(notify)).await?;
             }
             Ok(())
         }
         Kind::Blocks => blocks::block(app, member, &named(app, first).await?).await,
         Kind::Mutes => {
             let other = named(app, first).await?;
-            blocks::set_muted(app, member, &other, Some(blocks::Mute::WHOLE)).await
+            let mute = blocks::Mute {
+                notifications: says(&fields, 1, true),
+                ..blocks::Mute::WHOLE
+            };
+            blocks::set_muted(app, member, &other, Some(mute)).await
         }
         Kind::Domains => {
             let host = ascii_domain(first).ok_or(Error::NotFound)?;
@@ -184,11 +253,38 @@ async fn one(app: &App, member: &Account, kind: Kind, line: &str) -> Result<()> 
                     lists::create(app, member.id, edit).await?
                 }
             };
+            // Lists hold whom one follows; what comes first is asked for first.
+            if other.id != member.id && follows::find(&app.db, member.id, other.id).await?.is_none()
+            {
+                follows::request(app, member, &other).await?;
+            }
             lists::set_people(app, member.id, list.id, &[other.id], true).await
         }
         Kind::Bookmarks => match webfinger::look_up(app, first).await {
-            Ok(Found::Post(post)) => keep::set_bookmark(app, member.id, post.id, true).await,
+            // Only what they may see: else a list would tell what there is.
+            Ok(Found::Post(post)) => {
+                posts::get_for(app, Some(member), post.id).await?;
+                keep::set_bookmark(app, member.id, post.id, true).await
+            }
+            Err(error) if error.is_passing() => Err(Error::unavailable("error-remote", error)),
             _ => Err(Error::NotFound),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn only_the_line_that_names_columns_is_left_out() {
+        assert_eq!(
+            lines("\u{feff}Account address,Show boosts\nana@a.example,true\n\n"),
+            ["ana@a.example,true"]
+        );
+        let domains = "#domain\ndomainparking.example\ndomain.example";
+        assert_eq!(lines(domains), ["domainparking.example", "domain.example"]);
+        let bare = "domains@x.example\nDomain people,ana@a.example";
+        assert_eq!(lines(bare).len(), 2);
     }
 }

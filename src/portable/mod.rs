@@ -1,7 +1,9 @@
 //! What is one's own, to take along and to bring: lists as Mastodon writes and reads them, and an archive.
 
-pub mod archive;
+pub mod archives;
+pub mod farewell;
 pub mod imports;
+mod packing;
 pub mod web;
 
 use std::fmt::Write as _;
@@ -78,6 +80,23 @@ fn field(text: &str) -> String {
     }
 }
 
+/// Who follows a member, as Mastodon writes it; no home reads it.
+///
+/// # Errors
+/// What the database says.
+pub async fn followers(app: &App, member: &Account) -> Result<String> {
+    let rows = sql("SELECT accounts.name || '@' || CASE WHEN accounts.domain = '' THEN $2 ELSE accounts.domain END AS line FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE follows.followee_id = $1 AND follows.accepted_at IS NOT NULL AND accounts.deleted_at IS NULL ORDER BY follows.id")
+        .bind(member.id)
+        .bind(app.origin().domain.clone())
+        .all(&app.db)
+        .await?;
+    let mut text = "Account address\n".to_owned();
+    for row in rows {
+        let _ = writeln!(text, "{}", field(&row.get::<String>("line")?));
+    }
+    Ok(text)
+}
+
 /// A list as Mastodon writes it, so that any home reads it.
 ///
 /// # Errors
@@ -88,7 +107,7 @@ pub async fn csv(app: &App, member: &Account, kind: Kind) -> Result<String> {
         Kind::Following => (
             "Account address,Show boosts,Notify on new posts,Languages\n",
             sql(
-                "SELECT accounts.name || '@' || CASE WHEN accounts.domain = '' THEN $2 ELSE accounts.domain END AS line, CASE WHEN follows.boosts = 1 THEN 'true' ELSE 'false' END AS more FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follows.follower_id = $1 AND accounts.deleted_at IS NULL ORDER BY follows.id",
+                "SELECT accounts.name || '@' || CASE WHEN accounts.domain = '' THEN $2 ELSE accounts.domain END AS line, CASE WHEN follows.boosts = 1 THEN 'true' ELSE 'false' END || ',' || CASE WHEN follows.notify = 1 THEN 'true' ELSE 'false' END AS more FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follows.follower_id = $1 AND accounts.deleted_at IS NULL ORDER BY follows.id",
             ),
         ),
         Kind::Blocks => (
@@ -100,7 +119,7 @@ pub async fn csv(app: &App, member: &Account, kind: Kind) -> Result<String> {
         Kind::Mutes => (
             "Account address,Hide notifications\n",
             sql(
-                "SELECT accounts.name || '@' || CASE WHEN accounts.domain = '' THEN $2 ELSE accounts.domain END AS line, 'true' AS more FROM mutes JOIN accounts ON accounts.id = mutes.target_id WHERE mutes.account_id = $1 AND accounts.deleted_at IS NULL ORDER BY mutes.created_at, accounts.id",
+                "SELECT accounts.name || '@' || CASE WHEN accounts.domain = '' THEN $2 ELSE accounts.domain END AS line, CASE WHEN mutes.notifications = 1 THEN 'true' ELSE 'false' END AS more FROM mutes JOIN accounts ON accounts.id = mutes.target_id WHERE mutes.account_id = $1 AND accounts.deleted_at IS NULL ORDER BY mutes.created_at, accounts.id",
             ),
         ),
         Kind::Domains => (
@@ -118,7 +137,7 @@ pub async fn csv(app: &App, member: &Account, kind: Kind) -> Result<String> {
         Kind::Bookmarks => (
             "",
             sql(
-                "SELECT posts.uri AS line, '' AS more FROM bookmarks JOIN posts ON posts.id = bookmarks.post_id WHERE bookmarks.account_id = $1 AND posts.uri <> $2 ORDER BY bookmarks.id",
+                "SELECT posts.uri AS line, '' AS more FROM bookmarks JOIN posts ON posts.id = bookmarks.post_id WHERE bookmarks.account_id = $1 AND posts.uri <> $2 AND posts.audience <> 'held' ORDER BY bookmarks.id",
             ),
         ),
     };
@@ -126,7 +145,7 @@ pub async fn csv(app: &App, member: &Account, kind: Kind) -> Result<String> {
     for row in query.bind(member.id).bind(own).all(&app.db).await? {
         let (line, more): (String, String) = (row.get("line")?, row.get("more")?);
         let rest = match kind {
-            Kind::Following => format!(",{more},false,"),
+            Kind::Following => format!(",{more},"),
             Kind::Mutes => format!(",{more}"),
             Kind::Lists => format!(",{}", field(&more)),
             _ => String::new(),

@@ -135,7 +135,7 @@ pub async fn insert(
     if let Some(parent) = &parent {
         store::count_replies(&mut tx, parent.id, 1).await?;
     }
-    store::adopt_replies(&mut tx, &post).await?;
+    store::adopt_replies(&mut tx, &post, now).await?;
     if way == Way::Delivered {
         let mentioned: Vec<Account> = arrived
             .people

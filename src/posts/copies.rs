@@ -136,12 +136,16 @@ pub async fn list(conn: impl Conn, post: PostId, after: AccountId) -> sqlx::Resu
     rows.iter().map(read).collect()
 }
 
-/// Whether anybody has a copy of a post.
+/// The blurhash that may be shown to everybody of a post for a tier: of its first picture, where its author said so.
 ///
 /// # Errors
 /// What the database says.
-pub async fn any(conn: impl Conn, post: PostId) -> sqlx::Result<bool> {
-    Ok(!list(conn, post, AccountId(0)).await?.is_empty())
+pub async fn sketch(app: &App, post: PostId) -> Result<Option<String>> {
+    let row = sql("SELECT media.blurhash FROM media JOIN posts ON posts.id = media.post_id WHERE posts.id = $1 AND posts.blurred = 1 AND media.blurhash IS NOT NULL ORDER BY media.position, media.id LIMIT 1")
+        .bind(post)
+        .optional(&app.db)
+        .await?;
+    Ok(row.map(|row| row.get("blurhash")).transpose()?)
 }
 
 /// The copy somebody has of a post.

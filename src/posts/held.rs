@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, Tx, ids, sql};
+use crate::kernel::db::{Query, Row, Tx, ids, sql};
 use crate::kernel::html::to_text;
 use crate::kernel::id::{AccountId, PostId};
 
@@ -25,20 +25,13 @@ pub struct Held {
     pub answers: Option<String>,
 }
 
-impl Held {
-    /// Its text, plain.
-    pub fn words(&self) -> String {
-        to_text(&self.post.html)
-    }
-}
-
 /// Which of what waits is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Wished {
     /// Of this author only.
     pub author: Option<AccountId>,
-    /// Of people of this node only; of every one where it is empty.
-    pub host: String,
+    /// Of people of this node only, empty for the house itself.
+    pub host: Option<String>,
 }
 
 /// Notes for whom a post is that is written as one that waits, and why it does.
@@ -95,17 +88,32 @@ pub async fn hold(app: &App, post: &Post, reason: &str) -> Result<()> {
     Ok(())
 }
 
+fn wanted(wished: &Wished, limit: i64) -> Query {
+    sql("SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = 0 OR accounts.host = $3) ORDER BY posts.id LIMIT $4")
+        .bind(wished.author.map_or(0, |author| author.0))
+        .bind(wished.host.is_some())
+        .bind(wished.host.clone().unwrap_or_default())
+        .bind(limit)
+}
+
+/// What was let wait for this reason, the oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn for_reason(app: &App, reason: &str) -> Result<Vec<PostId>> {
+    let rows = sql("SELECT id FROM posts WHERE held_for = $1 AND held_audience IS NOT NULL AND dropped_at IS NULL ORDER BY id LIMIT 1000")
+        .bind(reason)
+        .all(&app.db)
+        .await?;
+    Ok(read_ids(&rows)?)
+}
+
 /// What waits, the oldest first.
 ///
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, wished: &Wished, limit: i64) -> Result<Vec<Held>> {
-    let rows = sql("SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = '' OR accounts.host = $2) ORDER BY posts.id LIMIT $3")
-        .bind(wished.author.map_or(0, |author| author.0))
-        .bind(&wished.host)
-        .bind(limit)
-        .all(&app.db)
-        .await?;
+    let rows = wanted(wished, limit).all(&app.db).await?;
     let mut found = Vec::new();
     for row in &rows {
         let post = store::read(row)?;
@@ -149,12 +157,7 @@ fn read_ids(rows: &[Row]) -> sqlx::Result<Vec<PostId>> {
 /// # Errors
 /// What the database says.
 pub async fn which(app: &App, wished: &Wished, limit: i64) -> Result<Vec<PostId>> {
-    let rows = sql("SELECT posts.id FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = '' OR accounts.host = $2) ORDER BY posts.id LIMIT $3")
-        .bind(wished.author.map_or(0, |author| author.0))
-        .bind(&wished.host)
-        .bind(limit)
-        .all(&app.db)
-        .await?;
+    let rows = wanted(wished, limit).all(&app.db).await?;
     Ok(read_ids(&rows)?)
 }
 
@@ -174,6 +177,7 @@ pub async fn release(app: &App, which: &[PostId]) -> Result<usize> {
         let post = store::read(&row)?;
         announce(app, &mut tx, &post).await?;
         tx.commit().await?;
+        quotes::take_up_request(app, &post).await?;
         released += 1;
     }
     app.wake.notify_waiters();
@@ -197,7 +201,7 @@ async fn announce(app: &App, tx: &mut Tx, post: &Post) -> Result<()> {
         jobs::enqueue(&mut *tx, now, Job::SendPost(post.id)).await?;
         quotes::settle(tx, app, post).await?;
     } else {
-        store::adopt_replies(tx, post).await?;
+        store::adopt_replies(tx, post, now).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Quoting with consent (FEP-044f).
 
 use super::{Post, store};
-use crate::accounts::Account;
+use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Notice};
@@ -168,6 +168,53 @@ pub async fn receive_request(
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())
+}
+
+/// Keeps a request of somebody whose posts wait for a look.
+///
+/// # Errors
+/// What the database says.
+pub async fn put_off_request(
+    app: &App,
+    who: &Account,
+    quoted: &Post,
+    quoting_uri: &str,
+    request: serde_json::Value,
+) -> Result<()> {
+    let now = app.clock.now();
+    // Most of what is put aside is never let through; its requests go in time.
+    sql("DELETE FROM quote_wishes WHERE created_at < $1")
+        .bind(now.minus(std::time::Duration::from_secs(30 * 86_400)))
+        .run(&app.db)
+        .await?;
+    sql("INSERT INTO quote_wishes (quoting_uri, account_id, post_id, request, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (quoting_uri) DO NOTHING")
+        .bind(quoting_uri)
+        .bind(who.id)
+        .bind(quoted.id)
+        .bind(request.to_string())
+        .bind(now)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// Answers the request of a post that was let through, where there was one.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_up_request(app: &App, quoting: &Post) -> Result<()> {
+    let row = sql("DELETE FROM quote_wishes WHERE quoting_uri = $1 AND account_id = $2 RETURNING post_id, request")
+        .bind(&quoting.uri)
+        .bind(quoting.account)
+        .optional(&app.db)
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let Some(quoted) = store::find(&app.db, row.get("post_id")?).await? else {
+        return Ok(());
+    };
+    let who = accounts::get(app, quoting.account).await?;
+    let request = serde_json::from_str(&row.get::<String>("request")?)?;
+    receive_request(app, &who, &quoted, &quoting.uri, request).await
 }
 
 /// The answer to our request arrived.

@@ -80,7 +80,26 @@ pub async fn erase_some_of(app: &App, account: &Account) -> Result<bool> {
         tx.commit().await?;
         remove_files(app, files).await;
     }
-    Ok(posts.len() == 200)
+    if posts.len() == 200 {
+        return Ok(true);
+    }
+    remove_pictures(app, account).await?;
+    Ok(false)
+}
+
+/// Removes the pictures of a profile that ended.
+async fn remove_pictures(app: &App, account: &Account) -> Result<()> {
+    let bare = Account {
+        avatar: None,
+        header: None,
+        ..account.clone()
+    };
+    files::replaced(app, account, &bare).await?;
+    sql("UPDATE accounts SET avatar = NULL, header = NULL WHERE id = $1")
+        .bind(account.id)
+        .run(&app.db)
+        .await?;
+    Ok(())
 }
 
 /// Remote accounts that may hold a copy: named in it, or who favourited, boosted or answered it; at most 5,000.
@@ -92,7 +111,7 @@ async fn who_has(tx: &mut Tx, post: &Post) -> sqlx::Result<Vec<AccountId>> {
     rows.iter().map(|row| row.get("id")).collect()
 }
 
-/// Removes a post's rows and leaves a tombstone; returns the files that are to be removed once this is committed.
+/// Removes a post's rows and leaves a tombstone; returns the files that nobody needs once this is committed.
 async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<String>> {
     let host = crate::kernel::origin::host_of_uri(&post.uri).unwrap_or_default();
     tombs::remember(&mut *tx, &post.uri, &host, local, now).await?;
@@ -117,8 +136,11 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
         .await?;
     let mut files = Vec::new();
     for row in &media {
-        files.extend(row.get::<Option<String>>("file")?);
-        files.extend(row.get::<Option<String>>("preview")?);
+        for name in ["file", "preview"] {
+            if let Some(name) = row.get::<Option<String>>(name)? {
+                files.extend(files::release(&mut *tx, &name).await?);
+            }
+        }
     }
     erase_rows(&mut *tx, post.id).await?;
     // What waited was never counted.
@@ -160,7 +182,7 @@ pub(super) async fn erase_rows(tx: &mut Tx, id: PostId) -> sqlx::Result<()> {
 
 async fn remove_files(app: &App, files: Vec<String>) {
     for file in files {
-        if let Err(error) = files::remove(app, &file).await {
+        if let Err(error) = files::drop_released(app, &file).await {
             tracing::warn!(file, %error, "a file of a deleted post could not be removed");
         }
     }

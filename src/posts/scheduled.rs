@@ -28,6 +28,8 @@ pub struct Scheduled {
     pub run_at: Time,
     /// What will be written.
     pub draft: Draft,
+    /// Why it could not be when its moment came, as a message.
+    pub failed: Option<String>,
 }
 
 fn read(row: &Row) -> sqlx::Result<Scheduled> {
@@ -35,6 +37,7 @@ fn read(row: &Row) -> sqlx::Result<Scheduled> {
     Ok(Scheduled {
         id: row.get("id")?,
         run_at: row.get("run_at")?,
+        failed: row.get("failed")?,
         draft: serde_json::from_str(&draft).map_err(|error| sqlx::Error::Decode(error.into()))?,
     })
 }
@@ -54,6 +57,11 @@ fn check_time(app: &App, run_at: Time) -> Result<()> {
 pub async fn create(app: &App, author: &Account, draft: Draft, run_at: Time) -> Result<Scheduled> {
     check_time(app, run_at)?;
     compose::check(app, &draft)?;
+    for id in &draft.media {
+        media::get(app, author.id, *id)
+            .await
+            .map_err(|_| Error::invalid("media", "error-media-gone"))?;
+    }
     let now = app.clock.now();
     let id = id::mint(now);
     let mut tx = app.db.begin().await?;
@@ -82,7 +90,12 @@ pub async fn create(app: &App, author: &Account, draft: Draft, run_at: Time) -> 
     media::hold(&mut tx, author.id, &draft.media, run_at).await?;
     jobs::enqueue_at(&mut tx, now, run_at, Job::PublishScheduled(id)).await?;
     tx.commit().await?;
-    Ok(Scheduled { id, run_at, draft })
+    Ok(Scheduled {
+        id,
+        run_at,
+        draft,
+        failed: None,
+    })
 }
 
 /// What a member has put off, the next one first.
@@ -120,7 +133,7 @@ pub async fn put_off(app: &App, member: AccountId, id: i64, run_at: Time) -> Res
     let mut scheduled = get(app, member, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    sql("UPDATE scheduled_posts SET run_at = $1 WHERE id = $2")
+    sql("UPDATE scheduled_posts SET run_at = $1, failed = NULL WHERE id = $2")
         .bind(run_at)
         .bind(id)
         .run(&mut tx)
@@ -129,6 +142,7 @@ pub async fn put_off(app: &App, member: AccountId, id: i64, run_at: Time) -> Res
     jobs::enqueue_at(&mut tx, now, run_at, Job::PublishScheduled(id)).await?;
     tx.commit().await?;
     scheduled.run_at = run_at;
+    scheduled.failed = None;
     Ok(scheduled)
 }
 
@@ -137,16 +151,16 @@ pub async fn put_off(app: &App, member: AccountId, id: i64, run_at: Time) -> Res
 /// # Errors
 /// `NotFound` when it is not theirs.
 pub async fn cancel(app: &App, member: AccountId, id: i64) -> Result<()> {
-    let touched = sql("DELETE FROM scheduled_posts WHERE id = $1 AND account_id = $2")
+    let mut tx = app.db.begin().await?;
+    let row = sql("DELETE FROM scheduled_posts WHERE id = $1 AND account_id = $2 RETURNING *")
         .bind(id)
         .bind(member)
-        .run(&app.db)
+        .optional(&mut tx)
         .await?;
-    if touched == 1 {
-        Ok(())
-    } else {
-        Err(Error::NotFound)
-    }
+    let gone = read(&row.ok_or(Error::NotFound)?)?;
+    media::hold(&mut tx, member, &gone.draft.media, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// What is to be written now that its moment has come, and by whom; nothing where it was written already.
@@ -154,11 +168,12 @@ pub async fn cancel(app: &App, member: AccountId, id: i64) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn due(app: &App, id: i64) -> Result<Option<(Account, Draft)>> {
-    let row = sql("SELECT * FROM scheduled_posts WHERE id = $1 AND run_at <= $2")
-        .bind(id)
-        .bind(app.clock.now())
-        .optional(&app.db)
-        .await?;
+    let row =
+        sql("SELECT * FROM scheduled_posts WHERE id = $1 AND run_at <= $2 AND failed IS NULL")
+            .bind(id)
+            .bind(app.clock.now())
+            .optional(&app.db)
+            .await?;
     let Some(row) = row else { return Ok(None) };
     let author = accounts::get(app, row.get("account_id")?).await?;
     let mut draft = read(&row)?.draft;
@@ -178,9 +193,13 @@ pub async fn publish(app: &App, id: i64, author: &Account, draft: Draft) -> Resu
     let written = store::find_idempotent(&app.db, author.id, &key(id)).await?;
     if author.is_active() && written.is_none() {
         match compose::create(app, author, draft).await {
-            // What it answered or showed is gone by now; trying again would not bring it back.
-            Err(Error::NotFound | Error::Invalid(_) | Error::Forbidden) => {
-                tracing::warn!(id, "a post that was put off could not be written any more");
+            // What it answered or showed is gone by now; trying again would not bring it back, but the words are kept.
+            Err(error @ (Error::NotFound | Error::Invalid(_) | Error::Forbidden)) => {
+                let why = match &error {
+                    Error::Invalid(problems) => problems.first().map(|one| one.sentence.id),
+                    _ => None,
+                };
+                return put_aside(app, id, why.unwrap_or("error-scheduled-gone")).await;
             }
             written => {
                 written?;
@@ -189,6 +208,19 @@ pub async fn publish(app: &App, id: i64, author: &Account, draft: Draft) -> Resu
     }
     sql("DELETE FROM scheduled_posts WHERE id = $1")
         .bind(id)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+/// Keeps a post that could not be written when its moment came, with the reason, for whoever wrote it.
+///
+/// # Errors
+/// What the database says.
+pub async fn put_aside(app: &App, id: i64, why: &str) -> Result<()> {
+    sql("UPDATE scheduled_posts SET failed = $2 WHERE id = $1")
+        .bind(id)
+        .bind(why)
         .run(&app.db)
         .await?;
     Ok(())

@@ -3,6 +3,7 @@
 use super::Post;
 use crate::accounts::{Account, store as account_store};
 use crate::audiences::Audience;
+use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, ids, sql};
 use crate::kernel::id::{AccountId, AppId, PostId};
@@ -294,19 +295,27 @@ pub async fn recount(tx: &mut Tx, post: PostId) -> sqlx::Result<()> {
 }
 
 /// Joins what answered a post before it was known here.
-pub async fn adopt_replies(tx: &mut Tx, post: &Post) -> sqlx::Result<()> {
+pub async fn adopt_replies(tx: &mut Tx, post: &Post, now: Time) -> sqlx::Result<()> {
     sql("UPDATE posts SET thread_id = $1 WHERE thread_id IN (SELECT id FROM posts WHERE in_reply_to_uri = $2 AND in_reply_to_id IS NULL)")
         .bind(post.thread)
         .bind(&post.uri)
         .run(&mut *tx)
         .await?;
-    let touched = sql("UPDATE posts SET in_reply_to_id = $1 WHERE in_reply_to_uri = $2 AND in_reply_to_id IS NULL")
+    let adopted = sql("UPDATE posts SET in_reply_to_id = $1 WHERE in_reply_to_uri = $2 AND in_reply_to_id IS NULL RETURNING id, held_audience")
         .bind(post.id)
         .bind(&post.uri)
-        .run(&mut *tx)
+        .all(&mut *tx)
         .await?;
-    if touched > 0 {
-        count_replies(&mut *tx, post.id, i64::try_from(touched).unwrap_or(0)).await?;
+    let mut shown = 0;
+    for row in &adopted {
+        if row.get::<Option<String>>("held_audience")?.is_none() {
+            shown += 1;
+            // Nobody judged it as an answer so far.
+            jobs::enqueue(&mut *tx, now, Job::LookAtPlace(row.get("id")?)).await?;
+        }
+    }
+    if shown > 0 {
+        count_replies(&mut *tx, post.id, shown).await?;
     }
     sql("UPDATE posts SET quote_of_id = $1 WHERE quote_uri = $2 AND quote_of_id IS NULL")
         .bind(post.id)

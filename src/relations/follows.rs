@@ -365,16 +365,16 @@ pub async fn reject(app: &App, follow: &Follow) -> Result<()> {
     Ok(())
 }
 
-/// A member lets a request lie: it is gone from their list, and who asked is told nothing.
+/// A member lets a request lie: it is gone from their list, and who asked is told nothing, now or when they ask again.
 ///
 /// # Errors
 /// What the database says.
 pub async fn ignore(app: &App, follow: &Follow) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    if follow.accepted_at.is_none() {
-        delete(&mut tx, follow).await?;
-    }
-    tx.commit().await?;
+    sql("UPDATE follows SET ignored_at = $1 WHERE id = $2 AND accepted_at IS NULL")
+        .bind(app.clock.now())
+        .bind(follow.id)
+        .run(&app.db)
+        .await?;
     Ok(())
 }
 
@@ -469,7 +469,7 @@ pub async fn requests(
     window: Window,
 ) -> Result<Vec<(FollowId, Account)>> {
     let query = sql(
-        "SELECT accounts.*, follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE followee_id = $1 AND accepted_at IS NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4",
+        "SELECT accounts.*, follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE followee_id = $1 AND accepted_at IS NULL AND ignored_at IS NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4",
     );
     people(app, query, of, window).await
 }

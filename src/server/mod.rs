@@ -57,6 +57,7 @@ fn small_when_packed() -> impl Predicate {
         .and(NotForContentType::const_new("audio/"))
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("application/octet-stream"))
+        .and(NotForContentType::const_new("application/gzip"))
 }
 
 /// Breaks off what takes too long; an upload may take its time, as long as it goes on arriving.
@@ -64,9 +65,6 @@ async fn in_time(request: Request, next: Next) -> Response {
     let uploads = ["/posts", "/api/v1/media", "/api/v2/media"];
     let path = request.uri().path().trim_end_matches('/');
     let patience = if request.method() == http::Method::POST && uploads.contains(&path) {
-        Duration::from_secs(1800)
-    } else if path == "/settings/data/archive" {
-        // Everything of a member, with all files, is packed before the first byte leaves.
         Duration::from_secs(1800)
     } else if path.starts_with("/proxy/") {
         // What is remote may have to arrive here first; its own limit is shorter.
@@ -87,6 +85,10 @@ fn documents() -> Router<App> {
         .route("/users/{name}/posts/{id}", get(profile::post))
         .route("/users/{name}/posts/{id}/{what}", get(serve::post_part))
         .route("/users/{name}/posts/{id}/c/{token}", get(serve::copy))
+        .route(
+            "/users/{name}/posts/{id}/c/{token}/picture",
+            get(serve::copy_picture),
+        )
         .route("/users/{name}/{*rest}", get(serve::collection))
         .route("/actor", get(serve::node))
         .route("/contexts/{id}", get(serve::context))

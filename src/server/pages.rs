@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-use crate::accounts::web::{door, mail, profile, security, settings};
+use crate::accounts::web::{door, leave, mail, profile, security, settings};
 use crate::app::App;
 use crate::crew::web::{self as crew_pages, calendar};
 use crate::guests::web::{self as guest_pages, enter, guest, home, intents};
@@ -164,14 +164,19 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
             "/settings/data",
             get(data::show)
                 .post(data::import)
-                .layer(DefaultBodyLimit::max(4 << 20)),
+                .layer(DefaultBodyLimit::max(5 << 20)),
+        )
+        .route(
+            "/settings/data/archive",
+            get(data::archive).post(data::pack),
         )
         .route("/settings/data/{what}", get(data::take))
         .route("/settings/people/unmute-node", post(settings::unmute_node))
-        .route("/settings/leave", get(settings::leave))
-        .route("/settings/aliases", post(settings::aliases))
-        .route("/settings/move", post(settings::move_away))
-        .route("/settings/delete", post(settings::delete))
+        .route("/settings/leave", get(leave::leave))
+        .route("/settings/aliases", post(leave::aliases))
+        .route("/settings/move", post(leave::move_away))
+        .route("/farewell/{token}", get(leave::bid))
+        .route("/settings/delete", post(leave::delete))
         .route("/settings/security", get(security::show))
         .route("/settings/password", post(security::password))
         .route("/settings/email", post(security::email))

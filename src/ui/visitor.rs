@@ -159,14 +159,25 @@ impl Ui {
             .unwrap_or_default()
     }
 
+    /// Whether something is done about the viewer that they should know of.
+    pub fn is_measured(&self) -> bool {
+        let viewer = self.viewer.as_ref().or(self.guest.as_ref());
+        viewer.is_some_and(|viewer| {
+            viewer.frozen_at.is_some()
+                || viewer.silenced_at.is_some()
+                || viewer.sensitised_at.is_some()
+        })
+    }
+
     /// The pages of the settings: path and the message that names each.
-    pub fn settings_tabs(&self) -> [(&'static str, &'static str); 6] {
+    pub fn settings_tabs(&self) -> [(&'static str, &'static str); 7] {
         [
             ("/settings", "settings-profile"),
             ("/settings/security", "settings-security"),
             ("/settings/apps", "settings-apps"),
             ("/settings/people", "settings-people"),
             ("/settings/data", "settings-data"),
+            ("/measures", "measures-mine"),
             ("/settings/leave", "settings-leave"),
         ]
     }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgListener;
 use tokio::task::JoinSet;
 
 use super::{run_host, run_received, start_jobs};
-use crate::accounts::sessions;
+use crate::accounts::{dispatch, sessions};
 use crate::app::App;
 use crate::federation::{delivery, inbox};
 use crate::guests;
@@ -17,9 +17,10 @@ use crate::jobs::{self, Job, news};
 use crate::kernel::db::{Db, sql};
 use crate::kernel::id::AccountId;
 use crate::media::{self, files, incoming};
-use crate::members::admitting;
+use crate::members::{admitting, import};
 use crate::moderation::{calm, measures};
 use crate::oauth::tokens;
+use crate::portable::{archives, farewell};
 use crate::posts::previews;
 
 /// How long work under way may take once the node is to stop; its leases run out after that.
@@ -184,7 +185,11 @@ async fn sweep(app: &App) -> anyhow::Result<()> {
     previews::sweep(app).await?;
     calm::sweep(app).await?;
     admitting::sweep(app).await?;
+    import::sweep(app).await?;
     measures::sweep(app).await?;
+    archives::sweep(app).await?;
+    dispatch::sweep(app).await?;
+    farewell::sweep(app).await?;
     tokens::sweep(&app.db, app.clock.now()).await?;
     let day = app.clock.now().minus(Duration::from_secs(7 * 86_400));
     let rows =

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use crate::accounts::{self, dispatch, links};
 use crate::app::App;
 use crate::federation::activities::{
-    accept, announce, block, create, delete, flag, follow, leave, like, moved, pin, quote, reject,
-    update,
+    accept, announce, block, create, delete, flag, follow, leave, letter, like, moved, pin, quote,
+    reject, update,
 };
 use crate::federation::copies;
 use crate::federation::{
@@ -23,10 +23,12 @@ use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
 use crate::mastodon::push;
 use crate::media::upload;
+use crate::members::{admitting, import};
 use crate::moderation::{calm, writing};
+use crate::nodes;
 use crate::notifications;
-use crate::portable::imports;
-use crate::posts::{self, polls, previews};
+use crate::portable::{archives, imports};
+use crate::posts::{self, held, polls, previews};
 use crate::relations::between;
 
 /// How often the lease of a job under way is renewed.
@@ -173,6 +175,21 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         Job::EndGuest(id) => Ok(guests::sessions::end_all(app, id).await?),
         Job::VerifyLinks(id) => Ok(links::verify(app, id).await?),
         Job::Import(id) => Ok(imports::go_on(app, id).await?),
+        Job::EnforceNodes => Ok(nodes::measures::enforce(app).await?),
+        Job::ReleasePosts(which) => {
+            held::release(app, &which).await?;
+            Ok(())
+        }
+        Job::SendMeasure(id) => letter::tell_measure(app, id).await,
+        Job::ReleaseHeld(reason) => {
+            let which = held::for_reason(app, &reason).await?;
+            held::release(app, &which).await?;
+            Ok(())
+        }
+        Job::LookAtPlace(id) => Ok(writing::look_at_place(app, id).await?),
+        Job::InviteList(id) => Ok(import::go_on(app, id).await?),
+        Job::SendAdmission(id) => admitting::tell(app, id).await,
+        Job::PackArchive(id) => Ok(archives::pack(app, id).await?),
         Job::SendMail(id) => dispatch::send(app, id).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use afterparty::accounts::Role;
 use afterparty::accounts::create::New;
+use afterparty::locale::Locale;
 use afterparty::members;
 use reqwest::header::LOCATION;
 
@@ -323,7 +324,7 @@ async fn an_invitation_counts_as_often_as_it_says(backend: Backend) {
                 role: Role::Member,
                 confirmed: true,
             };
-            members::join(&app, new, &code).await.is_ok()
+            members::join(&app, new, &code, Locale::En).await.is_ok()
         });
     }
     let came = tasks

@@ -516,6 +516,7 @@ async fn a_crowd_waits_and_old_followers_pass(backend: Backend) {
     assert_eq!(waiting(&there).await, 0);
     ok(&there, "/operator/queue", &host, &[("act", "take-back")]).await;
     ok(&there, "/operator/queue", &host, &[("act", "release-all")]).await;
+    settle(&[&there]).await;
     let after = there.post_by_uri(&post.uri).await.unwrap();
     assert_eq!((all, after.replies_count), (waits, 510));
 }
@@ -539,7 +540,7 @@ async fn each_measure_does_what_it_says_until_it_is_lifted(backend: Backend) {
     let cookie = there.cookie(&ana).await;
     let measure = async |who: &Account, kind: &str| {
         net.clock.advance(Duration::from_secs(1));
-        let fields = [("kind", kind), ("reasons", "Because")];
+        let fields = [("kind", kind), ("reasons", "Because"), ("sure", "1")];
         ok(
             &there,
             &format!("/operator/accounts/{}", who.id),
@@ -1178,7 +1179,20 @@ async fn measures_on_nodes_reach_below_and_show_what_they_cut(backend: Backend) 
     )
     .await;
     // Named nodes only.
-    ok(&node, "/operator/blocks/names", &host, &[("only", "on")]).await;
+    follows::request(node.app(), &nina, &node.account("fan@loud.peer.test").await)
+        .await
+        .unwrap();
+    let asked = node
+        .form("/operator/blocks/names", &host, &[("only", "on")])
+        .await;
+    assert_eq!(asked.status(), 200);
+    assert!(
+        text(asked).await.contains("<td>loud.peer.test</td>"),
+        "what it would cut is shown"
+    );
+    assert_eq!(from().await.0, 202, "nothing happened yet");
+    let confirmed = [("only", "on"), ("confirmed", "1")];
+    ok(&node, "/operator/blocks/names", &host, &confirmed).await;
     assert_eq!(from().await.0, 403);
     ok(
         &node,

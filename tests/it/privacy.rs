@@ -9,6 +9,7 @@ both!(
     a_stranger_sees_what_the_preview_for_strangers_shows,
     follows_are_hidden_and_requests_let_lie,
     what_is_taken_along_is_read_by_the_next_home,
+    whoever_leaves_sees_how_far_it_is,
 );
 
 async fn text(answer: reqwest::Response) -> String {
@@ -189,7 +190,26 @@ async fn what_is_taken_along_is_read_by_the_next_home(backend: Backend) {
     );
     assert_eq!(csv("bookmarks").await, format!("{}\n", post.uri));
     assert_eq!(here.get("/settings/data/archive", &[]).await.status(), 303);
-    // The archive holds all of it, with the file of the post.
+    // The archive holds all of it, with the file of the post; it is packed beside, and the page says how far it is.
+    let asked = here
+        .get("/settings/data/archive", &[("cookie", &cookie)])
+        .await;
+    assert_eq!(asked.status(), 404);
+    let proof = [("current", crate::support::node::PASSWORD)];
+    let data = async || text(here.get("/settings/data", &[("cookie", &cookie)]).await).await;
+    ok(&here, "/settings/data/archive", &cookie, &proof).await;
+    ok(&here, "/settings/data/archive", &cookie, &proof).await;
+    let page = data().await;
+    assert!(
+        page.contains("0 / 1") && page.contains("data-again"),
+        "{page}"
+    );
+    settle(&[&here]).await;
+    let page = data().await;
+    assert!(
+        page.contains("kept for a week") && !page.contains("data-again"),
+        "{page}"
+    );
     let packed = take("archive").await;
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&*packed));
     let mut names = Vec::new();
@@ -223,15 +243,17 @@ async fn what_is_taken_along_is_read_by_the_next_home(backend: Backend) {
 
     // Brought to another account, line by line, with what could not be done.
     let bring = async |kind: &str, list: &str| {
-        let fields = [("kind", kind), ("list", list)];
         let newcomer = here.account("newcomer").await;
-        ok(
-            &here,
-            "/settings/data",
-            &here.cookie(&newcomer).await,
-            &fields,
-        )
-        .await;
+        let cookie = here.cookie(&newcomer).await;
+        let brought = here
+            .upload(
+                "/settings/data",
+                &cookie,
+                &[("kind", kind)],
+                &[("file", "list.csv", list.as_bytes())],
+            )
+            .await;
+        assert_eq!(brought.status(), 303, "{}", text(brought).await);
         settle(&[&here, &there]).await;
     };
     let newcomer = here.sign_up("newcomer").await;
@@ -261,13 +283,65 @@ async fn what_is_taken_along_is_read_by_the_next_home(backend: Backend) {
     assert!(take("bookmarks").await.contains(&post.uri));
     assert_eq!(take("domains").await, "loud.example\n");
     assert_eq!(take("lists").await, "Friends,nina@there.test\n");
-    let empty = here
-        .form(
-            "/settings/data",
-            &cookie,
-            &[("kind", "lists"), ("list", " ")],
-        )
-        .await;
+    let fields = [("kind", "lists"), ("list", " ")];
+    let empty = here.upload("/settings/data", &cookie, &fields, &[]).await;
     assert_eq!(empty.status(), 422);
     let _ = ana;
+}
+
+async fn whoever_leaves_sees_how_far_it_is(backend: Backend) {
+    let (_net, [here, there]) = TestNode::two(&backend).await;
+    let (nina, fan) = (here.host("nina").await, here.sign_up("fan").await);
+    let far = there.sign_up("far").await;
+    there.follow(&far, "fan@here.test").await;
+    settle(&[&here, &there]).await;
+    for at in 0..3 {
+        here.post(&fan, &format!("post {at}")).await;
+    }
+    settle(&[&here, &there]).await;
+    let cookie = here.cookie(&fan).await;
+    let proof = [("current", crate::support::node::PASSWORD)];
+    ok(&here, "/settings/data/archive", &cookie, &proof).await;
+    settle(&[&here]).await;
+    let leave = |cookie: String, password: &'static str| {
+        let here = &here;
+        async move {
+            let fields = [("current", password)];
+            here.form("/settings/delete", &cookie, &fields).await
+        }
+    };
+    assert_eq!(leave(cookie.clone(), "wrong").await.status(), 422);
+    let gone = leave(cookie.clone(), crate::support::node::PASSWORD).await;
+    let page = gone.headers()["location"].to_str().unwrap().to_owned();
+    assert!(page.starts_with("/farewell/"), "{page}");
+    let shown = async || text(here.get(&page, &[("cookie", &cookie)]).await).await;
+    let before = shown().await;
+    assert!(
+        before.contains("0 / 3") && before.contains("about to be told"),
+        "{before}"
+    );
+    assert!(
+        before.contains("data-again") && before.contains("/sign-in"),
+        "{before}"
+    );
+    settle(&[&here, &there]).await;
+    let after = shown().await;
+    assert!(
+        after.contains("3 / 3") && after.contains("has been told"),
+        "{after}"
+    );
+    assert!(!after.contains("data-again"), "{after}");
+    assert_eq!(
+        there
+            .count("SELECT COUNT(*) AS n FROM accounts WHERE name = 'fan' AND deleted_at IS NULL")
+            .await,
+        0
+    );
+    assert_eq!(here.get("/farewell/nobody", &[]).await.status(), 404);
+    // Of the last host nothing ends.
+    let host = here.cookie(&nina).await;
+    assert_eq!(
+        leave(host, crate::support::node::PASSWORD).await.status(),
+        409
+    );
 }

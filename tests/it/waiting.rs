@@ -83,7 +83,9 @@ async fn who_waits_is_verified_moves_up_and_is_let_in(backend: Backend) {
     for name in ["ana", "bea", "cleo", "dora", "emil"] {
         let page = ask(&format!("{name}@mail.example"), "").await;
         assert_eq!(
-            waiting::count(node.app()).await.unwrap(),
+            afterparty::members::places::count(node.app())
+                .await
+                .unwrap(),
             i64::try_from(pages.len()).unwrap()
         );
         node.get(&page, &[]).await;
@@ -145,7 +147,7 @@ async fn who_waits_is_verified_moves_up_and_is_let_in(backend: Backend) {
         .find(|mail| mail.text.contains("/invite/"))
         .unwrap();
     assert!(
-        mail.text.contains("text/html") && mail.text.contains("List-Unsubscribe-Post"),
+        mail.text.contains("text/html") && !mail.text.contains("List-Unsubscribe"),
         "{}",
         mail.text
     );
@@ -223,10 +225,28 @@ async fn a_list_of_addresses_becomes_invitations_in_their_turn(backend: Backend)
         ("days", "10"),
     ];
     ok(&node, "/operator/import", &host, &confirmed).await;
+    // Pressed twice, nobody is invited twice.
+    ok(&node, "/operator/import", &host, &confirmed).await;
+    let page = text(node.get("/operator/import", &[("cookie", &host)]).await).await;
+    assert!(
+        page.contains("0 / 3") && page.contains("data-again"),
+        "{page}"
+    );
+    settle(&[&node]).await;
     assert_eq!(
         node.count("SELECT COUNT(*) AS n FROM invitations WHERE consent = 'Newsletter 2025'")
             .await,
         3
+    );
+    let page = text(node.get("/operator/import", &[("cookie", &host)]).await).await;
+    assert!(
+        page.contains("3 / 3") && !page.contains("data-again"),
+        "{page}"
+    );
+    assert_eq!(
+        node.count("SELECT COUNT(*) AS n FROM invitations WHERE sent_at IS NOT NULL")
+            .await,
+        1
     );
     // One a minute, as the settings say.
     let sent = async || {
@@ -245,7 +265,9 @@ async fn a_list_of_addresses_becomes_invitations_in_their_turn(backend: Backend)
     );
     let first = mails.lock().unwrap()[0].clone();
     assert!(
-        first.to == "ana@mail.example" && first.text.contains("Einladung"),
+        first.to == "ana@mail.example"
+            && first.text.contains("Einladung")
+            && first.text.contains("List-Unsubscribe-Post"),
         "{}",
         first.text
     );
@@ -256,7 +278,19 @@ async fn a_list_of_addresses_becomes_invitations_in_their_turn(backend: Backend)
             .await
             .contains("ana@mail.example")
     );
-    ok(&node, &stop, "", &[("List-Unsubscribe", "One-Click")]).await;
+    let click = node
+        .form(&stop, "", &[("List-Unsubscribe", "One-Click")])
+        .await;
+    assert_eq!(click.status(), 200, "mail programs follow no redirect");
+    // Whoever changes their mind says so there.
+    assert_eq!(node.form(&stop, "", &[("again", "1")]).await.status(), 200);
+    assert_eq!(
+        node.count("SELECT COUNT(*) AS n FROM mail_stops WHERE reason = 'asked'")
+            .await,
+        0
+    );
+    node.form(&stop, "", &[("List-Unsubscribe", "One-Click")])
+        .await;
     assert_eq!(node.form(&format!("{stop}x"), "", &[]).await.status(), 404);
     let again = node
         .form(

@@ -161,8 +161,12 @@ pub async fn set_password(app: &App, account: AccountId, password: &str) -> Resu
 /// Whether this is the account's password.
 ///
 /// # Errors
-/// What the database says.
+/// `TooMany` beyond ten tries in a quarter of an hour.
 pub async fn password_fits(app: &App, account: AccountId, password: &str) -> Result<bool> {
+    app.limits
+        .sign_in_account
+        .take(&format!("own {account}"), app.clock.now())
+        .map_err(Error::TooMany)?;
     let hash = store::find(&app.db, account)
         .await?
         .and_then(|credentials| credentials.password);

@@ -1,7 +1,8 @@
 //! SQL of credentials.
 
+use crate::accounts::sessions;
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Conn, Row, sql};
+use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::AccountId;
 
 /// What proves the owner of a local account.
@@ -85,12 +86,17 @@ pub async fn set_password(conn: impl Conn, id: AccountId, password: &str) -> sql
     Ok(())
 }
 
-/// Takes an address from an account that never confirmed it.
-pub async fn release_email(conn: impl Conn, email: &str) -> sqlx::Result<()> {
-    sql("UPDATE credentials SET email = NULL WHERE email = $1 AND email_confirmed_at IS NULL")
+/// Takes an address from another account that never confirmed it. Nobody signs in there until they showed that the
+/// address is theirs, by its link or for a new password.
+pub async fn release_email(tx: &mut Tx, email: &str, but: AccountId) -> sqlx::Result<()> {
+    let rows = sql("UPDATE credentials SET email = NULL, password = NULL WHERE email = $1 AND email_confirmed_at IS NULL AND account_id <> $2 RETURNING account_id")
         .bind(email)
-        .run(conn)
+        .bind(but)
+        .all(&mut *tx)
         .await?;
+    for row in &rows {
+        sessions::end_all(&mut *tx, row.get("account_id")?).await?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Pages about accounts.
 
 pub mod door;
+pub mod leave;
 pub mod mail;
 pub mod profile;
 pub mod security;

@@ -68,10 +68,11 @@ async fn page(
     // A guest's home does what a guest wants done; here is only seen how it stands.
     let from_home = relation.take_if(|_| visitor.guest.is_some());
     let posts = timelines::of_account(app, viewer, account.id, Window::before(before, 20)).await?;
-    let older = posts
-        .last()
-        .filter(|_| posts.len() >= 20)
-        .map(|last| format!("{}?before={}", account.path(), last.id));
+    let older = posts.last().filter(|_| posts.len() >= 20).map(|last| {
+        // Whoever looks as a stranger goes on as one; the address says so to strangers too.
+        let stranger = if viewer.is_none() { "&as=stranger" } else { "" };
+        format!("{}?before={}{stranger}", account.path(), last.id)
+    });
     let pinned = if before.is_none() {
         view::load(app, viewer, &keep::pinned(app, account.id).await?).await?
     } else {

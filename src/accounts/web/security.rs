@@ -14,6 +14,7 @@ use crate::accounts::{Account, sign_in};
 use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::kernel::id::SessionId;
+use crate::members;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 
@@ -116,6 +117,9 @@ pub async fn email(
         Ok(folded) => folded,
         Err(error) => return problem(&app, &member, visitor, error).await,
     };
+    if let Err(error) = members::check_mail(&app, &folded).await {
+        return problem(&app, &member, visitor, error).await;
+    }
     let ui = visitor.ui;
     mail::write_change(&app, &ui, member.id, &folded).await?;
     let sentence = if app.mailer.is_some() {

@@ -6,14 +6,11 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::MessagePage;
 use crate::accounts::profile::{self, Edit};
-use crate::accounts::{Account, Field, preferences, remove, sign_in};
+use crate::accounts::{Account, Field, preferences};
 use crate::app::App;
 use crate::error::{Error, Problem, Result};
-use crate::federation::objects::Found;
-use crate::federation::{actor, fetch::Budget, webfinger};
-use crate::media::{files, pictures};
+use crate::media::{files, pictures, upload};
 use crate::relations::blocks;
 use crate::ui::form::{held, typed};
 use crate::ui::page::with_status;
@@ -101,12 +98,19 @@ pub async fn update(
     form: Multipart,
 ) -> PageResult {
     let mut edit = Edit::default();
-    let outcome = match read(&app, form, &mut edit).await {
-        Ok(()) => match profile::update(&app, &member, edit.clone()).await {
-            Ok(after) => files::replaced(&app, &member, &after).await,
-            Err(error) => Err(error),
-        },
+    let changed = match read(&app, form, &mut edit).await {
+        Ok(()) => profile::update(&app, &member, edit.clone()).await,
         Err(error) => Err(error),
+    };
+    let outcome = match changed {
+        Ok(after) => files::replaced(&app, &member, &after).await,
+        Err(error) => {
+            // The pictures are chosen again with the next try.
+            for file in edit.avatar.take().into_iter().chain(edit.header.take()) {
+                files::remove(&app, &file).await?;
+            }
+            Err(error)
+        }
     };
     match outcome {
         Ok(()) => Ok(see_other("/settings?saved=1")),
@@ -133,7 +137,7 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
                 } else {
                     pictures::HEADER
                 };
-                match picture(app, bytes, shape).await {
+                match upload::portrait(app, bytes, shape, "picture").await {
                     Ok(file) if name == "avatar" => edit.avatar = Some(file),
                     Ok(file) => edit.header = Some(file),
                     Err(error) => trouble = Some(error),
@@ -168,11 +172,6 @@ async fn read(app: &App, mut form: Multipart, edit: &mut Edit) -> Result<()> {
         .filter(|field| !field.name.is_empty() || !field.value.is_empty())
         .collect();
     trouble.map_or(Ok(()), Err)
-}
-
-async fn picture(app: &App, bytes: Vec<u8>, shape: pictures::Shape) -> Result<String> {
-    let picture = pictures::process(bytes, shape).await?;
-    files::put(app, picture.bytes, picture.extension).await
 }
 
 #[derive(Template)]
@@ -230,132 +229,4 @@ pub async fn unmute_node(
 ) -> PageResult {
     blocks::set_node_muted(&app, member.id, &form.host, false).await?;
     Ok(see_other("/settings/people"))
-}
-
-#[derive(Template)]
-#[template(path = "accounts/leave.html")]
-struct LeavePage {
-    ui: Ui,
-    aliases: String,
-    problems: Vec<Problem>,
-}
-
-/// `GET /settings/leave`
-pub async fn leave(SignedIn(member, visitor): SignedIn) -> PageResult {
-    Ok(Page(LeavePage {
-        ui: visitor.ui,
-        aliases: member.aliases.join("\n"),
-        problems: Vec::new(),
-    })
-    .into_response())
-}
-
-/// What the forms of the leaving page send.
-#[derive(Debug, Deserialize)]
-pub struct LeaveForm {
-    #[serde(default)]
-    aliases: String,
-    #[serde(default)]
-    target: String,
-    #[serde(default)]
-    current: String,
-}
-
-fn problem_page(member: &Account, ui: Ui, error: Error) -> PageResult {
-    match error {
-        Error::Invalid(problems) => Ok(with_status(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            LeavePage {
-                ui,
-                aliases: member.aliases.join("\n"),
-                problems,
-            },
-        )),
-        error => Err(error.into()),
-    }
-}
-
-/// An account for a handle or an address, asked for anew where it lives elsewhere.
-async fn fresh_account(app: &App, text: &str, field: &'static str) -> Result<Account> {
-    match webfinger::look_up(app, text).await {
-        Ok(Found::Account(account)) if account.is_local() => Ok(account),
-        Ok(Found::Account(account)) => Ok(actor::refresh(app, &account.uri, &Budget::person())
-            .await
-            .unwrap_or(account)),
-        Ok(Found::Post(_)) => Err(Error::invalid(field, "error-alias")),
-        Err(error) => Err(Error::invalid(field, error.sentence())),
-    }
-}
-
-/// `POST /settings/aliases`: handles or addresses, one a line.
-pub async fn aliases(
-    State(app): State<App>,
-    SignedIn(member, visitor): SignedIn,
-    Form(form): Form<LeaveForm>,
-) -> PageResult {
-    let mut aliases = Vec::new();
-    for line in form
-        .aliases
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .take(10)
-    {
-        match fresh_account(&app, line, "aliases").await {
-            Ok(account) => aliases.push(account.uri),
-            Err(error) => return problem_page(&member, visitor.ui, error),
-        }
-    }
-    match profile::set_aliases(&app, &member, aliases).await {
-        Ok(_) => Ok(see_other("/settings/leave")),
-        Err(error) => problem_page(&member, visitor.ui, error),
-    }
-}
-
-/// `POST /settings/move`
-pub async fn move_away(
-    State(app): State<App>,
-    SignedIn(member, visitor): SignedIn,
-    Form(form): Form<LeaveForm>,
-) -> PageResult {
-    if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem_page(
-            &member,
-            visitor.ui,
-            Error::invalid("target", "error-password"),
-        );
-    }
-    let target = match fresh_account(&app, &form.target, "target").await {
-        Ok(target) => target,
-        Err(error) => return problem_page(&member, visitor.ui, error),
-    };
-    match profile::move_to(&app, &member, &target).await {
-        Ok(()) => Ok(see_other(&member.path())),
-        Err(error) => problem_page(&member, visitor.ui, error),
-    }
-}
-
-/// `POST /settings/delete`
-pub async fn delete(
-    State(app): State<App>,
-    SignedIn(member, visitor): SignedIn,
-    Form(form): Form<LeaveForm>,
-) -> PageResult {
-    if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem_page(
-            &member,
-            visitor.ui,
-            Error::invalid("delete", "error-password"),
-        );
-    }
-    remove::remove(&app, &member).await?;
-    let ui = visitor.ui;
-    Ok(Page(MessagePage {
-        title: ui.t("deleted-title"),
-        sentences: vec![ui.t("deleted")],
-        codes: Vec::new(),
-        step: None,
-        ui,
-    })
-    .into_response())
 }

@@ -31,10 +31,17 @@ struct CalendarPage {
     /// Days in order, each with what is published then.
     days: Vec<(String, Vec<Waiting>)>,
     drafts: Vec<Prepared>,
+    /// What was written to whom a draft goes back.
+    words: String,
     problems: Vec<Problem>,
 }
 
-async fn page(app: &App, ui: Ui, member: &Account, problems: Vec<Problem>) -> Result<CalendarPage> {
+async fn page(
+    app: &App,
+    ui: Ui,
+    member: &Account,
+    (words, problems): (String, Vec<Problem>),
+) -> Result<CalendarPage> {
     let mut waiting = Vec::new();
     let writes = ui.rights.has(Right::Post) || ui.rights.has(Right::Draft);
     let host = accounts::first_host(app).await?;
@@ -68,13 +75,15 @@ async fn page(app: &App, ui: Ui, member: &Account, problems: Vec<Problem>) -> Re
         ui,
         days,
         drafts,
+        words,
         problems,
     })
 }
 
 /// `GET /calendar`
 pub async fn show(State(app): State<App>, SignedIn(member, visitor): SignedIn) -> PageResult {
-    Ok(Page(page(&app, visitor.ui, &member, Vec::new()).await?).into_response())
+    let nothing = (String::new(), Vec::new());
+    Ok(Page(page(&app, visitor.ui, &member, nothing).await?).into_response())
 }
 
 /// `POST /calendar/{id}/cancel`: what was put off is not written; of the house only by who publishes for it.
@@ -132,7 +141,7 @@ pub async fn act(
             Ok(see_other("/calendar"))
         }
         Err(Error::Invalid(problems)) => {
-            let page = page(&app, visitor.ui, &me, problems).await?;
+            let page = page(&app, visitor.ui, &me, (form.words, problems)).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),

@@ -15,7 +15,7 @@ use crate::crew::{self, Right, Rights};
 use crate::error::{Error, Problem, Result};
 use crate::kernel::id::AccountId;
 use crate::kernel::page::Window;
-use crate::members::{requests, waiting};
+use crate::members::{places, requests};
 use crate::moderation::reports;
 use crate::ui::entitled::{Crew, Operator, Reader};
 use crate::ui::page::with_status;
@@ -40,7 +40,7 @@ pub async fn desk(State(app): State<App>, Crew(_, visitor): Crew) -> PageResult 
     let drafts = crew::drafts::list(&app).await?;
     let drafts = drafts.iter().filter(|one| one.state == "waiting").count();
     let drafts = i64::try_from(drafts).unwrap_or(0);
-    let joiners = requests::count(&app).await? + waiting::count(&app).await?;
+    let joiners = requests::count(&app).await? + places::count(&app).await?;
     let all: [(&[Right], Place); 7] = [
         (
             &[Right::Moderate],
@@ -101,22 +101,29 @@ struct PeoplePage {
     crew: Vec<(Account, Rights)>,
     rights: [Right; 6],
     handle: String,
+    ticked: Rights,
     problems: Vec<Problem>,
 }
 
-async fn people(app: &App, ui: Ui, handle: String, problems: Vec<Problem>) -> Result<PeoplePage> {
+async fn people(
+    app: &App,
+    ui: Ui,
+    (handle, ticked): (String, Rights),
+    problems: Vec<Problem>,
+) -> Result<PeoplePage> {
     Ok(PeoplePage {
         ui,
         crew: crew::list(app).await?,
         rights: Right::ALL,
         handle,
+        ticked,
         problems,
     })
 }
 
 /// `GET /operator/crew`
 pub async fn index(State(app): State<App>, Operator(_, visitor): Operator) -> PageResult {
-    let page = people(&app, visitor.ui, String::new(), Vec::new()).await?;
+    let page = people(&app, visitor.ui, Default::default(), Vec::new()).await?;
     Ok(Page(page).into_response())
 }
 
@@ -139,11 +146,18 @@ pub async fn create(
     match done {
         Ok(()) => Ok(see_other("/operator/crew")),
         Err(Error::Invalid(problems)) => {
-            let page = people(&app, visitor.ui, handle, problems).await?;
+            let page = people(&app, visitor.ui, (handle, wished(&form)), problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The rights that are ticked.
+fn wished(form: &[(String, String)]) -> Rights {
+    let named = form.iter().filter(|(name, _)| name == "right");
+    let named: Vec<&str> = named.map(|(_, value)| value.as_str()).collect();
+    Rights::parse(&named.join(","))
 }
 
 async fn change(
@@ -152,9 +166,16 @@ async fn change(
     member: &Account,
     form: &[(String, String)],
 ) -> Result<()> {
-    let named = form.iter().filter(|(name, _)| name == "right");
-    let named: Vec<&str> = named.map(|(_, value)| value.as_str()).collect();
-    let rights = Rights::parse(&named.join(","));
+    let rights = wished(form);
+    // Nobody raises themselves, and nobody gives or takes what they do not have: that is the host's.
+    if !me.is_host() {
+        let own = crew::rights(app, me).await?;
+        let theirs = crew::rights(app, member).await?;
+        let beyond = |right: &Right| !own.has(*right) && (rights.has(*right) || theirs.has(*right));
+        if me.id == member.id || Right::ALL.iter().any(beyond) {
+            return Err(Error::Forbidden);
+        }
+    }
     crew::set_rights(app, member, &rights).await?;
     let said = format!("@{}: {}", member.name, rights.names());
     audit::note(app, me, "crew", &said).await

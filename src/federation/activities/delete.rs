@@ -88,7 +88,7 @@ pub async fn publish(
 pub async fn send_farewell(app: &App, id: AccountId) -> anyhow::Result<()> {
     let account = accounts::get(app, id).await?;
     // One account of each node is enough: the shared inbox tells the whole node.
-    let rows = sql("SELECT MIN(id) AS id FROM accounts WHERE kind = 'remote' AND deleted_at IS NULL GROUP BY COALESCE(shared_inbox_id, inbox_id) LIMIT 20000").all(&app.db).await?;
+    let rows = sql("SELECT MIN(id) AS id FROM accounts WHERE kind = 'remote' AND deleted_at IS NULL AND disabled_at IS NULL GROUP BY COALESCE(shared_inbox_id, inbox_id) LIMIT 20000").all(&app.db).await?;
     let people = rows
         .iter()
         .filter_map(|row| row.get::<AccountId>("id").ok())

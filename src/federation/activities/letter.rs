@@ -7,6 +7,26 @@ use crate::app::App;
 use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::kernel::crypt;
 use crate::kernel::html::escape;
+use crate::moderation::appeals;
+
+/// Sends the statement of reasons for a measure to whom it is about.
+///
+/// # Errors
+/// What the database says.
+pub async fn tell_measure(app: &App, id: i64) -> anyhow::Result<()> {
+    let (account, said) = appeals::statement_of(app, id).await?;
+    if account.deleted_at.is_some() {
+        return Ok(());
+    }
+    let text = said.text.replace(&said.link, "");
+    let lines: Vec<&str> = text
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .chain([said.link.as_str()])
+        .collect();
+    send(app, &account, &lines).await
+}
 
 /// Sends a few plain lines to one person; addresses in them become links.
 ///

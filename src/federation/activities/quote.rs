@@ -35,12 +35,18 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         html: "",
         fresh: false,
     };
-    // What the house lets wait or turns away may not quote it either.
+    // What the house turns away may not quote it either, and what waits for a look waits with its request.
     let verdict = gate::verdict(app, &context.sender, &about).await?;
-    if !matches!(verdict, Verdict::Pass { .. }) {
-        return Err(Refused::Drop("the house does not want it now"));
-    }
     let request = json!({"id": activity.id(), "type": "QuoteRequest", "actor": context.sender.uri, "object": quoted, "instrument": quoting});
+    match verdict {
+        Verdict::Pass { .. } => {}
+        Verdict::Hold(_) => {
+            return Ok(
+                quotes::put_off_request(app, &context.sender, &post, quoting, request).await?,
+            );
+        }
+        Verdict::Refuse(_) => return Err(Refused::Drop("the house does not want it")),
+    }
     Ok(quotes::receive_request(app, &context.sender, &post, quoting, request).await?)
 }
 

@@ -13,6 +13,7 @@ use crate::accounts::Kind;
 use crate::app::App;
 use crate::error::Error;
 use crate::federation::serve::{Asking, signer};
+use crate::guests;
 use crate::guests::door::{self, Arrival, Back};
 use crate::guests::homes::Home;
 use crate::guests::ways::{self, Means};
@@ -82,6 +83,9 @@ async fn let_in(
         Ok(arrival) => arrival,
         Err(closed) => return Ok(refuse(app, visitor.ui, Wish::default().sound(), closed)),
     };
+    if let Err(closed) = guests::check(app, &arrival.guest).await? {
+        return Ok(refuse(app, visitor.ui, Wish::default().sound(), closed));
+    }
     let by_mail = visitor.guest.filter(|guest| guest.kind == Kind::Guest);
     let before = by_mail.filter(|_| arrival.guest.kind == Kind::Remote);
     if let Some(before) = &before {

@@ -129,6 +129,7 @@ pub async fn own(app: &App, member: &Account) -> Result<Value> {
         audience,
         sensitive,
         language,
+        hides_follows,
         ..
     } = preferences::get(app, member.id).await?;
     let requests = follows::requests(app, member.id, Window::newest(80)).await?;
@@ -145,12 +146,13 @@ pub async fn own(app: &App, member: &Account) -> Result<Value> {
         "note": member.bio,
         "fields": fields,
         "follow_requests_count": requests.len(),
-        "hide_collections": false,
+        "hide_collections": hides_follows,
         "discoverable": member.discoverable,
         "indexable": member.indexable,
         "attribution_domains": [],
         "quote_policy": "public",
     });
+    entity["hide_collections"] = json!(hides_follows);
     let host = member.is_host();
     entity["role"] = json!({
         "id": if host { "1" } else { "-99" },

@@ -1,11 +1,14 @@
 //! `/operator/joining`: how the house is open, who asks, and who came by whose invitation.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::response::IntoResponse;
 use http::StatusCode;
+use serde::Deserialize;
 
+use crate::accounts::Account;
 use crate::app::App;
+use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
 use crate::kernel::clock::Time;
 use crate::members::invitations::{self, Coming, Invitation};
@@ -24,34 +27,68 @@ struct DeskPage {
     requests: Vec<Request>,
     invitations: Vec<Invitation>,
     tree: Vec<Coming>,
+    /// Where older invitations begin.
+    older: Option<i64>,
     problems: Vec<Problem>,
     now: Time,
 }
 
-async fn page(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<DeskPage> {
-    let joining = joining::get(app).await?;
+/// What of the page is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wish {
+    /// The invitations before this one.
+    pub before: Option<i64>,
+}
+
+async fn page(
+    app: &App,
+    ui: Ui,
+    (typed, before): (Option<Joining>, Option<i64>),
+    problems: Vec<Problem>,
+) -> Result<DeskPage> {
+    let joining = match typed {
+        Some(joining) => joining,
+        None => joining::get(app).await?,
+    };
+    let invitations = invitations::list(app, None, before).await?;
     Ok(DeskPage {
+        older: invitations::older(&invitations),
         now: ui.now,
         ui,
         modes: Mode::ALL.map(|mode| (mode.name(), mode == joining.mode)),
         joining,
         requests: requests::list(app).await?,
-        invitations: invitations::list(app, None).await?,
+        invitations,
         tree: invitations::tree(app).await?,
         problems,
     })
 }
 
 /// `GET /operator/joining`
-pub async fn show(State(app): State<App>, Admitter(_, visitor): Admitter) -> PageResult {
-    Ok(Page(page(&app, visitor.ui, Vec::new()).await?).into_response())
+pub async fn show(
+    State(app): State<App>,
+    Admitter(_, visitor): Admitter,
+    Query(wish): Query<Wish>,
+) -> PageResult {
+    let page = page(&app, visitor.ui, (None, wish.before), Vec::new()).await?;
+    Ok(Page(page).into_response())
 }
 
-async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
+/// What came of a form, with what it is called in the log.
+async fn outcome(
+    app: &App,
+    (me, ui): (&Account, Ui),
+    typed: Option<Joining>,
+    (act, object, result): (&str, &str, Result<()>),
+) -> PageResult {
     match result {
-        Ok(()) => Ok(see_other("/operator/joining")),
+        Ok(()) => {
+            audit::note(app, me, act, object).await?;
+            Ok(see_other("/operator/joining"))
+        }
         Err(Error::Invalid(problems)) => {
-            let page = page(app, ui, problems).await?;
+            let page = page(app, ui, (typed, None), problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),
@@ -61,7 +98,7 @@ async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
 /// `POST /operator/joining`
 pub async fn update(
     State(app): State<App>,
-    Admitter(_, visitor): Admitter,
+    Admitter(me, visitor): Admitter,
     Form(form): Form<Vec<(String, String)>>,
 ) -> PageResult {
     let text = |wanted: &str| {
@@ -82,32 +119,35 @@ pub async fn update(
         waiting_question: text("waiting_question").to_owned(),
     };
     let result = joining::set(&app, &joining).await;
-    outcome(&app, visitor.ui, result).await
+    let done = ("joining", joining.mode.name(), result);
+    outcome(&app, (&me, visitor.ui), Some(joining.clone()), done).await
 }
 
 /// `POST /operator/requests/{id}/{verb}`
 pub async fn decide(
     State(app): State<App>,
-    Admitter(_, visitor): Admitter,
+    Admitter(me, visitor): Admitter,
     Path((id, verb)): Path<(i64, String)>,
 ) -> PageResult {
-    let result = match verb.as_str() {
-        "accept" => requests::accept(&app, id).await.map(|_| ()),
-        "refuse" => requests::refuse(&app, id).await,
+    let name = requests::name(&app, id).await?.unwrap_or_default();
+    let (act, result) = match verb.as_str() {
+        "accept" => ("let-in", requests::accept(&app, id).await.map(|_| ())),
+        "refuse" => ("not-let-in", requests::refuse(&app, id).await),
         _ => return Err(Error::NotFound.into()),
     };
-    outcome(&app, visitor.ui, result).await
+    outcome(&app, (&me, visitor.ui), None, (act, &name, result)).await
 }
 
 /// `POST /operator/invitations/{id}/{verb}`: takes one back, or everything that grew from it.
 pub async fn revoke(
     State(app): State<App>,
-    Admitter(_, visitor): Admitter,
+    Admitter(me, visitor): Admitter,
     Path((id, verb)): Path<(i64, String)>,
 ) -> PageResult {
     if !["revoke", "revoke-branch"].contains(&verb.as_str()) {
         return Err(Error::NotFound.into());
     }
     let result = invitations::revoke(&app, id, verb == "revoke-branch").await;
-    outcome(&app, visitor.ui, result).await
+    let done = ("taken-back", "", result);
+    outcome(&app, (&me, visitor.ui), None, done).await
 }

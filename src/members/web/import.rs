@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
 use crate::kernel::id::AudienceId;
-use crate::members::import::{self, List};
+use crate::members::import::{self, How, Inviting, List};
 use crate::members::tiers::{self, Tier};
 use crate::ui::entitled::Admitter;
 use crate::ui::page::with_status;
@@ -24,6 +24,9 @@ struct ImportPage {
     form: ImportForm,
     /// The list as it was read, before anything is sent.
     list: Option<List>,
+    /// Lists on their way.
+    lists: Vec<Inviting>,
+    bounced: Vec<String>,
     tiers: Vec<Tier>,
     per_hour: i64,
     problems: Vec<Problem>,
@@ -39,6 +42,14 @@ pub struct ImportForm {
     tier: String,
     confirmed: String,
     bounced: String,
+    again: String,
+}
+
+impl ImportPage {
+    /// Whether a list is on its way.
+    fn works(&self) -> bool {
+        self.lists.iter().any(|one| one.done < one.total)
+    }
 }
 
 impl ImportForm {
@@ -57,6 +68,8 @@ async fn page(
         ui,
         form,
         list,
+        lists: import::lists(app).await?,
+        bounced: dispatch::bounced(app).await?,
         tiers: tiers::list(app).await?,
         per_hour: app.settings.mail_per_hour,
         problems,
@@ -79,6 +92,10 @@ pub async fn send(
     Form(form): Form<ImportForm>,
 ) -> PageResult {
     let ui = visitor.ui;
+    if !form.again.is_empty() {
+        dispatch::start_again(&app, &form.again).await?;
+        return Ok(see_other("/operator/import"));
+    }
     if !form.bounced.is_empty() {
         for address in form
             .bounced
@@ -98,13 +115,18 @@ pub async fn send(
         if let Some(tier) = tier {
             tiers::get(&app, tier).await?;
         }
-        let how = (form.proof.as_str(), form.days.parse().ok(), tier);
-        let sent = import::send(&app, &me, &list, how).await?;
-        audit::note(&app, &me, "imported", &format!("{sent}: {}", form.proof)).await?;
+        let how = How {
+            proof: &form.proof,
+            days: form.days.parse().ok().map(|days: i64| days.clamp(1, 365)),
+            tier,
+        };
+        import::begin(&app, &me, &list, how).await?;
+        let note = format!("{}: {}", list.addresses.len(), form.proof);
+        audit::note(&app, &me, "imported", &note).await?;
         Ok(None)
     };
     match done.await {
-        Ok(None) => Ok(see_other("/operator/joining")),
+        Ok(None) => Ok(see_other("/operator/import")),
         Ok(list) => {
             let page = page(&app, ui, (form, list), Vec::new()).await?;
             Ok(Page(page).into_response())

@@ -1,12 +1,12 @@
 //! `/invitations`: a member invites, and sees what came of it.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::accounts::{Account, letters};
+use crate::accounts::{Account, dispatch, letters};
 use crate::app::App;
 use crate::crew::Right;
 use crate::error::{Error, Problem, Result};
@@ -15,6 +15,7 @@ use crate::federation::objects::Found;
 use crate::federation::webfinger;
 use crate::members::invitations::{self, Invitation, New};
 use crate::members::tiers::{self, Tier};
+use crate::members::web::desk::Wish;
 use crate::nodes::house;
 use crate::nodes::joining::{self, Mode};
 use crate::ui::page::with_status;
@@ -25,6 +26,8 @@ use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 struct InvitationsPage {
     ui: Ui,
     invitations: Vec<Invitation>,
+    /// Where older ones begin.
+    older: Option<i64>,
     /// How many more people may be invited; the host may as many as they like.
     left: Option<i64>,
     /// What the host may give along.
@@ -46,15 +49,23 @@ pub struct InviteForm {
     tier: String,
 }
 
+impl InviteForm {
+    fn wants(&self, tier: &Tier) -> bool {
+        self.tier == tier.id.to_string()
+    }
+}
+
 async fn page(
     app: &App,
     ui: Ui,
-    member: &Account,
+    (member, before): (&Account, Option<i64>),
     form: InviteForm,
     problems: Vec<Problem>,
 ) -> Result<InvitationsPage> {
+    let invitations = invitations::list(app, Some(member.id), before).await?;
     Ok(InvitationsPage {
-        invitations: invitations::list(app, Some(member.id)).await?,
+        older: invitations::older(&invitations),
+        invitations,
         left: if ui.rights.has(Right::Admit) {
             None
         } else {
@@ -73,13 +84,18 @@ async fn page(
 }
 
 /// `GET /invitations`
-pub async fn index(State(app): State<App>, SignedIn(member, visitor): SignedIn) -> PageResult {
+pub async fn index(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Query(wish): Query<Wish>,
+) -> PageResult {
     let form = InviteForm {
         most: "1".to_owned(),
         days: "14".to_owned(),
         ..InviteForm::default()
     };
-    Ok(Page(page(&app, visitor.ui, &member, form, Vec::new()).await?).into_response())
+    let shown = (&member, wish.before);
+    Ok(Page(page(&app, visitor.ui, shown, form, Vec::new()).await?).into_response())
 }
 
 /// `POST /invitations`
@@ -91,7 +107,7 @@ pub async fn create(
     match make(&app, &visitor.ui, &member, &form).await {
         Ok(()) => Ok(see_other("/invitations")),
         Err(Error::Invalid(problems)) => {
-            let page = page(&app, visitor.ui, &member, form, problems).await?;
+            let page = page(&app, visitor.ui, (&member, None), form, problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),
@@ -117,10 +133,10 @@ async fn addressee(app: &App, member: &Account, address: &str) -> Result<To> {
     if !address.starts_with('@')
         && let Ok(mail) = crate::accounts::sign_in::fold_email(address)
     {
-        app.limits
-            .mail
-            .take(&mail, app.clock.now())
-            .map_err(Error::TooMany)?;
+        if dispatch::is_stopped(&app.db, &mail).await? {
+            return Err(Error::invalid("address", "error-address-stopped"));
+        }
+        letters::may_write(app, &mail)?;
         return Ok(To::Mail(mail));
     }
     match webfinger::look_up(app, address).await {
@@ -133,7 +149,17 @@ async fn addressee(app: &App, member: &Account, address: &str) -> Result<To> {
 async fn make(app: &App, ui: &Ui, member: &Account, form: &InviteForm) -> Result<()> {
     let to = addressee(app, member, &form.address).await?;
     let personal = !matches!(to, To::Nobody);
-    let address = form.address.trim().to_owned();
+    let address = match &to {
+        To::Mail(mail) => mail.clone(),
+        _ => form.address.trim().to_owned(),
+    };
+    let days = match form.days.trim() {
+        "" => None,
+        days => Some(
+            days.parse()
+                .map_err(|_| Error::invalid("days", "error-number"))?,
+        ),
+    };
     let tier = form
         .tier
         .parse()
@@ -152,10 +178,10 @@ async fn make(app: &App, ui: &Ui, member: &Account, form: &InviteForm) -> Result
         } else {
             form.most.parse().unwrap_or(1)
         },
-        days: form.days.parse().ok(),
+        days,
     };
     let made = invitations::make(app, member, new).await?;
-    let link = app.origin().at(&format!("/invite/{}", made.code));
+    let link = invitations::link(app, &made.code);
     let house = house::get(app).await?.name;
     match to {
         To::Nobody => return Ok(()),
@@ -163,7 +189,7 @@ async fn make(app: &App, ui: &Ui, member: &Account, form: &InviteForm) -> Result
             let subject = ui.tv("invite-subject", "house", house.clone());
             let text = ui.locale.text_with("invite-text", "house", house);
             let text = text
-                .replace("{name}", member.shown_name())
+                .replace("{name}", &plain_name(member))
                 .replace("{link}", &link);
             let mut tx = app.db.begin().await?;
             letters::write(app, &mut tx, &mail, &subject, &text).await?;
@@ -171,12 +197,19 @@ async fn make(app: &App, ui: &Ui, member: &Account, form: &InviteForm) -> Result
         }
         To::Handle(account) => {
             let first = ui.locale.text_with("invite-letter", "house", house);
-            let first = first.replace("{name}", member.shown_name());
+            let first = first.replace("{name}", &plain_name(member));
             letter::send(app, &account, &[&first, &link]).await?;
         }
     }
     app.wake.notify_waiters();
-    invitations::sent(app, &made).await
+    invitations::sent(app, made.id).await
+}
+
+/// A name as it stands in what the house sends: words alone, nothing that becomes a link.
+fn plain_name(member: &Account) -> String {
+    let plain = |c: &char| c.is_alphanumeric() || " '’-_&!".contains(*c);
+    let name: String = member.shown_name().chars().filter(plain).take(40).collect();
+    format!("{} (@{})", name.trim(), member.name)
 }
 
 /// `POST /invitations/{id}/revoke`
@@ -185,9 +218,6 @@ pub async fn revoke(
     SignedIn(member, _): SignedIn,
     Path(id): Path<i64>,
 ) -> PageResult {
-    let own = invitations::list(&app, Some(member.id)).await?;
-    if own.iter().any(|invitation| invitation.id == id) {
-        invitations::revoke(&app, id, false).await?;
-    }
+    invitations::revoke_own(&app, member.id, id).await?;
     Ok(see_other("/invitations"))
 }

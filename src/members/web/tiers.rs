@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::accounts::web::ConfirmPage;
 use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
 use crate::federation::objects::Found;
 use crate::federation::webfinger;
@@ -16,6 +17,7 @@ use crate::kernel::clock::Time;
 use crate::kernel::id::{AccountId, AudienceId};
 use crate::members::rules::{self, Done};
 use crate::members::tiers::{self, Face, Rule, Tier};
+use crate::moderation::rules as gate_rules;
 use crate::ui::entitled::Admitter;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, Ui, see_other};
@@ -48,6 +50,41 @@ pub struct TierForm {
     days: String,
     on: String,
     answers: String,
+    /// The tier whose form it was.
+    #[serde(skip)]
+    of: Option<AudienceId>,
+}
+
+impl TiersPage {
+    /// How a tier stands in its form: as it was typed where that could not be taken.
+    fn face(&self, tier: &Tier) -> Face {
+        if self.form.of == Some(tier.id) && !self.form.name.is_empty() {
+            self.form.face()
+        } else {
+            tier.face.clone()
+        }
+    }
+
+    /// What stands in the form of a new tier.
+    fn fresh(&self) -> Face {
+        match self.form.of {
+            Some(_) => TierForm::default().face(),
+            None => self.form.face(),
+        }
+    }
+
+    /// Whom somebody wanted to give a tier.
+    fn handle(&self, tier: &Tier) -> &str {
+        match self.form.of {
+            Some(id) if id == tier.id => &self.form.handle,
+            _ => "",
+        }
+    }
+
+    /// Whether the form of a tier stands open.
+    fn opens(&self, tier: &Tier) -> bool {
+        self.form.of == Some(tier.id) && !self.form.name.is_empty()
+    }
 }
 
 impl TierForm {
@@ -85,9 +122,18 @@ pub async fn index(State(app): State<App>, Admitter(_, visitor): Admitter) -> Pa
     Ok(Page(page).into_response())
 }
 
-async fn outcome(app: &App, ui: Ui, form: TierForm, result: Result<()>) -> PageResult {
+/// What came of a form, with what it is called in the log.
+async fn outcome(
+    app: &App,
+    (me, ui): (&Account, Ui),
+    form: TierForm,
+    (act, object, result): (&str, &str, Result<()>),
+) -> PageResult {
     match result {
-        Ok(()) => Ok(see_other("/operator/tiers")),
+        Ok(()) => {
+            audit::note(app, me, act, object).await?;
+            Ok(see_other("/operator/tiers"))
+        }
         Err(Error::Invalid(problems)) => {
             let page = page(app, ui, form, problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
@@ -99,13 +145,15 @@ async fn outcome(app: &App, ui: Ui, form: TierForm, result: Result<()>) -> PageR
 /// `POST /operator/tiers`
 pub async fn create(
     State(app): State<App>,
-    Admitter(_, visitor): Admitter,
+    Admitter(me, visitor): Admitter,
     Form(form): Form<TierForm>,
 ) -> PageResult {
     // What is the house's is its first host's, whoever of the hosts makes it.
     let host = accounts::first_host(&app).await?.ok_or(Error::NotFound)?;
     let made = tiers::create(&app, &host, form.face()).await;
-    outcome(&app, visitor.ui, form, made.map(|_| ())).await
+    let name = form.name.clone();
+    let done = ("tier-made", name.as_str(), made.map(|_| ()));
+    outcome(&app, (&me, visitor.ui), form, done).await
 }
 
 /// `GET /operator/tiers/{id}/remove`: asks once.
@@ -136,14 +184,19 @@ pub async fn ask(
 /// `POST /operator/tiers/{id}/{verb}`: changes a tier, its rule, gives it to somebody or to all who are proposed.
 pub async fn act(
     State(app): State<App>,
-    Admitter(_, visitor): Admitter,
+    Admitter(me, visitor): Admitter,
     Path((id, verb)): Path<(AudienceId, String)>,
-    Form(form): Form<TierForm>,
+    Form(mut form): Form<TierForm>,
 ) -> PageResult {
     let tier = tiers::get(&app, id).await?;
+    form.of = Some(id);
     let done = match verb.as_str() {
         "change" => tiers::change(&app, id, form.face()).await,
-        "remove" => tiers::remove(&app, id).await,
+        "remove" => {
+            let removed = tiers::remove(&app, id).await;
+            gate_rules::forget_tier(&app, id).await?;
+            removed
+        }
         "rule" => {
             let rule = Rule {
                 days: form.days.parse().unwrap_or(0),
@@ -155,7 +208,17 @@ pub async fn act(
         "grant-proposed" => give_all(&app, &tier).await,
         _ => Err(Error::NotFound),
     };
-    outcome(&app, visitor.ui, form, done).await
+    let act = match verb.as_str() {
+        "change" => "tier-changed",
+        "remove" => "tier-removed",
+        "rule" => "tier-rule",
+        _ => "tier-given",
+    };
+    let object = match form.handle.trim() {
+        "" => tier.face.name.clone(),
+        handle => format!("{}: {handle}", tier.face.name),
+    };
+    outcome(&app, (&me, visitor.ui), form, (act, &object, done)).await
 }
 
 async fn give(app: &App, tier: &Tier, form: &TierForm) -> Result<()> {
@@ -186,9 +249,18 @@ async fn named(app: &App, handle: &str) -> Result<Account> {
 /// `POST /operator/tiers/{id}/take/{account}`
 pub async fn take(
     State(app): State<App>,
-    Admitter(..): Admitter,
+    Admitter(me, _): Admitter,
     Path((id, account)): Path<(AudienceId, AccountId)>,
 ) -> PageResult {
+    let tier = tiers::get(&app, id).await?.face.name;
     tiers::take(&app, id, account).await?;
+    let whose = accounts::get(&app, account).await?;
+    audit::note(
+        &app,
+        &me,
+        "tier-taken",
+        &format!("{tier}: @{}", whose.acct()),
+    )
+    .await?;
     Ok(see_other("/operator/tiers"))
 }

@@ -16,7 +16,8 @@ use crate::federation::objects::Found;
 use crate::federation::webfinger;
 use crate::kernel::text::fold_tag;
 use crate::members::admitting;
-use crate::members::waiting::{self, Asking, Placed, Waiting};
+use crate::members::places::{self, Placed};
+use crate::members::waiting::{self, Asking, Waiting};
 use crate::nodes::house;
 use crate::nodes::joining;
 use crate::ui::entitled::Admitter;
@@ -102,6 +103,15 @@ async fn ask(app: &App, visitor: &Visitor, form: &WaitingForm) -> Result<&'stati
         by: &form.by,
     };
     let address = form.address.trim();
+    let now = app.clock.now();
+    app.limits
+        .letters
+        .take(&visitor.address, now)
+        .map_err(Error::TooMany)?;
+    app.limits
+        .all_letters
+        .take(&(), now)
+        .map_err(Error::TooMany)?;
     if !address.starts_with('@') && address.split('@').count() == 2 {
         waiting::ask_by_mail(app, address, &asking).await?;
         return Ok("waiting-mail");
@@ -112,10 +122,7 @@ async fn ask(app: &App, visitor: &Visitor, form: &WaitingForm) -> Result<&'stati
         Err(error) => return Err(Error::invalid("address", error.sentence())),
     };
     let key = account.uri.clone();
-    app.limits
-        .mail
-        .take(&key, app.clock.now())
-        .map_err(Error::TooMany)?;
+    app.limits.mail.take(&key, now).map_err(Error::TooMany)?;
     let one = waiting::ask_by_handle(app, &account, &asking).await?;
     let house = house::get(app).await?.name;
     let first = one.locale.text_with("mail-waiting-subject", "house", house);
@@ -140,12 +147,12 @@ pub async fn place(
     visitor: Visitor,
     Path(token): Path<String>,
 ) -> PageResult {
-    let (one, placed) = waiting::of(&app, &token).await?;
+    let (one, placed) = places::of(&app, &token).await?;
     Ok(Page(PlacePage {
         ui: visitor.ui,
         one,
         placed,
-        total: waiting::count(&app).await?,
+        total: places::count(&app).await?,
     })
     .into_response())
 }
@@ -193,14 +200,35 @@ struct StopPage {
     stopped: bool,
 }
 
-/// `POST /mail-stop/{address}/{key}`: no more, at once (RFC 8058).
+/// What the form of such a link sends; a program sends `List-Unsubscribe=One-Click`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct StopForm {
+    again: String,
+}
+
+/// `POST /mail-stop/{address}/{key}`: no more, at once (RFC 8058), or again after all.
 pub async fn stop(
     State(app): State<App>,
+    visitor: Visitor,
     Path((address, key)): Path<(String, String)>,
+    Form(form): Form<StopForm>,
 ) -> PageResult {
-    let stopped = dispatch::stopped_by(&app, &address, &key)?;
-    dispatch::stop(&app, &stopped, "asked").await?;
-    Ok(see_other(&format!("/mail-stop/{address}/{key}")))
+    let address = dispatch::stopped_by(&app, &address, &key)?;
+    let stopped = form.again.is_empty();
+    if stopped {
+        dispatch::stop(&app, &address, "asked").await?;
+    } else {
+        dispatch::start_again(&app, &address).await?;
+    }
+    // No redirect: a program that clicks for somebody follows none (RFC 8058 §3.1).
+    Ok(Page(StopPage {
+        stopped,
+        path: visitor.ui.path.clone(),
+        ui: visitor.ui,
+        address,
+    })
+    .into_response())
 }
 
 #[derive(Template)]
@@ -228,23 +256,17 @@ pub async fn index(
 ) -> PageResult {
     let mut shown = Vec::new();
     let words = fold_tag(&wish.q);
-    for placed in waiting::list(&app).await? {
-        if !words.is_empty() && !fold_tag(&placed.one.answer).contains(&words) {
-            continue;
-        }
+    for placed in places::list(&app, &words, 200).await? {
         let account = match placed.one.account {
             Some(account) => crate::accounts::find(&app, account).await?,
             None => None,
         };
         shown.push((placed, account));
-        if shown.len() >= 200 {
-            break;
-        }
     }
     Ok(Page(ListPage {
         ui: visitor.ui,
         waiting: shown,
-        total: waiting::count(&app).await?,
+        total: places::count(&app).await?,
         words: wish.q,
     })
     .into_response())
@@ -262,20 +284,10 @@ pub async fn admit(
         found.collect::<Vec<i64>>()
     };
     let which = match numbers("first").first() {
-        Some(first) => {
-            let all = waiting::list(&app).await?.into_iter();
-            let first = all.filter(|placed| placed.place <= *first);
-            first.map(|placed| placed.one.id).collect()
-        }
+        Some(first) => places::first(&app, usize::try_from(*first).unwrap_or(0)).await?,
         None => numbers("one"),
     };
-    let house = house::get(&app).await?.name;
-    for (account, locale, link) in admitting::admit(&app, &me, &which).await? {
-        let first = locale.text_with("mail-admitted-subject", "house", house.clone());
-        letter::send(&app, &account, &[&first, &link])
-            .await
-            .map_err(Error::from)?;
-    }
-    audit::note(&app, &me, "admitted", &which.len().to_string()).await?;
+    let admitted = admitting::admit(&app, &me, &which).await?;
+    audit::note(&app, &me, "admitted", &admitted.to_string()).await?;
     Ok(see_other("/operator/waiting"))
 }

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
 use crate::kernel::id::AccountId;
+use crate::moderation::appeals;
 use crate::moderation::measures::{self, Kind, Measure};
 use crate::moderation::reports;
 use crate::ui::entitled::Moderator;
@@ -25,6 +26,7 @@ struct AccountPage {
     measures: Vec<Measure>,
     times: i64,
     kinds: [Kind; 6],
+    chosen: String,
     reasons: String,
     problems: Vec<Problem>,
 }
@@ -33,7 +35,7 @@ async fn page(
     app: &App,
     ui: Ui,
     account: Account,
-    (reasons, problems): (String, Vec<Problem>),
+    (form, problems): (MeasureForm, Vec<Problem>),
 ) -> Result<AccountPage> {
     Ok(AccountPage {
         ui,
@@ -41,7 +43,8 @@ async fn page(
         times: reports::times(app, account.id).await?,
         kinds: Kind::ALL,
         account,
-        reasons,
+        chosen: form.kind,
+        reasons: form.reasons,
         problems,
     })
 }
@@ -53,7 +56,13 @@ pub async fn show(
     Path(id): Path<AccountId>,
 ) -> PageResult {
     let account = accounts::get(&app, id).await?;
-    let page = page(&app, visitor.ui, account, (String::new(), Vec::new())).await?;
+    let page = page(
+        &app,
+        visitor.ui,
+        account,
+        (MeasureForm::default(), Vec::new()),
+    )
+    .await?;
     Ok(Page(page).into_response())
 }
 
@@ -64,6 +73,18 @@ pub struct MeasureForm {
     kind: String,
     reasons: String,
     words: String,
+    sure: String,
+}
+
+/// What cannot be undone is done only by somebody who says that they know.
+///
+/// # Errors
+/// `Invalid` where they do not.
+pub(super) fn check_sure(kind: Kind, sure: &str) -> Result<()> {
+    if kind == Kind::Delete && sure.is_empty() {
+        return Err(Error::invalid("reasons", "error-measure-sure"));
+    }
+    Ok(())
 }
 
 /// `POST /operator/accounts/{id}`: does something about somebody.
@@ -75,14 +96,18 @@ pub async fn apply(
 ) -> PageResult {
     let account = accounts::get(&app, id).await?;
     let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
-    match measures::apply(&app, &me, &account, (kind, &form.reasons), None).await {
+    let done = match check_sure(kind, &form.sure) {
+        Ok(()) => measures::apply(&app, &me, &account, (kind, &form.reasons), None).await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(_) => {
             let said = format!("@{} {}", account.handle(&app.origin()), kind.name());
             audit::note(&app, &me, "measured", &said).await?;
             Ok(see_other(&format!("/operator/accounts/{id}")))
         }
         Err(Error::Invalid(problems)) => {
-            let page = page(&app, visitor.ui, account, (form.reasons, problems)).await?;
+            let page = page(&app, visitor.ui, account, (form, problems)).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),
@@ -104,7 +129,7 @@ pub async fn act(
             "lifted"
         }
         "grant" | "keep" => {
-            measures::answer(&app, id, &form.words, verb == "grant").await?;
+            appeals::answer(&app, id, &form.words, verb == "grant").await?;
             "appeal-answered"
         }
         _ => return Err(Error::NotFound.into()),

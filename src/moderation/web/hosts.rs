@@ -43,6 +43,15 @@ pub struct HostForm {
     only: String,
 }
 
+impl HostsPage {
+    fn severity(&self) -> &str {
+        match self.form.severity.as_str() {
+            "" => "suspend",
+            chosen => chosen,
+        }
+    }
+}
+
 impl HostForm {
     fn measure(&self) -> Measure {
         Measure {
@@ -94,6 +103,8 @@ struct CutPage {
     unread: Vec<String>,
     /// The list as it is sent again; empty for a single measure.
     list: String,
+    /// Whether the house would talk to named nodes only.
+    names: bool,
 }
 
 async fn preview(
@@ -112,6 +123,7 @@ async fn preview(
         measures,
         unread,
         list,
+        names: false,
     })
 }
 
@@ -194,6 +206,15 @@ pub async fn names(
     Moderator(me, visitor): Moderator,
     Form(form): Form<HostForm>,
 ) -> PageResult {
+    if form.only == "on" && form.confirmed.is_empty() {
+        let unnamed = measures::unnamed(&app).await?;
+        let page = preview(&app, visitor.ui, (unnamed, Vec::new()), String::new()).await?;
+        return Ok(Page(CutPage {
+            names: true,
+            ..page
+        })
+        .into_response());
+    }
     let done = match form.only.as_str() {
         "on" | "off" => measures::set_names_only(&app, form.only == "on").await,
         "add" | "remove" => measures::name(&app, &form.host, form.only == "add").await,

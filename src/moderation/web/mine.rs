@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{Error, Problem};
+use crate::moderation::appeals;
 use crate::moderation::measures::{self, Measure};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
@@ -19,7 +20,8 @@ struct MinePage {
     /// Where the form goes when it came by a link.
     path: Option<String>,
     measures: Vec<Measure>,
-    appeal: String,
+    /// What was typed, about which measure.
+    typed: (i64, String),
     problems: Vec<Problem>,
 }
 
@@ -30,7 +32,7 @@ pub async fn index(State(app): State<App>, visitor: Visitor) -> PageResult {
         path: None,
         measures: measures::of(&app, viewer.id).await?,
         ui: visitor.ui,
-        appeal: String::new(),
+        typed: (0, String::new()),
         problems: Vec::new(),
     })
     .into_response())
@@ -42,12 +44,12 @@ pub async fn by_link(
     visitor: Visitor,
     Path((id, key)): Path<(i64, String)>,
 ) -> PageResult {
-    let measure = measures::by_link(&app, id, &key).await?;
+    let measure = appeals::by_link(&app, id, &key).await?;
     Ok(Page(MinePage {
         path: Some(visitor.ui.path.clone()),
         measures: vec![measure],
         ui: visitor.ui,
-        appeal: String::new(),
+        typed: (0, String::new()),
         problems: Vec::new(),
     })
     .into_response())
@@ -60,15 +62,15 @@ pub async fn appeal_by_link(
     Path((id, key)): Path<(i64, String)>,
     Form(form): Form<AppealForm>,
 ) -> PageResult {
-    let measure = measures::by_link(&app, id, &key).await?;
-    match measures::appeal(&app, measure.account, id, &form.appeal).await {
+    let measure = appeals::by_link(&app, id, &key).await?;
+    match appeals::appeal(&app, measure.account, id, &form.appeal).await {
         Ok(()) => Ok(see_other(&visitor.ui.path)),
         Err(Error::Invalid(problems)) => {
             let page = MinePage {
                 path: Some(visitor.ui.path.clone()),
                 measures: vec![measure],
                 ui: visitor.ui,
-                appeal: form.appeal,
+                typed: (id, form.appeal),
                 problems,
             };
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
@@ -92,14 +94,14 @@ pub async fn appeal(
     Form(form): Form<AppealForm>,
 ) -> PageResult {
     let viewer = visitor.viewer().ok_or(Error::SignInRequired)?;
-    match measures::appeal(&app, viewer.id, id, &form.appeal).await {
+    match appeals::appeal(&app, viewer.id, id, &form.appeal).await {
         Ok(()) => Ok(see_other("/measures")),
         Err(Error::Invalid(problems)) => {
             let page = MinePage {
                 path: None,
                 measures: measures::of(&app, viewer.id).await?,
                 ui: visitor.ui,
-                appeal: form.appeal,
+                typed: (id, form.appeal),
                 problems,
             };
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))

@@ -10,7 +10,7 @@ pub mod rules;
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::{Form, Query, State};
 use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
@@ -19,8 +19,10 @@ use crate::accounts::Account;
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
+use crate::kernel::id::ReportId;
+use crate::moderation::appeals;
 use crate::moderation::calm::{self, Calm, Kind, Meter};
-use crate::moderation::measures::{self, Measure};
+use crate::moderation::measures::Measure;
 use crate::moderation::reports::{self as told, Report};
 use crate::posts::held;
 use crate::ui::entitled::Moderator;
@@ -48,23 +50,58 @@ struct PeacePage {
     hosts: Vec<(String, i64)>,
     reports: Vec<(Report, Account)>,
     closed: Vec<(Report, Account)>,
+    /// After which report more wait.
+    more: Option<ReportId>,
+    form: CalmForm,
     appeals: Vec<(Measure, Account)>,
     problems: Vec<Problem>,
 }
 
-async fn page(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<PeacePage> {
-    let (waiting, hosts) = held::counts(app).await?;
-    let mut reports = Vec::new();
-    let mut closed = Vec::new();
-    for report in told::list(app).await? {
-        let target = crate::accounts::get(app, report.target).await?;
-        if report.closed_at.is_none() {
-            reports.push((report, target));
-        } else if closed.len() < 20 {
-            closed.push((report, target));
+impl PeacePage {
+    /// What stands in a field of one measure: what was typed where that could not be taken.
+    fn typed<'a>(&'a self, kind: &Kind, field: &'a str, otherwise: &'a str) -> &'a str {
+        if self.form.kind != kind.name() {
+            return otherwise;
+        }
+        match field {
+            "host" => &self.form.host,
+            "minutes" => &self.form.minutes,
+            _ => &self.form.lasts,
         }
     }
+
+    /// What stands in the field of the pinned sentence.
+    fn sentence(&self) -> &str {
+        match self.form.act.as_str() {
+            "pin" => &self.form.note,
+            _ => &self.ui.house.note,
+        }
+    }
+}
+
+async fn with_targets(app: &App, reports: Vec<Report>) -> Result<Vec<(Report, Account)>> {
+    let mut found = Vec::new();
+    for report in reports {
+        let target = crate::accounts::get(app, report.target).await?;
+        found.push((report, target));
+    }
+    Ok(found)
+}
+
+async fn page(
+    app: &App,
+    ui: Ui,
+    (form, after): (CalmForm, Option<i64>),
+    problems: Vec<Problem>,
+) -> Result<PeacePage> {
+    let (waiting, hosts) = held::counts(app).await?;
+    let reports = told::waiting(app, after).await?;
     Ok(PeacePage {
+        more: reports
+            .last()
+            .filter(|_| reports.len() >= told::AT_ONCE)
+            .map(|last| last.id),
+        form,
         ui,
         meter: calm::meter(app).await?,
         active: calm::active(app).await?,
@@ -72,16 +109,28 @@ async fn page(app: &App, ui: Ui, problems: Vec<Problem>) -> Result<PeacePage> {
         times: TIMES,
         waiting,
         hosts,
-        reports,
-        closed,
-        appeals: measures::appeals(app).await?,
+        reports: with_targets(app, reports).await?,
+        closed: with_targets(app, told::closed(app).await?).await?,
+        appeals: appeals::appeals(app).await?,
         problems,
     })
 }
 
 /// `GET /operator/peace`
-pub async fn show(State(app): State<App>, Moderator(_, visitor): Moderator) -> PageResult {
-    Ok(Page(page(&app, visitor.ui, Vec::new()).await?).into_response())
+pub async fn show(
+    State(app): State<App>,
+    Moderator(_, visitor): Moderator,
+    Query(wish): Query<Wish>,
+) -> PageResult {
+    let shown = (CalmForm::default(), wish.after);
+    Ok(Page(page(&app, visitor.ui, shown, Vec::new()).await?).into_response())
+}
+
+/// What of the page is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wish {
+    after: Option<i64>,
 }
 
 /// What the forms of the desk send.
@@ -105,7 +154,7 @@ pub async fn act(
     match perform(&app, &me, &form).await {
         Ok(()) => Ok(see_other("/operator/peace")),
         Err(Error::Invalid(problems)) => {
-            let page = page(&app, visitor.ui, problems).await?;
+            let page = page(&app, visitor.ui, (form, None), problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),

@@ -5,16 +5,24 @@ use axum::extract::{Form, Query, State};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
+use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::crew::audit;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
 use crate::kernel::id::{AccountId, PostId};
+use crate::posts::Post;
 use crate::posts::held::{self, Held, Wished};
+use crate::posts::view::{self, View};
 use crate::ui::entitled::Moderator;
 use crate::ui::{Page, PageResult, Ui, see_other};
 
 /// How many are shown at once.
 const SHOWN: i64 = 50;
+/// How many are let through within a request; more go on behind it.
+const AT_ONCE: usize = 100;
+/// What stands for the house itself where a node is named.
+const HERE: &str = "-";
 /// How many are handled by one click.
 const MOST: i64 = 5_000;
 /// For how long what was put aside can be taken back by one click.
@@ -24,8 +32,10 @@ const BACK: std::time::Duration = std::time::Duration::from_secs(86_400);
 #[template(path = "moderation/queue.html")]
 struct QueuePage {
     ui: Ui,
-    held: Vec<Held>,
+    held: Vec<(Held, View)>,
     total: i64,
+    /// Whose posts are shown, where it is one person's.
+    author: Option<Account>,
     wished: WishForm,
     dropped: usize,
 }
@@ -39,29 +49,74 @@ pub struct WishForm {
 }
 
 impl WishForm {
-    fn wished(&self) -> Wished {
-        Wished {
-            author: self.author.parse::<AccountId>().ok(),
-            host: self.host.clone(),
-        }
+    fn wished(&self) -> Result<Wished> {
+        let author = match self.author.as_str() {
+            "" => None,
+            id => Some(id.parse::<AccountId>().map_err(|_| Error::NotFound)?),
+        };
+        let host = match self.host.as_str() {
+            "" => None,
+            HERE => Some(String::new()),
+            host => Some(host.to_owned()),
+        };
+        Ok(Wished { author, host })
+    }
+
+    /// Whether only some of what waits is shown.
+    fn narrows(&self) -> bool {
+        !self.host.is_empty() || !self.author.is_empty()
     }
 }
 
 /// `GET /operator/queue`
 pub async fn index(
     State(app): State<App>,
-    Moderator(_, visitor): Moderator,
+    Moderator(me, visitor): Moderator,
     Query(wished): Query<WishForm>,
 ) -> PageResult {
     let since = app.clock.now().minus(BACK);
+    let wish = wished.wished()?;
+    let held = held::list(&app, &wish, SHOWN).await?;
+    let posts: Vec<Post> = held.iter().map(|one| one.post.clone()).collect();
+    let views = view::load(&app, Some(&me), &posts).await?;
+    let author = match wish.author {
+        Some(author) => Some(accounts::get(&app, author).await?),
+        None => None,
+    };
+    let total = if wished.narrows() {
+        held::which(&app, &wish, MOST)
+            .await?
+            .len()
+            .try_into()
+            .unwrap_or(MOST)
+    } else {
+        held::counts(&app).await?.0
+    };
     Ok(Page(QueuePage {
         ui: visitor.ui,
-        held: held::list(&app, &wished.wished(), SHOWN).await?,
-        total: held::counts(&app).await?.0,
+        held: held.into_iter().zip(views).collect(),
+        total,
+        author,
         dropped: held::dropped(&app, since, MOST).await?.len(),
         wished,
     })
     .into_response())
+}
+
+/// Lets posts through: a few at once, many in turns behind.
+async fn release(app: &App, which: &[PostId]) -> Result<()> {
+    if which.len() <= AT_ONCE {
+        held::release(app, which).await?;
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    for few in which.chunks(AT_ONCE) {
+        jobs::enqueue(&mut tx, now, Job::ReleasePosts(few.to_vec())).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }
 
 /// `POST /operator/queue`: `release` and `drop` what is ticked, `release-all` and `drop-all` what belongs to the wish,
@@ -84,13 +139,13 @@ pub async fn act(
     let act = text("act");
     let which = match act.as_str() {
         "release" | "drop" => ticked,
-        "release-all" | "drop-all" => held::which(&app, &wish.wished(), MOST).await?,
+        "release-all" | "drop-all" => held::which(&app, &wish.wished()?, MOST).await?,
         "take-back" => held::dropped(&app, app.clock.now().minus(BACK), MOST).await?,
         _ => return Err(Error::NotFound.into()),
     };
     let did = match act.as_str() {
         "release" | "release-all" => {
-            held::release(&app, &which).await?;
+            release(&app, &which).await?;
             "queue-released"
         }
         "take-back" => {

@@ -13,6 +13,7 @@ use crate::error::{Error, Problem, Result};
 use crate::kernel::id::ReportId;
 use crate::moderation::measures::{self, Kind, Measure};
 use crate::moderation::reports::{self, Note, Report};
+use crate::moderation::web::accounts::check_sure;
 use crate::ui::entitled::Moderator;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, Ui, see_other};
@@ -79,6 +80,7 @@ pub struct ReportForm {
     text: String,
     kind: String,
     reasons: String,
+    sure: String,
 }
 
 /// `POST /operator/reports/{id}/{verb}`: takes it on, notes something, does something about whom it is about, closes
@@ -97,7 +99,14 @@ pub async fn act(
         "note" => reports::add_note(&app, id, me.id, &form.text).await,
         "measure" => {
             let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
-            let done = measures::apply(&app, &me, &target, (kind, &form.reasons), Some(id)).await;
+            let open = report.closed_at.is_none();
+            let done = match check_sure(kind, &form.sure) {
+                Ok(()) if open => {
+                    measures::apply(&app, &me, &target, (kind, &form.reasons), Some(id)).await
+                }
+                Ok(()) => Err(Error::invalid("reasons", "error-report-closed")),
+                Err(error) => Err(error),
+            };
             match done {
                 Ok(_) => reports::close(&app, id, "measure").await,
                 Err(error) => Err(error),

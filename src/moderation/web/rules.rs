@@ -28,6 +28,7 @@ struct RulesPage {
     tiers: Vec<Tier>,
     filters: Vec<Filter>,
     trial: Option<Trial>,
+    typed: FilterForm,
     problems: Vec<Problem>,
 }
 
@@ -40,7 +41,7 @@ impl RulesPage {
 async fn page(
     app: &App,
     ui: Ui,
-    (rules, trial): (Option<Rules>, Option<Trial>),
+    (rules, trial, typed): (Option<Rules>, Option<Trial>, FilterForm),
     problems: Vec<Problem>,
 ) -> Result<RulesPage> {
     let rules = match rules {
@@ -53,13 +54,23 @@ async fn page(
         tiers: tiers::list(app).await?,
         filters: filters::list(app).await?,
         trial,
+        typed,
         problems,
     })
 }
 
 /// `GET /operator/rules`
 pub async fn show(State(app): State<App>, Moderator(_, visitor): Moderator) -> PageResult {
-    Ok(Page(page(&app, visitor.ui, (None, None), Vec::new()).await?).into_response())
+    Ok(Page(
+        page(
+            &app,
+            visitor.ui,
+            (None, None, FilterForm::default()),
+            Vec::new(),
+        )
+        .await?,
+    )
+    .into_response())
 }
 
 /// What the form of the rules sends.
@@ -72,6 +83,7 @@ pub struct RulesForm {
     blur: String,
     alarm_from: String,
     holds: String,
+    guest_days: String,
     mail_domains: String,
 }
 
@@ -89,6 +101,7 @@ pub async fn update(
         blur: !form.blur.is_empty(),
         alarm_from: form.alarm_from.parse().unwrap_or(20),
         holds: !form.holds.is_empty(),
+        guest_days: form.guest_days.parse().unwrap_or(0),
         mail_domains: domains.map(str::to_owned).collect(),
     };
     match rules::set(&app, wished.clone()).await {
@@ -97,7 +110,8 @@ pub async fn update(
             Ok(see_other("/operator/rules"))
         }
         Err(Error::Invalid(problems)) => {
-            let page = page(&app, visitor.ui, (Some(wished), None), problems).await?;
+            let shown = (Some(wished), None, FilterForm::default());
+            let page = page(&app, visitor.ui, shown, problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),
@@ -142,11 +156,11 @@ pub async fn filter(
     };
     match trial {
         Ok(trial) => {
-            let page = page(&app, visitor.ui, (None, Some(trial)), Vec::new()).await?;
+            let page = page(&app, visitor.ui, (None, Some(trial), form), Vec::new()).await?;
             Ok(Page(page).into_response())
         }
         Err(Error::Invalid(problems)) => {
-            let page = page(&app, visitor.ui, (None, None), problems).await?;
+            let page = page(&app, visitor.ui, (None, None, form), problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),

@@ -22,18 +22,19 @@ pub struct Words {
 /// `POST /operator/announcements`
 pub async fn create(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Operator(me, visitor): Operator,
     Form(words): Form<Words>,
 ) -> PageResult {
     let days = words.days.parse().ok();
     let result = announcements::publish(&app, &words.text, days).await;
-    outcome(&app, visitor.ui, result).await
+    let done = ("announced", words.text.as_str(), result);
+    outcome(&app, (&me, visitor.ui), done).await
 }
 
 /// `POST /operator/announcements/{id}/{verb}`
 pub async fn act(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Operator(me, visitor): Operator,
     Path((id, verb)): Path<(AnnouncementId, String)>,
     Form(words): Form<Words>,
 ) -> PageResult {
@@ -42,7 +43,8 @@ pub async fn act(
         "take-back" => announcements::take_back(&app, id).await,
         _ => Err(Error::NotFound),
     };
-    outcome(&app, visitor.ui, result).await
+    let done = ("announced", words.text.as_str(), result);
+    outcome(&app, (&me, visitor.ui), done).await
 }
 
 /// A reaction.

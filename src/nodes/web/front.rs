@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect};
 use http::HeaderMap;
 
 use crate::accounts::web::profile;
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, preferences};
 use crate::app::App;
 use crate::error::Result;
 use crate::federation::serve::wants_document;
@@ -86,7 +86,8 @@ async fn page(app: &App, visitor: Visitor, mut host: Account) -> Result<FrontPag
     } else {
         Vec::new()
     };
-    let friends = if shown(Section::Friends) {
+    let hidden = preferences::hides_follows(app, &host, viewer).await?;
+    let friends = if shown(Section::Friends) && !hidden {
         follows::following(app, host.id, Window::newest(FRIENDS)).await?
     } else {
         Vec::new()

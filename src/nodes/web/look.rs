@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
 use crate::media::{files, pictures};
 use crate::nodes::house::{self, Face, House, Section};
@@ -112,7 +113,7 @@ pub async fn show(Operator(_, visitor): Operator, Query(tried): Query<Tried>) ->
 /// `POST /operator/look`
 pub async fn update(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Operator(me, visitor): Operator,
     form: Multipart,
 ) -> PageResult {
     let before = visitor.ui.house.clone();
@@ -123,6 +124,7 @@ pub async fn update(
     };
     match outcome {
         Ok(()) => {
+            audit::note(&app, &me, "look", "").await?;
             let pairs = [
                 (&before.look.hero, &house.look.hero),
                 (&before.look.logo, &house.look.logo),

@@ -15,6 +15,7 @@ use crate::accounts::letters::{self, Mail};
 use crate::accounts::web::{MessagePage, door};
 use crate::accounts::{self, Account, Role, sessions, sign_in};
 use crate::app::App;
+use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
 use crate::jobs;
 use crate::kernel::db::sql;
@@ -203,9 +204,17 @@ pub struct OperatorForm {
     line: String,
 }
 
-async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
+/// What came of a form, with what it is called in the log.
+async fn outcome(
+    app: &App,
+    (me, ui): (&Account, Ui),
+    (act, object, result): (&str, &str, Result<()>),
+) -> PageResult {
     match result {
-        Ok(()) => Ok(see_other("/operator")),
+        Ok(()) => {
+            audit::note(app, me, act, object).await?;
+            Ok(see_other("/operator"))
+        }
         Err(Error::Invalid(problems)) => Ok(with_status(
             StatusCode::UNPROCESSABLE_ENTITY,
             overview(app, ui, problems).await?,
@@ -217,7 +226,7 @@ async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
 /// `POST /operator/house`
 pub async fn update_house(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Operator(me, visitor): Operator,
     Form(form): Form<OperatorForm>,
 ) -> PageResult {
     let house = House {
@@ -226,13 +235,13 @@ pub async fn update_house(
         ..visitor.ui.house.clone()
     };
     let result = house::update(&app, &house).await;
-    outcome(&app, visitor.ui, result).await
+    outcome(&app, (&me, visitor.ui), ("house", &house.name, result)).await
 }
 
 /// `POST /operator/members`: a new member with a password that is shown once.
 pub async fn create_member(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Operator(me, visitor): Operator,
     Form(form): Form<OperatorForm>,
 ) -> PageResult {
     let password = sign_in::generate_password();
@@ -248,6 +257,7 @@ pub async fn create_member(
     match create::create(&app, new).await {
         Ok(account) => {
             let ui = visitor.ui;
+            audit::note(&app, &me, "member-made", &format!("@{}", account.name)).await?;
             let sentences = vec![
                 ui.tv("member-made", "name", account.name.clone()),
                 ui.t("member-password"),
@@ -261,7 +271,7 @@ pub async fn create_member(
             })
             .into_response())
         }
-        Err(error) => outcome(&app, visitor.ui, Err(error)).await,
+        Err(error) => outcome(&app, (&me, visitor.ui), ("", "", Err(error))).await,
     }
 }
 
@@ -290,13 +300,18 @@ pub async fn act_on_member(
         "make-member" => accounts::set_role(&app, &member, Role::Member).await,
         _ => return Err(Error::NotFound.into()),
     };
-    outcome(&app, visitor.ui, result).await
+    let done = (
+        &*format!("member-{verb}"),
+        &*format!("@{}", member.name),
+        result,
+    );
+    outcome(&app, (&me, visitor.ui), done).await
 }
 
 /// `POST /operator/nodes/{id}/{verb}`
 pub async fn act_on_node(
     State(app): State<App>,
-    Operator(..): Operator,
+    Operator(me, _): Operator,
     Path((id, verb)): Path<(NodeId, String)>,
 ) -> PageResult {
     match verb.as_str() {
@@ -304,11 +319,12 @@ pub async fn act_on_node(
         "give-up" => health::give_up(&app, id).await?,
         _ => return Err(Error::NotFound.into()),
     }
+    audit::note(&app, &me, &format!("node-{verb}"), "").await?;
     Ok(see_other("/operator"))
 }
 
 /// `POST /operator/jobs/retry`
-pub async fn retry_jobs(State(app): State<App>, Operator(..): Operator) -> PageResult {
+pub async fn retry_jobs(State(app): State<App>, Operator(me, _): Operator) -> PageResult {
     let rows = sql("SELECT id FROM jobs WHERE dead_at IS NOT NULL LIMIT 1000")
         .all(&app.db)
         .await?;
@@ -318,6 +334,7 @@ pub async fn retry_jobs(State(app): State<App>, Operator(..): Operator) -> PageR
         .collect::<sqlx::Result<_>>()?;
     jobs::retry_dead(&app.db, app.clock.now(), &ids).await?;
     app.wake.notify_waiters();
+    audit::note(&app, &me, "jobs-retried", &ids.len().to_string()).await?;
     Ok(see_other("/operator"))
 }
 

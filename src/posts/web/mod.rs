@@ -110,7 +110,7 @@ pub async fn new(
         }
         parent = Some(view);
     }
-    form.quote = start.quote;
+    form.quote = start.quote.or(form.quote);
     form.text.push_str(&start.shared());
     if let Some(handle) = start.mention {
         form.text = format!("@{} ", handle.trim_start_matches('@'));
@@ -220,12 +220,7 @@ pub async fn update(
         sensitive: form.sensitive.is_some(),
         language: None,
     };
-    let words = format!("{} {}", form.text, form.warning);
-    let edited = match writing::check_edit(&app, &member, id, &words).await {
-        Ok(()) => edit::edit(&app, &member, id, changed).await,
-        Err(error) => Err(error),
-    };
-    match edited {
+    match writing::change(&app, &member, id, changed, "").await {
         Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post.id))),
         Err(Error::Invalid(problems)) => {
             let page = EditPage {

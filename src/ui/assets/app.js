@@ -162,6 +162,14 @@ function outdated(...parts) {
   parts.forEach((part) => live.parts.add(part));
   live.timer ||= setTimeout(bringUpToDate, 300 + Math.random() * 900);
 }
+// What is under way is looked at again until it is done.
+function watchWork() {
+  const parts = [...document.querySelectorAll("[data-again]")].map((part) => `[data-part=${part.dataset.part}]`);
+  if (parts.length === 0) return;
+  if (!document.hidden) outdated(...parts);
+  setTimeout(watchWork, 2500);
+}
+watchWork();
 function watchPage() {
   if (live.source || document.hidden) return;
   live.source = new EventSource("/live?page=" + encodeURIComponent(document.body.dataset.page) + "&since=" + document.body.dataset.drawn);

@@ -254,7 +254,7 @@ async fn a_report_reaches_the_other_host(backend: Backend) {
         .await
         .unwrap();
     settle(&[&here, &there]).await;
-    let reports = reports::list(there.app()).await.unwrap();
+    let reports = reports::waiting(there.app(), None).await.unwrap();
     assert_eq!(
         (reports[0].comment.as_str(), reports[0].posts.as_slice()),
         ("not nice", &[post.uri][..])
