@@ -15,7 +15,8 @@ use crate::nodes::setup;
 pub struct Recipients {
     /// The remote followers of the sender, by their nodes' shared inboxes.
     pub followers: bool,
-    /// Named accounts; those whose home is here are skipped.
+    /// Named accounts; those whose home is here are skipped. Who is locked out hears of the house itself alone, such as
+    /// why.
     pub people: Vec<AccountId>,
     /// Whether named accounts are reached at their own inbox, not their node's.
     pub personal: bool,
@@ -135,10 +136,11 @@ async fn address(
             .await?;
     }
     if !to.people.is_empty() {
-        rows += sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT CAST($1 AS BIGINT), t.inbox_id, inboxes.node_id FROM (SELECT DISTINCT CASE WHEN $3 = 1 THEN COALESCE(accounts.inbox_id, accounts.shared_inbox_id) ELSE COALESCE(accounts.shared_inbox_id, accounts.inbox_id) END AS inbox_id FROM accounts WHERE accounts.kind = 'remote' AND accounts.disabled_at IS NULL AND accounts.id IN (SELECT value FROM json_each($2))) t JOIN inboxes ON inboxes.id = t.inbox_id WHERE NOT EXISTS (SELECT 1 FROM nodes JOIN node_blocks ON node_blocks.host = nodes.host AND node_blocks.severity = 'suspend' WHERE nodes.id = inboxes.node_id) ON CONFLICT (activity_id, inbox_id) DO NOTHING")
+        rows += sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT CAST($1 AS BIGINT), t.inbox_id, inboxes.node_id FROM (SELECT DISTINCT CASE WHEN $3 = 1 THEN COALESCE(accounts.inbox_id, accounts.shared_inbox_id) ELSE COALESCE(accounts.shared_inbox_id, accounts.inbox_id) END AS inbox_id FROM accounts WHERE accounts.kind = 'remote' AND (accounts.disabled_at IS NULL OR EXISTS (SELECT 1 FROM accounts house WHERE house.id = $4 AND house.kind = 'node')) AND accounts.id IN (SELECT value FROM json_each($2))) t JOIN inboxes ON inboxes.id = t.inbox_id WHERE NOT EXISTS (SELECT 1 FROM nodes JOIN node_blocks ON node_blocks.host = nodes.host AND node_blocks.severity = 'suspend' WHERE nodes.id = inboxes.node_id) ON CONFLICT (activity_id, inbox_id) DO NOTHING")
             .bind(activity)
             .bind(ids(to.people.iter().copied()))
             .bind(to.personal)
+            .bind(sender)
             .run(&mut *tx)
             .await?;
     }

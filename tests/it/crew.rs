@@ -4,6 +4,7 @@ use afterparty::accounts::Account;
 use reqwest::header::LOCATION;
 
 use crate::both;
+use crate::support::node::text;
 use crate::support::{Backend, TestNode, settle};
 
 both!(
@@ -12,11 +13,8 @@ both!(
     what_is_for_the_crew_is_read_by_the_crew,
     a_post_of_the_house_says_who_wrote_it_to_whom_it_may,
     a_post_waits_for_its_moment_on_the_calendar,
+    nobody_raises_themselves,
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
 
 /// A member in the crew with these rights, signed in.
 async fn helper(node: &TestNode, host: &str, name: &str, rights: &[&str]) -> (Account, String) {
@@ -388,4 +386,34 @@ async fn a_post_waits_for_its_moment_on_the_calendar(backend: Backend) {
             .await,
         0
     );
+}
+
+async fn nobody_raises_themselves(backend: Backend) {
+    let (_net, node) = TestNode::one(&backend).await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let (runner, runs) = helper(&node, &host, "runner", &["run"]).await;
+    let (keeper, _) = helper(&node, &host, "keeper", &["moderate"]).await;
+    let change = async |who: &Account, rights: &[&str]| {
+        let fields: Vec<_> = rights.iter().map(|right| ("right", *right)).collect();
+        let path = format!("/operator/crew/{}", who.id);
+        node.form(&path, &runs, &fields).await.status().as_u16()
+    };
+    assert_eq!(change(&runner, &["run", "post", "moderate"]).await, 403);
+    assert_eq!(
+        change(&keeper, &[]).await,
+        403,
+        "what one has not one does not take"
+    );
+    assert_eq!(change(&keeper, &["moderate", "run"]).await, 403);
+    node.sign_up("new").await;
+    let new = node.account("new").await;
+    assert_eq!(change(&new, &["post"]).await, 403);
+    assert_eq!(change(&new, &["run"]).await, 303);
+    // What is done with a right stands in the log.
+    let ana = node.sign_up("ana").await;
+    node.form(&format!("/operator/members/{}/disable", ana.id), &runs, &[])
+        .await;
+    let log = text(node.get("/operator/log", &[("cookie", &host)]).await).await;
+    assert!(log.contains("locked out:</b> @ana"), "{log}");
 }

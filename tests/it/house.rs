@@ -4,7 +4,7 @@ use afterparty::audiences::Audience;
 use afterparty::posts::compose::Draft;
 
 use crate::both;
-use crate::support::node::png;
+use crate::support::node::{png, text};
 use crate::support::{Backend, Net, Peer, TestNode, settle};
 
 both!(
@@ -15,10 +15,6 @@ both!(
     links_that_link_back_are_marked,
     open_pages_are_told_what_changed,
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
 
 async fn a_host_makes_the_house_look_like_theirs(backend: Backend) {
     let (_net, node) = TestNode::one(&backend).await;

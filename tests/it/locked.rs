@@ -8,8 +8,8 @@ use reqwest::header::LOCATION;
 use serde_json::{Value, json};
 
 use crate::both;
-use crate::support::node::png;
-use crate::support::{Backend, Net, Peer, TestNode, settle};
+use crate::support::node::{png, text};
+use crate::support::{Backend, TestNode, settle};
 
 both!(
     a_post_for_a_tier_leaves_as_personal_copies,
@@ -20,10 +20,6 @@ both!(
     a_badge_is_shown_where_its_owner_wants_it,
     the_rule_of_a_tier_proposes_and_people_refuse,
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
 
 async fn tier(node: &TestNode, host: &str, name: &str) -> String {
     let answer = node.form("/operator/tiers", host, &[("name", name)]).await;
@@ -61,10 +57,7 @@ fn named(document: &Value, field: &str) -> Vec<String> {
 
 #[expect(clippy::too_many_lines, reason = "the life of a copy, in order")]
 async fn a_post_for_a_tier_leaves_as_personal_copies(backend: Backend) {
-    let mut net = Net::new();
-    let listener = net.listen("here.test").await;
-    let peer = Peer::start(&mut net, "peer.test").await;
-    let node = net.node("here.test", &backend, listener, &[]).await;
+    let (_net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
     let nina = node.host("nina").await;
     let host = node.cookie(&nina).await;
     let [ana, bea, cleo] = ["ana", "bea", "cleo"].map(|name| peer.actor(name));

@@ -7,7 +7,7 @@ use afterparty::members;
 use reqwest::header::LOCATION;
 
 use crate::both;
-use crate::support::node::PASSWORD;
+use crate::support::node::{PASSWORD, text};
 use crate::support::{Backend, Net, TestNode, settle, smtp};
 
 both!(
@@ -16,11 +16,8 @@ both!(
     invitations_are_sent_seen_and_taken_back,
     an_invitation_counts_as_often_as_it_says,
     what_is_for_a_tier_is_nowhere_else,
+    who_never_showed_an_address_is_theirs_stays_out,
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
 
 async fn set_mode(node: &TestNode, host: &str, mode: &str, questions: &str, allowance: &str) {
     let fields = [
@@ -650,4 +647,106 @@ async fn what_is_for_a_tier_is_nowhere_else(backend: Backend) {
             .await
             .unwrap();
     assert!(held.iter().any(|(account, _)| account.id == cleo));
+}
+
+async fn who_never_showed_an_address_is_theirs_stays_out(backend: Backend) {
+    let (url, mails) = smtp::start().await;
+    let mut net = Net::new();
+    let listener = net.listen("here.test").await;
+    let settings = [("mail.url", &*url), ("registration.mode", "open")];
+    let node = net.node("here.test", &backend, listener, &settings).await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let join = |name: &'static str, email: &'static str, code: String| {
+        let node = &node;
+        let clock = &net.clock;
+        async move {
+            // So many sign-ups from one place take their time.
+            clock.advance(std::time::Duration::from_secs(3600));
+            let fields = [
+                ("name", name),
+                ("email", email),
+                ("password", PASSWORD),
+                ("code", &*code),
+            ];
+            node.form("/sign-up", "", &fields).await
+        }
+    };
+    let signs_in = async |name: &str| {
+        let fields = [("login", name), ("password", PASSWORD)];
+        let answer = node.form("/sign-in", "", &fields).await;
+        answer.status().is_redirection()
+    };
+    let link = || {
+        let mails = mails.lock().unwrap();
+        let words = mails.last().unwrap().text.split_whitespace();
+        let mut links = words.filter_map(|word| word.strip_prefix("http://here.test"));
+        links.next().unwrap().to_owned()
+    };
+    // Two with one address: neither is in before the mailbox is theirs, and the first is not in because of the second.
+    assert_eq!(
+        join("first", "one@mail.example", String::new())
+            .await
+            .status(),
+        200
+    );
+    settle(&[&node]).await;
+    let confirm = link();
+    assert_eq!(
+        join("second", "one@mail.example", String::new())
+            .await
+            .status(),
+        200
+    );
+    settle(&[&node]).await;
+    assert!(!signs_in("first").await && !signs_in("second").await);
+    // Whoever opens the mail has it; the other one is out for good.
+    assert_eq!(node.form(&link(), "", &[]).await.status(), 200);
+    assert!(signs_in("second").await && !signs_in("first").await);
+    assert_eq!(node.form(&confirm, "", &[]).await.status(), 422);
+    // Without an invitation that counts, nothing is said about addresses.
+    set_mode(&node, &host, "invitation", "", "0").await;
+    for email in ["one@mail.example", "new@mail.example"] {
+        let answer = join("third", email, "x".into()).await;
+        assert_eq!(answer.status(), 422, "{email}");
+    }
+    // Invitations of somebody who is locked out let nobody in.
+    set_mode(&node, &host, "invitation", "", "5").await;
+    let ana = node.sign_up("ana").await;
+    let cookie = node.cookie(&ana).await;
+    node.form("/invitations", &cookie, &[("most", "3"), ("days", "7")])
+        .await;
+    let code = newest(&node, &cookie).await;
+    afterparty::accounts::set_disabled(node.app(), &ana, true)
+        .await
+        .unwrap();
+    assert_eq!(
+        join("fourth", "four@mail.example", code.clone())
+            .await
+            .status(),
+        422
+    );
+    afterparty::accounts::set_disabled(node.app(), &ana, false)
+        .await
+        .unwrap();
+    // Turned-away domains are, however they are written.
+    let rules = [("mail_domains", "banned.example")];
+    assert_eq!(
+        node.form("/operator/rules", &host, &rules).await.status(),
+        303
+    );
+    let banned = join("fourth", " Me@Banned.example ", code.clone()).await;
+    assert_eq!(banned.status(), 422);
+    assert_eq!(
+        join("fourth", "four@mail.example", code).await.status(),
+        200
+    );
+    // An invitation that was sent is spent, also when it is taken back: the house is nobody's post office.
+    set_mode(&node, &host, "invitation", "", "2").await;
+    let cookie = node.cookie(&node.account("ana").await).await;
+    let invite = [("address", "a@mail.example"), ("days", "7")];
+    assert_eq!(
+        node.form("/invitations", &cookie, &invite).await.status(),
+        422
+    );
 }

@@ -7,7 +7,7 @@ use quick_xml::events::Event;
 use serde_json::Value;
 
 use crate::both;
-use crate::support::node::PASSWORD;
+use crate::support::node::{PASSWORD, text};
 use crate::support::{Backend, Net, TestNode, settle, smtp};
 
 both!(
@@ -19,10 +19,6 @@ both!(
     members_follow_and_write_with_forms,
     public_lists_have_feeds
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
 
 async fn a_newcomer_sets_the_house_up(backend: Backend) {
     let mut net = Net::new();

@@ -12,7 +12,8 @@ use afterparty::relations::follows;
 use serde_json::json;
 
 use crate::both;
-use crate::support::{Backend, Net, Peer, TestNode, settle};
+use crate::support::node::{ok, text};
+use crate::support::{Backend, Net, TestNode, settle};
 
 both!(
     what_waits_is_seen_by_its_author_alone_until_it_is_let_through,
@@ -26,17 +27,10 @@ both!(
     what_goes_around_the_gate_meets_it_too,
     the_gate_leaves_alone_what_is_no_business_of_the_house,
     a_scanner_takes_holds_and_turns_away,
+    what_finds_its_place_or_its_words_later_meets_the_gate,
+    who_is_suspended_elsewhere_reads_no_more_and_is_told_why,
+    guests_come_in_by_the_rules_of_the_house,
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
-
-/// Posts a form that must be taken.
-async fn ok(node: &TestNode, path: &str, cookie: &str, fields: &[(&str, &str)]) {
-    let answer = node.form(path, cookie, fields).await;
-    assert_eq!(answer.status(), 303, "{path}: {}", text(answer).await);
-}
 
 /// An answer through the app's door; what the server says.
 async fn answer(node: &TestNode, cookie: &str, to: &Post, words: &str) -> reqwest::Response {
@@ -193,10 +187,7 @@ async fn what_waits_is_seen_by_its_author_alone_until_it_is_let_through(backend:
 }
 
 async fn the_rules_at_the_door_hold_turn_away_and_hide(backend: Backend) {
-    let mut net = Net::new();
-    let listener = net.listen("here.test").await;
-    let peer = Peer::start(&mut net, "peer.test").await;
-    let node = net.node("here.test", &backend, listener, &[]).await;
+    let (_net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
     let nina = node.host("nina").await;
     let host = node.cookie(&nina).await;
     let ana = node.sign_up("ana").await;
@@ -329,10 +320,7 @@ fn number_of(post: &Post) -> u32 {
 }
 
 async fn calm_goes_by_the_clock_and_is_undone_at_once(backend: Backend) {
-    let mut net = Net::new();
-    let listener = net.listen("here.test").await;
-    let peer = Peer::start(&mut net, "peer.test").await;
-    let node = net.node("here.test", &backend, listener, &[]).await;
+    let (net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
     let nina = node.host("nina").await;
     let host = node.cookie(&nina).await;
     let (fan, stranger) = (peer.actor("fan"), peer.actor("stranger"));
@@ -765,10 +753,7 @@ async fn who_is_measured_reads_why_and_answers(backend: Backend) {
 }
 
 async fn what_goes_around_the_gate_meets_it_too(backend: Backend) {
-    let mut net = Net::new();
-    let listener = net.listen("here.test").await;
-    let peer = Peer::start(&mut net, "peer.test").await;
-    let node = net.node("here.test", &backend, listener, &[]).await;
+    let (net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
     let nina = node.host("nina").await;
     let host = node.cookie(&nina).await;
     let ana = node.sign_up("ana").await;
@@ -1066,10 +1051,7 @@ async fn a_report_keeps_what_it_is_about_and_tells_what_came_of_it(backend: Back
 }
 
 async fn measures_on_nodes_reach_below_and_show_what_they_cut(backend: Backend) {
-    let mut net = Net::new();
-    let listener = net.listen("here.test").await;
-    let peer = Peer::start(&mut net, "loud.peer.test").await;
-    let node = net.node("here.test", &backend, listener, &[]).await;
+    let (_net, node, peer) = TestNode::with_peer(&backend, "loud.peer.test").await;
     let nina = node.host("nina").await;
     let host = node.cookie(&nina).await;
     let fan = peer.actor("fan");
@@ -1205,4 +1187,177 @@ async fn measures_on_nodes_reach_below_and_show_what_they_cut(backend: Backend) 
     let _ = follows::find(&node.app().db, nina.id, nina.id)
         .await
         .unwrap();
+}
+
+async fn what_finds_its_place_or_its_words_later_meets_the_gate(backend: Backend) {
+    let (_net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let post = node.post(&nina, "New song").await;
+    ok(
+        &node,
+        "/operator/filters",
+        &host,
+        &[
+            ("kind", "word"),
+            ("pattern", "foul"),
+            ("does", "hold"),
+            ("act", "add"),
+        ],
+    )
+    .await;
+    // The answer to an answer that is not known yet, from who follows nobody here but names the host.
+    let fan = peer.actor("fan");
+    let mut first = peer.note(&fan, 1, "harmless");
+    first["inReplyTo"] = json!(post.uri);
+    let mut second = peer.note(&fan, 2, "something foul");
+    second["inReplyTo"] = first["id"].clone();
+    second["cc"] = json!([nina.uri]);
+    let uri = second["id"].as_str().unwrap().to_owned();
+    let create = peer.activity("Create", &fan, 2, second);
+    assert_eq!(peer.send(&node, &create).await, 202);
+    settle(&[&node]).await;
+    assert_eq!(waiting(&node).await, 0, "it answers nothing that is known");
+    let create = peer.activity("Create", &fan, 1, first);
+    assert_eq!(peer.send(&node, &create).await, 202);
+    settle(&[&node]).await;
+    assert_eq!(waiting(&node).await, 1);
+    let held = node.post_by_uri(&uri).await.unwrap();
+    assert_eq!(held.audience, Audience::Held);
+    // It is looked at with all that it is, and by itself.
+    let queue = |wish: &str| {
+        let (node, host, path) = (&node, &host, format!("/operator/queue{wish}"));
+        async move { node.get(&path, &[("cookie", host)]).await }
+    };
+    assert!(text(queue("").await).await.contains("something foul"));
+    assert!(
+        text(queue("?host=peer.test").await)
+            .await
+            .contains("something foul")
+    );
+    assert!(
+        !text(queue("?host=-").await)
+            .await
+            .contains("something foul")
+    );
+    assert_eq!(queue("?author=nobody").await.status(), 404);
+    ok(
+        &node,
+        "/operator/queue",
+        &host,
+        &[("act", "drop-all"), ("host", "-")],
+    )
+    .await;
+    assert_eq!(waiting(&node).await, 1, "the house's own only");
+    // What is hidden at first stays hidden when its author changes it.
+    ok(&node, "/operator/rules", &host, &[("blur", "1")]).await;
+    let ana = node.sign_up("ana").await;
+    let cookie = node.cookie(&ana).await;
+    let png = crate::support::node::png(20, 20);
+    let fields = [
+        ("text", "a picture"),
+        ("audience", "public"),
+        ("key", "b"),
+        ("described", "1"),
+    ];
+    node.upload("/posts", &cookie, &fields, &[("file", "a.png", &png)])
+        .await;
+    let newest = node
+        .count("SELECT MAX(id) AS n FROM posts WHERE is_local = 1")
+        .await;
+    let sensitive = async || {
+        let post = afterparty::posts::find(node.app(), PostId(newest))
+            .await
+            .unwrap();
+        post.unwrap().sensitive
+    };
+    assert!(sensitive().await);
+    ok(
+        &node,
+        &format!("/posts/{newest}/edit"),
+        &cookie,
+        &[("text", "the picture")],
+    )
+    .await;
+    assert!(sensitive().await);
+    // Posts that nobody but followers reads are no first posts.
+    ok(&node, "/operator/rules", &host, &[("first_posts", "1")]).await;
+    let bob = node.sign_up("bob").await;
+    let cookie = node.cookie(&bob).await;
+    for (key, audience) in [("1", "followers"), ("2", "public")] {
+        let fields = [("text", "hello"), ("audience", audience), ("key", key)];
+        node.upload("/posts", &cookie, &fields, &[]).await;
+    }
+    assert_eq!(waiting(&node).await, 2);
+}
+
+async fn who_is_suspended_elsewhere_reads_no_more_and_is_told_why(backend: Backend) {
+    let (_net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let fan = peer.actor("fan");
+    let follow = peer.activity("Follow", &fan, 1, nina.uri.clone().into());
+    assert_eq!(peer.send(&node, &follow).await, 202);
+    settle(&[&node]).await;
+    let narrow = Draft {
+        text: "for followers".into(),
+        audience: Audience::Followers,
+        ..Draft::default()
+    };
+    let post = node.write(&nina, narrow).await;
+    let path = post.uri.replace("http://here.test", "");
+    assert_eq!(peer.fetch(&node, &fan, &path).await.0, 200);
+    let account = node.account("fan@peer.test").await;
+    let fields = [("kind", "suspend"), ("reasons", "Enough is enough")];
+    let form = format!("/operator/accounts/{}", account.id);
+    ok(&node, &form, &host, &fields).await;
+    assert_eq!(
+        node.form(&form, &host, &fields).await.status(),
+        422,
+        "once is enough"
+    );
+    settle(&[&node]).await;
+    assert_ne!(peer.fetch(&node, &fan, &path).await.0, 200);
+    let told = peer
+        .received("Create")
+        .into_iter()
+        .find(|activity| activity.to_string().contains("Enough is enough"));
+    let told = told.expect("a statement of reasons").to_string();
+    let link = told.split("http://here.test/appeal/").nth(1).unwrap();
+    let link = format!("/appeal/{}", link.split(['"', '\\', '<']).next().unwrap());
+    ok(&node, &link, "", &[("appeal", "That was my sister")]).await;
+    // While nobody answered, nothing is removed for good.
+    let page = text(node.get(&form, &[("cookie", &host)]).await).await;
+    assert!(page.contains("That was my sister"), "{page}");
+    // Deleting asks whether one knows what it is.
+    let gone = [("kind", "delete"), ("reasons", "x")];
+    assert_eq!(node.form(&form, &host, &gone).await.status(), 422);
+}
+
+async fn guests_come_in_by_the_rules_of_the_house(backend: Backend) {
+    let (net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let fan = peer.actor("fan");
+    let follow = peer.activity("Follow", &fan, 1, nina.uri.clone().into());
+    assert_eq!(peer.send(&node, &follow).await, 202);
+    settle(&[&node]).await;
+    let guest = node.account("fan@peer.test").await;
+    let comes_in = async || {
+        afterparty::guests::check(node.app(), &guest)
+            .await
+            .unwrap()
+            .is_ok()
+    };
+    assert!(comes_in().await);
+    ok(&node, "/operator/rules", &host, &[("guest_days", "3650")]).await;
+    assert_eq!(
+        (
+            comes_in().await,
+            net.clock.now().since(guest.created_at).as_secs() / 86_400 >= 3650
+        ),
+        (false, false)
+    );
+    ok(&node, "/operator/rules", &host, &[("guest_days", "0")]).await;
+    assert!(comes_in().await);
 }

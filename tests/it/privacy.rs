@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use crate::both;
+use crate::support::node::{ok, text};
 use crate::support::{Backend, TestNode, settle};
 
 both!(
@@ -10,16 +11,9 @@ both!(
     follows_are_hidden_and_requests_let_lie,
     what_is_taken_along_is_read_by_the_next_home,
     whoever_leaves_sees_how_far_it_is,
+    what_is_narrow_stays_so_by_every_way,
+    erasing_leaves_nothing_of_ones_own,
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
-
-async fn ok(node: &TestNode, path: &str, cookie: &str, fields: &[(&str, &str)]) {
-    let answer = node.form(path, cookie, fields).await;
-    assert_eq!(answer.status(), 303, "{path}: {}", text(answer).await);
-}
 
 async fn a_stranger_sees_what_the_preview_for_strangers_shows(backend: Backend) {
     let (_net, node) = TestNode::one(&backend).await;
@@ -343,5 +337,145 @@ async fn whoever_leaves_sees_how_far_it_is(backend: Backend) {
     assert_eq!(
         leave(host, crate::support::node::PASSWORD).await.status(),
         409
+    );
+}
+
+async fn what_is_narrow_stays_so_by_every_way(backend: Backend) {
+    let (_net, node) = TestNode::one(&backend).await;
+    node.host("nina").await;
+    let (ana, bob) = (node.sign_up("ana").await, node.sign_up("bob").await);
+    let cookie = node.cookie(&ana).await;
+    let values = [
+        ("display_name", "Ana"),
+        ("field_name", "Phone"),
+        ("field_value", "5550199"),
+        ("field_for", "followers"),
+    ];
+    node.upload("/settings", &cookie, &values, &[]).await;
+    // An app sends all lines back without knowing for whom they are.
+    let app = afterparty::oauth::apps::of_the_command_line(node.app())
+        .await
+        .unwrap();
+    let scopes = afterparty::oauth::Scopes::parse("read write").unwrap();
+    let (_, token) = afterparty::oauth::tokens::issue(node.app(), &app, Some(ana.id), &scopes)
+        .await
+        .unwrap();
+    let body = serde_json::json!({"display_name": "Ana!", "fields_attributes": [{"name": "Phone", "value": "5550199"}]});
+    let changed = crate::support::node::client()
+        .patch(node.at("/api/v1/accounts/update_credentials"))
+        .header("host", &node.name)
+        .header("content-type", "application/json")
+        .bearer_auth(token)
+        .body(body.to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(changed.status(), 200, "{}", text(changed).await);
+    let page = text(node.get("/@ana", &[]).await).await;
+    assert!(page.contains("Ana!") && !page.contains("5550199"), "{page}");
+    let (_, actor) = node.document("/users/ana").await;
+    assert!(!actor.to_string().contains("5550199"));
+    // A list of bookmarks tells nothing about what one may not see.
+    let secret = node
+        .write(
+            &bob,
+            afterparty::posts::compose::Draft {
+                text: "for me alone".into(),
+                audience: afterparty::audiences::Audience::People,
+                ..Default::default()
+            },
+        )
+        .await;
+    let open = node.post(&bob, "for everybody").await;
+    let list = format!("{}\n{}\n", secret.uri, open.uri);
+    let brought = node
+        .upload(
+            "/settings/data",
+            &cookie,
+            &[("kind", "bookmarks")],
+            &[("file", "b.csv", list.as_bytes())],
+        )
+        .await;
+    assert_eq!(brought.status(), 303);
+    let busy = node
+        .upload(
+            "/settings/data",
+            &cookie,
+            &[("kind", "bookmarks"), ("list", &list)],
+            &[],
+        )
+        .await;
+    assert_eq!(busy.status(), 422, "one list after the other");
+    settle(&[&node]).await;
+    let own = text(
+        node.get("/settings/data/bookmarks", &[("cookie", &cookie)])
+            .await,
+    )
+    .await;
+    assert_eq!(own, format!("{}\n", open.uri));
+    // Whoever asks again after their request was let lie is not heard of again.
+    afterparty::kernel::db::sql("UPDATE accounts SET locked = 1 WHERE id = $1")
+        .bind(ana.id)
+        .run(node.db())
+        .await
+        .unwrap();
+    node.follow(&bob, "ana").await;
+    settle(&[&node]).await;
+    ok(&node, &format!("/accounts/{}/ignore", bob.id), &cookie, &[]).await;
+    let asked = node.notices_of("ana").await.len();
+    node.follow(&bob, "ana").await;
+    settle(&[&node]).await;
+    assert_eq!(node.notices_of("ana").await.len(), asked);
+    let page = text(node.get("/requests", &[("cookie", &cookie)]).await).await;
+    assert!(!page.contains("@bob"), "{page}");
+    let theirs = node.cookie(&bob).await;
+    let page = text(node.get("/@ana", &[("cookie", &theirs)]).await).await;
+    assert!(
+        page.contains("Asked"),
+        "who asked sees no difference: {page}"
+    );
+}
+
+async fn erasing_leaves_nothing_of_ones_own(backend: Backend) {
+    let (_net, node) = TestNode::one(&backend).await;
+    let nina = node.host("nina").await;
+    let fan = node.sign_up("fan").await;
+    let cookie = node.cookie(&fan).await;
+    let png = crate::support::node::png(40, 40);
+    let values = [("display_name", "Fan")];
+    let saved = node
+        .upload("/settings", &cookie, &values, &[("avatar", "a.png", &png)])
+        .await;
+    assert_eq!(saved.status(), 303);
+    let post = node.post(&nina, "liked once").await;
+    ok(
+        &node,
+        &format!("/posts/{}/favourite", post.id),
+        &cookie,
+        &[],
+    )
+    .await;
+    let list = [("kind", "domains"), ("list", "loud.example")];
+    node.upload("/settings/data", &cookie, &list, &[]).await;
+    settle(&[&node]).await;
+    assert_eq!(node.count("SELECT COUNT(*) AS n FROM files").await, 1);
+    let picture = node.account("fan").await.avatar.unwrap();
+    let fields = [("current", crate::support::node::PASSWORD)];
+    ok(&node, "/settings/delete", &cookie, &fields).await;
+    settle(&[&node]).await;
+    for (what, left) in [
+        ("files", node.count("SELECT COUNT(*) AS n FROM files").await),
+        ("favourites", node.count("SELECT COUNT(*) AS n FROM favourites").await),
+        ("imports", node.count("SELECT COUNT(*) AS n FROM imports").await),
+        ("muted nodes", node.count("SELECT COUNT(*) AS n FROM muted_nodes").await),
+        ("credentials", node.count("SELECT COUNT(*) AS n FROM credentials WHERE account_id IN (SELECT id FROM accounts WHERE name = 'fan')").await),
+    ] {
+        assert_eq!(left, 0, "{what}");
+    }
+    let post = node.post_by_uri(&post.uri).await.unwrap();
+    assert_eq!(post.favourites_count, 0);
+    assert_eq!(
+        node.get(&format!("/media/{picture}"), &[]).await.status(),
+        404
     );
 }

@@ -5,21 +5,13 @@ use std::time::Duration;
 use afterparty::members::{admitting, waiting};
 
 use crate::both;
+use crate::support::node::{ok, text};
 use crate::support::{Backend, Net, TestNode, settle, smtp};
 
 both!(
     who_waits_is_verified_moves_up_and_is_let_in,
     a_list_of_addresses_becomes_invitations_in_their_turn,
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
-
-async fn ok(node: &TestNode, path: &str, cookie: &str, fields: &[(&str, &str)]) {
-    let answer = node.form(path, cookie, fields).await;
-    assert_eq!(answer.status(), 303, "{path}: {}", text(answer).await);
-}
 
 /// What stands in a mail, decoded as far as needed to find links in its plain part.
 fn link_in(mail: &smtp::Received, path: &str) -> String {

@@ -7,6 +7,7 @@ use afterparty::posts::compose::Draft;
 use reqwest::header::{LOCATION, SET_COOKIE};
 
 use crate::both;
+use crate::support::node::text;
 use crate::support::{Backend, TestNode, settle};
 
 both!(
@@ -14,10 +15,6 @@ both!(
     a_wish_is_done_at_home,
     what_is_typed_wrong_gets_a_sentence,
 );
-
-async fn text(answer: reqwest::Response) -> String {
-    answer.text().await.unwrap()
-}
 
 /// The cookies an answer sets, as a browser sends them back.
 fn cookies(answer: &reqwest::Response) -> Vec<String> {

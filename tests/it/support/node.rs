@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Peer;
 use afterparty::accounts::create::{self, New};
 use afterparty::accounts::{self, Account, Role};
 use afterparty::app::App;
@@ -206,6 +207,15 @@ impl TestNode {
         let listener = net.listen("here.test").await;
         let node = net.node("here.test", backend, listener, &[]).await;
         (net, node)
+    }
+
+    /// A node, and a peer that a test speaks for.
+    pub async fn with_peer(backend: &Backend, name: &str) -> (Net, Self, Peer) {
+        let mut net = Net::new();
+        let listener = net.listen("here.test").await;
+        let peer = Peer::start(&mut net, name).await;
+        let node = net.node("here.test", backend, listener, &[]).await;
+        (net, node, peer)
     }
 
     pub fn app(&self) -> &App {
@@ -477,4 +487,15 @@ pub async fn settle(nodes: &[&TestNode]) {
         }
     }
     panic!("the nodes do not come to rest");
+}
+
+/// What a page says.
+pub async fn text(answer: reqwest::Response) -> String {
+    answer.text().await.unwrap()
+}
+
+/// Posts a form that must be taken.
+pub async fn ok(node: &TestNode, path: &str, cookie: &str, fields: &[(&str, &str)]) {
+    let answer = node.form(path, cookie, fields).await;
+    assert_eq!(answer.status(), 303, "{path}: {}", text(answer).await);
 }
