@@ -12,6 +12,7 @@ use crate::audiences::{self, Badge};
 use crate::error::Error;
 use crate::federation::serve::{self, Asking, wants_document};
 use crate::kernel::page::Window;
+use crate::members::locked::{self, Locked};
 use crate::posts::view::{self, View};
 use crate::posts::{keep, web as post_pages};
 use crate::relations::between::{self, Relationship};
@@ -39,6 +40,8 @@ struct ProfilePage {
     /// The badges they show here.
     badges: Vec<Badge>,
     pinned: Vec<View>,
+    /// What they wrote for tiers that the viewer has not.
+    locked: Vec<Locked>,
     views: Vec<View>,
     older: Option<String>,
 }
@@ -78,6 +81,11 @@ async fn page(
     } else {
         Vec::new()
     };
+    let locked = if before.is_none() && account.is_local() {
+        locked::list(app, viewer, account.id, 3).await?
+    } else {
+        Vec::new()
+    };
     let views = view::load(app, viewer, &posts).await?;
     let badges = audiences::badges(&app.db, &[account.id], app.clock.now()).await?;
     Ok(Page(ProfilePage {
@@ -87,6 +95,7 @@ async fn page(
         from_home,
         badges,
         pinned,
+        locked,
         views,
         older,
     })

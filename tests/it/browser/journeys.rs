@@ -9,13 +9,13 @@ use super::driver::{Browser, View};
 use crate::support::node::PASSWORD;
 use crate::support::{Backend, TestNode, settle};
 
-const PHONE_WITHOUT_SCRIPTS: View = View {
+pub(super) const PHONE_WITHOUT_SCRIPTS: View = View {
     scripts: false,
     ..View::PHONE
 };
 
 /// Nodes that work while somebody clicks.
-struct AtWork(tokio::task::JoinHandle<()>);
+pub(super) struct AtWork(tokio::task::JoinHandle<()>);
 
 impl AtWork {
     fn begin(nodes: [std::sync::Arc<TestNode>; 2]) -> Self {
@@ -44,7 +44,7 @@ impl Drop for AtWork {
     }
 }
 
-async fn two() -> (crate::support::Net, [std::sync::Arc<TestNode>; 2], AtWork) {
+pub(super) async fn two() -> (crate::support::Net, [std::sync::Arc<TestNode>; 2], AtWork) {
     let (net, nodes) = TestNode::two(&Backend::Sqlite).await;
     let nodes = nodes.map(std::sync::Arc::new);
     for (node, name, role) in [
@@ -66,7 +66,7 @@ async fn two() -> (crate::support::Net, [std::sync::Arc<TestNode>; 2], AtWork) {
 }
 
 /// Signs in on the page that asks for it.
-async fn sign_in(browser: &Browser, name: &str) {
+pub(super) async fn sign_in(browser: &Browser, name: &str) {
     browser.write("input[name=login]", name).await;
     browser.write("input[name=password]", PASSWORD).await;
     browser.click("main form button").await;

@@ -2,5 +2,6 @@
 //! everybody gets through by clicking.
 
 mod driver;
+mod inside;
 mod journeys;
 mod pages;
