@@ -943,6 +943,7 @@ report-assigned = { $name } sieht es sich an.
 report-close = Ohne Maßnahme schließen
 report-do = Etwas tun
 report-explain = Der Host dieses Hauses sieht es sich an.
+report-file = Datei { $n }
 report-forward = Auch dem Knoten sagen, auf dem das Konto lebt
 report-from = von
 report-is-closed = Diese Meldung ist geschlossen.

@@ -937,6 +937,7 @@ report-assigned = { $name } looks at it.
 report-close = Close without a measure
 report-do = Do something
 report-explain = The host of this house will look at it.
+report-file = File { $n }
 report-forward = Also tell the node this account lives on
 report-from = from
 report-is-closed = This report is closed.

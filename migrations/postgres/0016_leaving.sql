@@ -54,3 +54,10 @@ CREATE TABLE quote_wishes (
     request TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL
 );
+
+-- Files that were reported, kept for whoever looks at the report, also when their author deletes them.
+CREATE TABLE report_files (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    report_id BIGINT NOT NULL REFERENCES reports (id)
+);
+CREATE INDEX report_files_report ON report_files (report_id);

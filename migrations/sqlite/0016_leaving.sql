@@ -54,3 +54,10 @@ CREATE TABLE quote_wishes (
     request TEXT NOT NULL,
     created_at INTEGER NOT NULL
 );
+
+-- Files that were reported, kept for whoever looks at the report, also when their author deletes them.
+CREATE TABLE report_files (
+    name TEXT PRIMARY KEY,
+    report_id INTEGER NOT NULL REFERENCES reports (id)
+);
+CREATE INDEX report_files_report ON report_files (report_id);

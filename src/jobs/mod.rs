@@ -247,6 +247,8 @@ pub enum Job {
     TellPolicies,
     /// Go on with a list that a member brought.
     Import(i64),
+    /// Let wait what strangers wrote just before an alarm.
+    HoldRecent,
     /// Do to every known node what the measures say.
     EnforceNodes,
     /// Let these posts through.

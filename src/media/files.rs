@@ -50,6 +50,28 @@ pub async fn take(app: &App, file: NamedTempFile, extension: &str) -> Result<Str
     settle(app, &name, &hash, blob, length).await
 }
 
+/// Gives a file of ours a second name, which keeps it when the first is given up; none where there is no such file.
+///
+/// # Errors
+/// What the database says.
+pub async fn keep_too(tx: &mut Tx, name: &str) -> sqlx::Result<Option<String>> {
+    let extension = name.rsplit('.').next().unwrap_or_default();
+    let second = new_name(extension);
+    let row = sql("UPDATE blobs SET uses = uses + 1 WHERE uses > 0 AND id IN (SELECT blob_id FROM files WHERE name = $1) RETURNING id")
+        .bind(name)
+        .optional(&mut *tx)
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    sql("INSERT INTO files (name, blob_id) VALUES ($1, $2)")
+        .bind(&second)
+        .bind(row.get::<String>("id")?)
+        .run(&mut *tx)
+        .await?;
+    Ok(Some(second))
+}
+
 /// A storage that does not take a file; a full disk has a sentence of its own.
 fn silent(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::StorageFull {

@@ -16,6 +16,7 @@ use crate::kernel::crypt;
 use crate::kernel::id::AccountId;
 use crate::kernel::storage::Storage;
 use crate::media::{self, files, kinds, proxy};
+use crate::moderation::reports;
 use crate::nodes::house;
 use crate::posts;
 use crate::ui::{PageResult, Visitor};
@@ -170,6 +171,10 @@ pub async fn show(
         // The picture of a profile or of the house; what no row names is given up, even if its file is still there.
         None if media::is_on_a_profile(&app, &name).await? => true,
         None if house::is_house_picture(&app, &name).await? => true,
+        // What was reported is looked at by whoever keeps the peace, also once its author deleted it.
+        None if visitor.ui.rights.has(Right::Moderate) && reports::keeps(&app, &name).await? => {
+            false
+        }
         None => return Err(Error::NotFound.into()),
         Some((Some(post), _)) => {
             let reader = reader.as_ref().or_else(|| visitor.viewer());

@@ -245,16 +245,19 @@ pub async fn tell_others(tx: &mut Tx, now: Time) -> sqlx::Result<()> {
 /// What the database says.
 pub async fn meter(app: &App) -> Result<Meter> {
     let bucket = app.clock.now().0 / PART;
-    let row = sql("SELECT CAST(COALESCE(SUM(CASE WHEN bucket >= $1 - 1 THEN came ELSE 0 END), 0) AS BIGINT) AS lately, CAST(COALESCE(SUM(CASE WHEN bucket >= $1 - 1 THEN held ELSE 0 END), 0) AS BIGINT) AS waiting, CAST(COALESCE(SUM(CASE WHEN bucket < $1 - 1 THEN came ELSE 0 END), 0) AS BIGINT) AS before FROM incoming WHERE bucket > $1 - $2")
+    let row = sql("SELECT CAST(COALESCE(SUM(CASE WHEN bucket = $1 THEN came ELSE 0 END), 0) AS BIGINT) AS lately, CAST(COALESCE(SUM(CASE WHEN bucket = $1 - 1 THEN came ELSE 0 END), 0) AS BIGINT) AS earlier, CAST(COALESCE(SUM(CASE WHEN bucket = $1 THEN held ELSE 0 END), 0) AS BIGINT) AS waiting, CAST(COALESCE(SUM(CASE WHEN bucket = $1 - 1 THEN held ELSE 0 END), 0) AS BIGINT) AS waited, CAST(COALESCE(SUM(CASE WHEN bucket < $1 - 1 THEN came ELSE 0 END), 0) AS BIGINT) AS before FROM incoming WHERE bucket > $1 - $2")
         .bind(bucket)
         .bind(USUAL)
         .one(&app.db)
         .await?;
+    // Of the part before, as much as the ten minutes up to now reach into it.
+    let reach = PART - app.clock.now().0 % PART;
+    let within = |now: i64, before: i64| now + before * reach / PART;
     let usual = row.get::<i64>("before")? * 100 / USUAL;
     let floor = rules::get(app).await?.alarm_from;
     Ok(Meter {
-        now: row.get("lately")?,
-        held: row.get("waiting")?,
+        now: within(row.get("lately")?, row.get("earlier")?),
+        held: within(row.get("waiting")?, row.get("waited")?),
         usual,
         alarm: floor.max(FACTOR * usual / 100),
     })

@@ -6,6 +6,7 @@ use crate::accounts::{self, Account, Kind as Lives};
 use crate::app::App;
 use crate::audiences::{self, Audience};
 use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::sql;
 use crate::kernel::id::AccountId;
@@ -112,14 +113,17 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
     let verdict = judge(app, &writer, about, incoming).await?;
     if incoming && about.fresh && calm::count(app, matches!(verdict, Verdict::Hold(_))).await? {
         // What strangers wrote in the minutes that rang the alarm waits as well, this one included.
-        hold_recent(app).await?;
+        jobs::enqueue(&app.db, app.clock.now(), Job::HoldRecent).await?;
         return Box::pin(judge(app, &writer, about, incoming)).await;
     }
     Ok(verdict)
 }
 
 /// Lets wait what strangers wrote in the conversations of the house within the last minutes.
-async fn hold_recent(app: &App) -> Result<()> {
+///
+/// # Errors
+/// What the database says.
+pub async fn hold_recent(app: &App) -> Result<()> {
     let since = app.clock.now().minus(LATELY);
     let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE (posts.fetched_at > $2 OR (posts.is_local = 1 AND posts.id > $1)) AND root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') ORDER BY posts.id DESC LIMIT 300")
         .bind(crate::kernel::id::first_of(since))

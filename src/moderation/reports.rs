@@ -56,6 +56,9 @@ pub struct Shot {
     pub text: String,
     /// What its files show.
     pub files: Vec<String>,
+    /// Its files of this house, under names that stay.
+    #[serde(default)]
+    pub kept: Vec<String>,
     /// When it was written.
     pub created_at: Time,
 }
@@ -120,8 +123,15 @@ pub async fn report(app: &App, from: &Account, target: &Account, new: New<'_>) -
         return Err(Error::TooMany(Duration::from_secs(86_400)));
     }
     let id = ReportId::mint(now);
-    let snapshot = serde_json::to_string(&shoot(app, new.posts).await?)?;
+    let mut snapshot = shoot(app, new.posts).await?;
     let mut tx = app.db.begin().await?;
+    for shot in &mut snapshot {
+        let mut kept = Vec::new();
+        for name in &shot.kept {
+            kept.extend(media::files::keep_too(&mut tx, name).await?);
+        }
+        shot.kept = kept;
+    }
     let touched = sql("INSERT INTO reports (id, uri, from_id, target_id, comment, posts, created_at, category, snapshot) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING")
         .bind(id)
         .bind(new.uri)
@@ -131,10 +141,21 @@ pub async fn report(app: &App, from: &Account, target: &Account, new: New<'_>) -
         .bind(serde_json::to_string(new.posts)?)
         .bind(now)
         .bind(new.category)
-        .bind(snapshot)
+        .bind(serde_json::to_string(&snapshot)?)
         .run(&mut tx)
         .await?;
-    if touched == 1 && new.forward && !target.is_local() {
+    if touched == 0 {
+        // The same Flag again: nothing of this is kept twice.
+        return Ok(id);
+    }
+    for name in snapshot.iter().flat_map(|shot| &shot.kept) {
+        sql("INSERT INTO report_files (name, report_id) VALUES ($1, $2)")
+            .bind(name)
+            .bind(id)
+            .run(&mut tx)
+            .await?;
+    }
+    if new.forward && !target.is_local() {
         jobs::enqueue(&mut tx, now, Job::SendReport(id)).await?;
     }
     tx.commit().await?;
@@ -142,7 +163,7 @@ pub async fn report(app: &App, from: &Account, target: &Account, new: New<'_>) -
     Ok(id)
 }
 
-/// Several posts as they read now.
+/// Several posts as they read now, with the files they have.
 async fn shoot(app: &App, uris: &[String]) -> Result<Vec<Shot>> {
     let mut shots = Vec::new();
     for uri in uris.iter().take(50) {
@@ -150,6 +171,7 @@ async fn shoot(app: &App, uris: &[String]) -> Result<Vec<Shot>> {
             continue;
         };
         let files = media::of_post(app, post.id).await?;
+        let kept = files.iter().filter_map(|item| item.file.clone()).collect();
         shots.push(Shot {
             uri: uri.clone(),
             text: format!("{} {}", post.warning, to_text(&post.html))
@@ -161,6 +183,7 @@ async fn shoot(app: &App, uris: &[String]) -> Result<Vec<Shot>> {
                 .iter()
                 .map(|file| format!("{} {}", file.kind, file.description))
                 .collect(),
+            kept,
             created_at: post.created_at,
         });
     }
@@ -326,5 +349,38 @@ pub async fn reopen(app: &App, id: ReportId) -> Result<()> {
         .bind(id)
         .run(&app.db)
         .await?;
+    Ok(())
+}
+
+/// Whether a file is kept for a report.
+///
+/// # Errors
+/// What the database says.
+pub async fn keeps(app: &App, name: &str) -> Result<bool> {
+    let row = sql("SELECT name FROM report_files WHERE name = $1")
+        .bind(name)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Gives up the files of reports that were closed a month ago.
+///
+/// # Errors
+/// What the database or the storage says.
+pub async fn sweep(app: &App) -> Result<()> {
+    let before = app.clock.now().minus(Duration::from_secs(30 * 86_400));
+    let rows = sql("SELECT name FROM report_files WHERE report_id IN (SELECT id FROM reports WHERE closed_at < $1) LIMIT 500")
+        .bind(before)
+        .all(&app.db)
+        .await?;
+    for row in rows {
+        let name: String = row.get("name")?;
+        media::files::remove(app, &name).await?;
+        sql("DELETE FROM report_files WHERE name = $1")
+            .bind(name)
+            .run(&app.db)
+            .await?;
+    }
     Ok(())
 }

@@ -85,8 +85,8 @@ pub async fn find(
     if query.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql(concat!("SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.id IN (SELECT rowid FROM post_texts WHERE post_texts MATCH $6) AND (posts.account_id = $1 OR (posts.audience = 'public' AND accounts.indexable = 1)) AND accounts.deleted_at IS NULL AND ", crate::visible!(), " AND ", crate::wanted!(), " AND ($7 = 0 OR posts.account_id = $7) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5 OFFSET $8"))
-        .on_postgres(concat!("SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.id IN (SELECT post_id FROM post_texts WHERE body @@ websearch_to_tsquery('simple', $6)) AND (posts.account_id = $1 OR (posts.audience = 'public' AND accounts.indexable = 1)) AND accounts.deleted_at IS NULL AND ", crate::visible!(), " AND ", crate::wanted!(), " AND ($7 = 0 OR posts.account_id = $7) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5 OFFSET $8"))
+    let rows = sql(concat!("SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.id IN (SELECT rowid FROM post_texts WHERE post_texts MATCH $6) AND (posts.account_id = $1 OR (posts.audience = 'public' AND accounts.indexable = 1)) AND accounts.deleted_at IS NULL AND ", crate::visible!(), " AND ", crate::heard!(), " AND ", crate::wanted!(), " AND ($7 = 0 OR posts.account_id = $7) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5 OFFSET $8"))
+        .on_postgres(concat!("SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.id IN (SELECT post_id FROM post_texts WHERE body @@ websearch_to_tsquery('simple', $6)) AND (posts.account_id = $1 OR (posts.audience = 'public' AND accounts.indexable = 1)) AND accounts.deleted_at IS NULL AND ", crate::visible!(), " AND ", crate::heard!(), " AND ", crate::wanted!(), " AND ($7 = 0 OR posts.account_id = $7) AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5 OFFSET $8"))
         .bind(viewer.id)
         .bind(app.clock.now())
         .within(window)

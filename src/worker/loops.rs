@@ -18,7 +18,7 @@ use crate::kernel::db::{Db, sql};
 use crate::kernel::id::AccountId;
 use crate::media::{self, files, incoming};
 use crate::members::{admitting, import};
-use crate::moderation::{calm, measures};
+use crate::moderation::{calm, measures, reports};
 use crate::oauth::tokens;
 use crate::portable::{archives, farewell};
 use crate::posts::previews;
@@ -187,6 +187,7 @@ async fn sweep(app: &App) -> anyhow::Result<()> {
     admitting::sweep(app).await?;
     import::sweep(app).await?;
     measures::sweep(app).await?;
+    reports::sweep(app).await?;
     archives::sweep(app).await?;
     dispatch::sweep(app).await?;
     farewell::sweep(app).await?;

@@ -24,7 +24,7 @@ use crate::kernel::db::sql;
 use crate::mastodon::push;
 use crate::media::upload;
 use crate::members::{admitting, import};
-use crate::moderation::{calm, writing};
+use crate::moderation::{calm, gate, writing};
 use crate::nodes;
 use crate::notifications;
 use crate::portable::{archives, imports};
@@ -175,6 +175,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         Job::EndGuest(id) => Ok(guests::sessions::end_all(app, id).await?),
         Job::VerifyLinks(id) => Ok(links::verify(app, id).await?),
         Job::Import(id) => Ok(imports::go_on(app, id).await?),
+        Job::HoldRecent => Ok(gate::hold_recent(app).await?),
         Job::EnforceNodes => Ok(nodes::measures::enforce(app).await?),
         Job::ReleasePosts(which) => {
             held::release(app, &which).await?;

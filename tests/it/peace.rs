@@ -27,6 +27,7 @@ both!(
     what_goes_around_the_gate_meets_it_too,
     the_gate_leaves_alone_what_is_no_business_of_the_house,
     a_scanner_takes_holds_and_turns_away,
+    a_reported_picture_stays_for_who_looks,
     what_finds_its_place_or_its_words_later_meets_the_gate,
     who_is_suspended_elsewhere_reads_no_more_and_is_told_why,
     guests_come_in_by_the_rules_of_the_house,
@@ -1360,4 +1361,75 @@ async fn guests_come_in_by_the_rules_of_the_house(backend: Backend) {
     );
     ok(&node, "/operator/rules", &host, &[("guest_days", "0")]).await;
     assert!(comes_in().await);
+}
+
+async fn a_reported_picture_stays_for_who_looks(backend: Backend) {
+    let (net, node) = TestNode::one(&backend).await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let (ana, bob) = (node.sign_up("ana").await, node.sign_up("bob").await);
+    let (hers, his) = (node.cookie(&ana).await, node.cookie(&bob).await);
+    let png = crate::support::node::png(30, 30);
+    let fields = [
+        ("text", "foul"),
+        ("audience", "public"),
+        ("key", "f"),
+        ("described", "1"),
+    ];
+    node.upload("/posts", &his, &fields, &[("file", "a.png", &png)])
+        .await;
+    let newest = PostId(node.count("SELECT MAX(id) AS n FROM posts").await);
+    let post = afterparty::posts::find(node.app(), newest)
+        .await
+        .unwrap()
+        .unwrap();
+    let told = [
+        ("comment", "Look"),
+        ("category", "violation"),
+        ("post", &*post.uri),
+    ];
+    ok(
+        &node,
+        &format!("/accounts/{}/send-report", bob.id),
+        &hers,
+        &told,
+    )
+    .await;
+    afterparty::posts::remove::delete(node.app(), &bob, post.id)
+        .await
+        .unwrap();
+    settle(&[&node]).await;
+    let report = node.count("SELECT id AS n FROM reports").await;
+    let page = format!("/operator/reports/{report}");
+    let shown = text(node.get(&page, &[("cookie", &host)]).await).await;
+    let file = shown
+        .split("href=\"/media/")
+        .nth(1)
+        .expect("the file")
+        .split('"')
+        .next()
+        .unwrap();
+    let file = format!("/media/{file}");
+    let status = async |cookie: &str| {
+        node.get(&file, &[("cookie", cookie)])
+            .await
+            .status()
+            .as_u16()
+    };
+    assert_eq!(
+        (
+            status(&host).await,
+            status(&hers).await,
+            status(&his).await,
+            status("").await
+        ),
+        (200, 404, 404, 404)
+    );
+    // A month after it is closed, it goes.
+    ok(&node, &format!("{page}/close"), &host, &[]).await;
+    net.clock.advance(Duration::from_secs(31 * 86_400));
+    afterparty::moderation::reports::sweep(node.app())
+        .await
+        .unwrap();
+    assert_eq!(node.count("SELECT COUNT(*) AS n FROM files").await, 0);
 }
