@@ -1,5 +1,6 @@
 //! Accounts: local, remote, guest and the node's own, in one table.
 
+pub mod bounces;
 pub mod create;
 pub mod dispatch;
 pub mod keys;

@@ -1,12 +1,12 @@
 //! Verbs about accounts, posts and follows; they work beside a running server and without one.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 
 use serde_json::json;
 
 use super::{AccountVerb, Verb, say};
 use crate::accounts::create::{self, New};
-use crate::accounts::{self, Account, Kind, Role, sign_in};
+use crate::accounts::{self, Account, Kind, Role, bounces, dispatch, sign_in};
 use crate::app::App;
 use crate::federation::webfinger;
 use crate::jobs::{self, Job};
@@ -73,9 +73,24 @@ pub async fn run(app: &App, verb: Verb) -> anyhow::Result<()> {
             Ok(())
         }
         Verb::Timeline { name, json, limit } => timeline(app, &name, json, limit).await,
+        Verb::Bounced => bounced(app).await,
         Verb::Token { name, scopes } => token(app, &name, &scopes).await,
         _ => Ok(()),
     }
+}
+
+/// Most bytes of a mail that came back.
+const RETURNED: u64 = 4 << 20;
+
+/// A mail that came back, as a mail server hands it to a program.
+async fn bounced(app: &App) -> anyhow::Result<()> {
+    let mut mail = Vec::new();
+    io::stdin().lock().take(RETURNED).read_to_end(&mut mail)?;
+    for address in bounces::addresses(&String::from_utf8_lossy(&mail)) {
+        dispatch::stop(app, &address, "bounced").await?;
+        say(&address);
+    }
+    Ok(())
 }
 
 async fn account(app: &App, verb: AccountVerb) -> anyhow::Result<()> {

@@ -73,6 +73,8 @@ enum Verb {
         #[arg(long, default_value_t = 20)]
         limit: i64,
     },
+    /// Read a mail that came back, from standard input: no invitation goes again to an address that does not exist
+    Bounced,
     /// Print a token with which a script may act for somebody
     Token {
         name: String,

@@ -19,6 +19,7 @@ both!(
     a_member_writes_to_a_list,
     a_badge_is_shown_where_its_owner_wants_it,
     the_rule_of_a_tier_proposes_and_people_refuse,
+    a_blur_that_everybody_sees_goes_with_the_copies,
 );
 
 async fn tier(node: &TestNode, host: &str, name: &str) -> String {
@@ -644,4 +645,60 @@ async fn the_rule_of_a_tier_proposes_and_people_refuse(backend: Backend) {
     .await;
     assert!(proposed().await.is_empty());
     assert_eq!(tiers::get(node.app(), id).await.unwrap().holders, 1);
+}
+
+async fn a_blur_that_everybody_sees_goes_with_the_copies(backend: Backend) {
+    let (_net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let ana = peer.actor("ana");
+    let follow = peer.activity("Follow", &ana, 1, nina.uri.clone().into());
+    assert_eq!(peer.send(&node, &follow).await, 202);
+    settle(&[&node]).await;
+    let fans = tier(&node, &host, "Superfans").await;
+    give(&node, &host, &fans, "@ana@peer.test").await;
+    let picture = png(40, 40);
+    let values = [
+        ("text", "Look at @bob, who is no superfan"),
+        ("audience", "tiers"),
+        ("tier", &*fans),
+        ("teaser", "A picture for superfans"),
+        ("blurred", "1"),
+        ("travels", "text"),
+        ("key", "k"),
+    ];
+    let bob = node.sign_up("bob").await;
+    let page = write(&node, &host, &values, &[("file", "a.png", &picture)]).await;
+    settle(&[&node]).await;
+    let copy = peer.received("Create")[0]["object"].clone();
+    let blur = &copy["attachment"][0];
+    assert_eq!(copy["attachment"].as_array().unwrap().len(), 1);
+    assert!(
+        blur["blurhash"].is_string() && blur["mediaType"] == "image/png",
+        "{blur}"
+    );
+    assert!(
+        !copy.to_string().contains("/media/"),
+        "the picture itself stays"
+    );
+    // Homes fetch it without saying who they are; it is no picture of ours.
+    let address = blur["url"]
+        .as_str()
+        .unwrap()
+        .replace("http://here.test", "");
+    let fetched = node.get(&address, &[]).await;
+    assert_eq!(fetched.status(), 200);
+    assert_eq!(fetched.headers()["content-type"], "image/png");
+    let bytes = fetched.bytes().await.unwrap();
+    assert!(bytes.starts_with(b"\x89PNG") && *bytes != *picture);
+    assert_eq!(node.get(&format!("{address}x"), &[]).await.status(), 404);
+    // Being thanked in it opens no tier.
+    let theirs = node.cookie(&bob).await;
+    let shown = text(node.get(&page, &[("cookie", &theirs)]).await).await;
+    assert!(
+        shown.contains("A picture for superfans") && !shown.contains("who is no superfan"),
+        "{shown}"
+    );
+    let stranger = text(node.get("/@nina", &[]).await).await;
+    assert!(stranger.contains("A picture for superfans"), "{stranger}");
 }

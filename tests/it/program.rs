@@ -63,6 +63,15 @@ async fn the_verbs_work_beside_a_running_node(backend: Backend) {
         "{}",
         text(&made)
     );
+    let returned = "Final-Recipient: rfc822; old@mail.example\nAction: failed\nStatus: 5.1.1\n";
+    let bounced = run(&["bounced"], Some(returned));
+    assert!(
+        text(&bounced).contains("old@mail.example"),
+        "{}",
+        text(&bounced)
+    );
+    let stops = "SELECT COUNT(*) AS n FROM mail_stops WHERE reason = 'bounced'";
+    assert_eq!(here.count(stops).await, 1);
     let generated = run(&["account", "create", "ben"], None);
     assert!(
         text(&generated).contains("Password: "),
