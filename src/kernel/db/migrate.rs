@@ -37,7 +37,7 @@ const STEPS: &[Step] = &[
     step!(13, "0013_waiting"),
     step!(14, "0014_privacy"),
     step!(15, "0015_scanner"),
-    step!(16, "0016_leaving"),
+    step!(16, "0016_background"),
 ];
 
 /// Why the schema could not be brought up to date.
