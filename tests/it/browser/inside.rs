@@ -25,6 +25,17 @@ async fn choose(browser: &Browser, selector: &str, value: &str) {
     browser.ask(&script).await;
 }
 
+/// Waits until the house counts so many.
+async fn reaches(node: &TestNode, statement: &'static str, wanted: i64) {
+    for _ in 0..80 {
+        if node.count(statement).await == wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{statement} never was {wanted}");
+}
+
 /// The newest link of a mail that waits in the outbox.
 async fn link_in_mail(node: &TestNode, part: &str) -> String {
     let row = sql("SELECT body FROM mails ORDER BY id DESC LIMIT 1")
@@ -60,7 +71,7 @@ async fn somebody_waits_and_is_let_in(view: View, name: &str) {
         .await;
     browser.snap(&format!("journey-{name}-wait-1-ask")).await;
     browser.click("main form button").await;
-    browser.sees("link").await;
+    browser.sees("A mail is on its way").await;
     browser.open(&link_in_mail(&there, "/waiting/").await).await;
     browser.click("form[action$='/confirm'] button").await;
     browser.sees("Place 1").await;
@@ -125,7 +136,7 @@ async fn what_is_for_a_tier_opens_to_a_fan_from_elsewhere() {
         .await;
     host.snap("journey-tier-2-written").await;
     host.click("form.compose > p button").await;
-    host.sees("The demo, before anybody").await;
+    host.sees("The demo, before anybody</p>").await;
     // Everybody else sees the teaser; the fan comes in and reads.
     let browser = Browser::start(&[&there, &here], View::PHONE).await.unwrap();
     browser.open("/@nina").await;
@@ -149,6 +160,7 @@ async fn what_is_for_a_tier_opens_to_a_fan_from_elsewhere() {
     // Taken back, it closes with the next look.
     host.open("/operator/tiers").await;
     host.click("form[action*='/take/'] button").await;
+    reaches(&there, "SELECT COUNT(*) AS n FROM audience_members", 0).await;
     browser.open("/@nina").await;
     let page = browser.sees("A demo for the inner circle").await;
     assert!(!page.contains("before anybody"));
@@ -176,7 +188,7 @@ async fn a_draft_goes_to_the_host_and_back() {
         .await;
     writer.click("input[name=as_house]").await;
     writer.click("button[name=prepare]").await;
-    writer.sees("Tickts from Friday").await;
+    writer.sees("<h1>Calendar").await;
     host.open("/calendar").await;
     host.sees("Tickts from Friday").await;
     host.ask("document.querySelector('form[action$=\"/return\"]').closest('details').open = true")
@@ -184,7 +196,7 @@ async fn a_draft_goes_to_the_host_and_back() {
     host.write("textarea[name=words]", "Tickets, with an e")
         .await;
     host.click("form[action$='/return'] button").await;
-    host.sees("Tickets, with an e").await;
+    host.sees("given back").await;
     writer.open("/calendar").await;
     writer.sees("Tickets, with an e").await;
     writer.snap("journey-crew-2-returned").await;
@@ -193,7 +205,7 @@ async fn a_draft_goes_to_the_host_and_back() {
         .write("textarea[name=text]", "Tickets from Friday")
         .await;
     writer.click("button[name=prepare]").await;
-    writer.sees("Tickets from Friday").await;
+    writer.sees("<h1>Calendar").await;
     host.open("/calendar").await;
     host.sees("Tickets from Friday").await;
     host.snap("journey-crew-3-waiting").await;
@@ -229,6 +241,7 @@ async fn the_peace_is_kept_by_clicking() {
     browser.write("textarea[name=comment]", "Please look").await;
     browser.snap("journey-peace-1-report").await;
     browser.click("main form button").await;
+    reaches(&there, "SELECT COUNT(*) AS n FROM reports", 1).await;
     let host = of(&[&there, &here], "nina", View::PHONE).await.unwrap();
     host.open("/operator/peace").await;
     host.sees("Please look").await;
@@ -247,14 +260,19 @@ async fn the_peace_is_kept_by_clicking() {
         .write("textarea[name=appeal]", "It was a quote")
         .await;
     theirs.click("form[action$='/appeal'] button").await;
-    theirs.sees("It was a quote").await;
+    theirs.sees("You answered.").await;
     theirs.snap("journey-peace-3-appeal").await;
     host.open("/operator/peace").await;
     host.sees("It was a quote").await;
     host.click("a[href^='/operator/accounts/']").await;
     host.write("textarea[name=words]", "So it was").await;
     host.click("button[formaction$='/grant']").await;
-    host.sees("So it was").await;
+    reaches(
+        &there,
+        "SELECT COUNT(*) AS n FROM measures WHERE lifted_at IS NOT NULL",
+        1,
+    )
+    .await;
     theirs.open("/home").await;
     let page = theirs.sees("<main").await;
     assert!(!page.contains("Something was done about your account"));
@@ -276,16 +294,12 @@ async fn the_peace_is_kept_by_clicking() {
     here.write(&fan, answer).await;
     settle(&[&here, &there]).await;
     // It is on its way.
-    for _ in 0..50 {
-        if there
-            .count("SELECT COUNT(*) AS n FROM posts WHERE held_audience IS NOT NULL")
-            .await
-            > 0
-        {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    reaches(
+        &there,
+        "SELECT COUNT(*) AS n FROM posts WHERE held_audience IS NOT NULL",
+        1,
+    )
+    .await;
     host.open("/operator/queue").await;
     host.sees("What a night").await;
     host.click("input[name=post]").await;
@@ -297,6 +311,8 @@ async fn the_peace_is_kept_by_clicking() {
     visitor.sees("What a night").await;
     host.open("/operator/peace").await;
     host.click("button[value=undo]").await;
+    reaches(&there, "SELECT COUNT(*) AS n FROM calm", 0).await;
+    host.open("/operator/peace").await;
     let page = host.sees("<h1>Keeping the peace").await;
     assert!(!page.contains(">End<"));
 }
