@@ -1,17 +1,21 @@
 //! Posts for a grant on the wire: personal copies, each for one person, in no collection, without media.
 
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, Method, Uri, header};
 use serde_json::{Value, json};
 
 use super::activities::delete;
 use super::objects::note;
 use super::outbox::{self, Outgoing, Recipients};
+use super::serve::{Asking, answer, asker, local, wants_document};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::text::simple_html;
-use crate::media;
+use crate::media::{self, pictures};
 use crate::nodes;
 use crate::posts::copies::{self, Copy, Travels};
 use crate::posts::{self, Post};
@@ -217,5 +221,63 @@ pub async fn send_delete(app: &App, author: AccountId, post: PostId) -> anyhow::
             delete::publish(app, &author, &copy.uri, to, Recipients::one(owner.id)).await?;
             copies::forget(app, copy).await?;
         }
+    }
+}
+
+/// `GET /users/{name}/posts/{id}/c/{token}`: a personal copy, for whom it is and as long as they may see the post.
+pub async fn show(
+    State(app): State<App>,
+    method: Method,
+    uri: Uri,
+    Path((name, id, _)): Path<(String, PostId, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if !wants_document(&headers) && headers.contains_key(header::ACCEPT) {
+        return Redirect::to(&format!("/@{name}/{id}")).into_response();
+    }
+    let asking = Asking {
+        method: &method,
+        uri: &uri,
+        headers: &headers,
+    };
+    let result = async {
+        let asker = asker(&app, &asking).await?.ok_or(Error::NotFound)?;
+        let (copy, owner) = copies::find(&app, &app.origin().at(uri.path()))
+            .await?
+            .filter(|(_, owner)| owner.id == asker.id)
+            .ok_or(Error::NotFound)?;
+        let post = posts::get_for(&app, Some(&owner), copy.post).await?;
+        let author = local(&app, &name).await?;
+        if post.account != author.id {
+            return Err(Error::NotFound);
+        }
+        let document = build(&app, &author, &post, (&copy, &owner)).await?;
+        let mut document = document.ok_or(Error::NotFound)?;
+        document["@context"] = note::context();
+        Ok((document, false))
+    };
+    answer(result.await)
+}
+
+/// `GET /users/{name}/posts/{id}/c/{token}/picture`: the sketch that goes with a copy. Homes fetch it without a
+/// signature; it tells no more than the page shows to everybody.
+pub async fn show_picture(
+    State(app): State<App>,
+    Path((name, id, token)): Path<(String, PostId, String)>,
+) -> Response {
+    let result = async {
+        let uri = app
+            .origin()
+            .at(&format!("/users/{name}/posts/{id}/c/{token}"));
+        let (copy, _) = copies::find(&app, &uri).await?.ok_or(Error::NotFound)?;
+        local(&app, &name).await?;
+        let hash = copies::sketch(&app, copy.post)
+            .await?
+            .ok_or(Error::NotFound)?;
+        pictures::sketch(&hash, SKETCH).ok_or(Error::NotFound)
+    };
+    match result.await {
+        Ok(bytes) => ([(header::CONTENT_TYPE, "image/png")], bytes).into_response(),
+        Err(error) => answer(Err(error)),
     }
 }

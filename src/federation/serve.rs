@@ -1,7 +1,7 @@
 //! Our documents: actors, posts and collections, for whoever may see them.
 
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,9 +18,8 @@ use crate::error::{Error, Result};
 use crate::kernel::id::{AccountId, PostId, StampId};
 use crate::kernel::origin::host_of_uri;
 use crate::kernel::page::Window;
-use crate::media::pictures;
 use crate::nodes::{self, setup};
-use crate::posts::{self, copies, keep, quotes, thread};
+use crate::posts::{self, keep, quotes, thread};
 use crate::relations::follows;
 use crate::timelines;
 
@@ -81,7 +80,7 @@ fn refuse(error: &Error) -> Response {
     (status, [(header::CACHE_CONTROL, "private, no-store")]).into_response()
 }
 
-fn answer(result: Result<(Value, bool)>) -> Response {
+pub(super) fn answer(result: Result<(Value, bool)>) -> Response {
     match result {
         Ok((body, open)) => respond(&body, open),
         Err(error) => refuse(&error),
@@ -103,7 +102,7 @@ pub struct Asking<'a> {
 ///
 /// # Errors
 /// `SignInRequired` when there is a signature and it does not count.
-async fn asker(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
+pub(super) async fn asker(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
     signer(app, asking, None).await
 }
 
@@ -158,7 +157,7 @@ async fn reader(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
     Ok(asker)
 }
 
-async fn local(app: &App, name: &str) -> Result<Account> {
+pub(super) async fn local(app: &App, name: &str) -> Result<Account> {
     accounts::find_local(app, name)
         .await?
         .filter(|account| account.kind == Kind::Local && account.is_active())
@@ -231,64 +230,6 @@ pub async fn post_document(app: &App, asking: &Asking<'_>, name: &str, id: &str)
                 .into_response()
         }
         result => answer(result),
-    }
-}
-
-/// `GET /users/{name}/posts/{id}/c/{token}`: a personal copy, for whom it is and as long as they may see the post.
-pub async fn copy(
-    State(app): State<App>,
-    method: Method,
-    uri: Uri,
-    Path((name, id, _)): Path<(String, PostId, String)>,
-    headers: HeaderMap,
-) -> Response {
-    if !wants_document(&headers) && headers.contains_key(header::ACCEPT) {
-        return Redirect::to(&format!("/@{name}/{id}")).into_response();
-    }
-    let asking = Asking {
-        method: &method,
-        uri: &uri,
-        headers: &headers,
-    };
-    let result = async {
-        let asker = asker(&app, &asking).await?.ok_or(Error::NotFound)?;
-        let (copy, owner) = copies::find(&app, &app.origin().at(uri.path()))
-            .await?
-            .filter(|(_, owner)| owner.id == asker.id)
-            .ok_or(Error::NotFound)?;
-        let post = posts::get_for(&app, Some(&owner), copy.post).await?;
-        let author = local(&app, &name).await?;
-        if post.account != author.id {
-            return Err(Error::NotFound);
-        }
-        let document = super::copies::build(&app, &author, &post, (&copy, &owner)).await?;
-        let mut document = document.ok_or(Error::NotFound)?;
-        document["@context"] = note::context();
-        Ok((document, false))
-    };
-    answer(result.await)
-}
-
-/// `GET /users/{name}/posts/{id}/c/{token}/picture`: the sketch that goes with a copy. Homes fetch it without a
-/// signature; it tells no more than the page shows to everybody.
-pub async fn copy_picture(
-    State(app): State<App>,
-    Path((name, id, token)): Path<(String, PostId, String)>,
-) -> Response {
-    let result = async {
-        let uri = app
-            .origin()
-            .at(&format!("/users/{name}/posts/{id}/c/{token}"));
-        let (copy, _) = copies::find(&app, &uri).await?.ok_or(Error::NotFound)?;
-        local(&app, &name).await?;
-        let hash = copies::sketch(&app, copy.post)
-            .await?
-            .ok_or(Error::NotFound)?;
-        pictures::sketch(&hash, super::copies::SKETCH).ok_or(Error::NotFound)
-    };
-    match result.await {
-        Ok(bytes) => ([(header::CONTENT_TYPE, "image/png")], bytes).into_response(),
-        Err(error) => answer(Err(error)),
     }
 }
 

@@ -18,7 +18,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::accounts::web::profile;
 use crate::app::App;
-use crate::federation::{inbox, nodeinfo, serve, webfinger};
+use crate::federation::{copies, inbox, nodeinfo, serve, webfinger};
 use crate::guests::web::enter;
 use crate::mastodon::routes;
 use crate::ui;
@@ -84,10 +84,10 @@ fn documents() -> Router<App> {
         .route("/users/{name}", get(profile::actor))
         .route("/users/{name}/posts/{id}", get(profile::post))
         .route("/users/{name}/posts/{id}/{what}", get(serve::post_part))
-        .route("/users/{name}/posts/{id}/c/{token}", get(serve::copy))
+        .route("/users/{name}/posts/{id}/c/{token}", get(copies::show))
         .route(
             "/users/{name}/posts/{id}/c/{token}/picture",
-            get(serve::copy_picture),
+            get(copies::show_picture),
         )
         .route("/users/{name}/{*rest}", get(serve::collection))
         .route("/actor", get(serve::node))

@@ -33,6 +33,20 @@ both!(
     guests_come_in_by_the_rules_of_the_house,
 );
 
+/// A report about a post, which its author deletes then.
+async fn report_and_delete(node: &TestNode, by: &str, author: &Account, post: &Post, words: &str) {
+    let told = [
+        ("comment", words),
+        ("category", "violation"),
+        ("post", &*post.uri),
+    ];
+    let path = format!("/accounts/{}/send-report", author.id);
+    ok(node, &path, by, &told).await;
+    afterparty::posts::remove::delete(node.app(), author, post.id)
+        .await
+        .unwrap();
+}
+
 /// An answer through the app's door; what the server says.
 async fn answer(node: &TestNode, cookie: &str, to: &Post, words: &str) -> reqwest::Response {
     let (id, key) = (to.id.to_string(), format!("{words}{cookie}"));
@@ -980,21 +994,7 @@ async fn a_report_keeps_what_it_is_about_and_tells_what_came_of_it(backend: Back
     let (ana, bob) = (node.sign_up("ana").await, node.sign_up("bob").await);
     let post = node.post(&bob, "Something foul").await;
     let cookie = node.cookie(&ana).await;
-    let fields = [
-        ("comment", "Look at this"),
-        ("category", "violation"),
-        ("post", &*post.uri),
-    ];
-    ok(
-        &node,
-        &format!("/accounts/{}/send-report", bob.id),
-        &cookie,
-        &fields,
-    )
-    .await;
-    afterparty::posts::remove::delete(node.app(), &bob, post.id)
-        .await
-        .unwrap();
+    report_and_delete(&node, &cookie, &bob, &post, "Look at this").await;
     let id = node.count("SELECT MAX(id) AS n FROM reports").await;
     let path = format!("/operator/reports/{id}");
     let page = async || text(node.get(&path, &[("cookie", &host)]).await).await;
@@ -1383,21 +1383,7 @@ async fn a_reported_picture_stays_for_who_looks(backend: Backend) {
         .await
         .unwrap()
         .unwrap();
-    let told = [
-        ("comment", "Look"),
-        ("category", "violation"),
-        ("post", &*post.uri),
-    ];
-    ok(
-        &node,
-        &format!("/accounts/{}/send-report", bob.id),
-        &hers,
-        &told,
-    )
-    .await;
-    afterparty::posts::remove::delete(node.app(), &bob, post.id)
-        .await
-        .unwrap();
+    report_and_delete(&node, &hers, &bob, &post, "Look").await;
     settle(&[&node]).await;
     let report = node.count("SELECT id AS n FROM reports").await;
     let page = format!("/operator/reports/{report}");

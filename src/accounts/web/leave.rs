@@ -78,23 +78,29 @@ pub async fn aliases(
     SignedIn(member, visitor): SignedIn,
     Form(form): Form<LeaveForm>,
 ) -> PageResult {
-    let mut aliases = Vec::new();
-    let typed = form.aliases.clone().unwrap_or_default();
-    for line in typed
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .take(10)
-    {
-        match fresh_account(&app, line, "aliases").await {
-            Ok(account) => aliases.push(account.uri),
-            Err(error) => return problem_page(&member, visitor.ui, form, error),
-        }
-    }
-    match profile::set_aliases(&app, &member, aliases).await {
-        Ok(_) => Ok(see_other("/settings/leave")),
+    let typed = form.aliases.as_deref().unwrap_or_default();
+    match name_aliases(&app, &member, typed).await {
+        Ok(()) => Ok(see_other("/settings/leave")),
         Err(error) => problem_page(&member, visitor.ui, form, error),
     }
+}
+
+async fn name_aliases(app: &App, member: &Account, typed: &str) -> Result<()> {
+    let mut aliases = Vec::new();
+    let lines = typed.lines().map(str::trim).filter(|line| !line.is_empty());
+    for line in lines.take(10) {
+        aliases.push(fresh_account(app, line, "aliases").await?.uri);
+    }
+    profile::set_aliases(app, member, aliases).await?;
+    Ok(())
+}
+
+/// Whoever does this shows that the account is theirs: a lent browser is not enough.
+async fn check(app: &App, member: &Account, form: &LeaveForm, field: &'static str) -> Result<()> {
+    if sign_in::password_fits(app, member.id, &form.current).await? {
+        return Ok(());
+    }
+    Err(Error::invalid(field, "error-password"))
 }
 
 /// `POST /settings/move`
@@ -103,19 +109,12 @@ pub async fn move_away(
     SignedIn(member, visitor): SignedIn,
     Form(form): Form<LeaveForm>,
 ) -> PageResult {
-    if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem_page(
-            &member,
-            visitor.ui,
-            form,
-            Error::invalid("target", "error-password"),
-        );
-    }
-    let target = match fresh_account(&app, &form.target, "target").await {
-        Ok(target) => target,
-        Err(error) => return problem_page(&member, visitor.ui, form, error),
+    let moved = async {
+        check(&app, &member, &form, "target").await?;
+        let target = fresh_account(&app, &form.target, "target").await?;
+        profile::move_to(&app, &member, &target).await
     };
-    match profile::move_to(&app, &member, &target).await {
+    match moved.await {
         Ok(()) => Ok(see_other(&member.path())),
         Err(error) => problem_page(&member, visitor.ui, form, error),
     }
@@ -127,16 +126,14 @@ pub async fn delete(
     SignedIn(member, visitor): SignedIn,
     Form(form): Form<LeaveForm>,
 ) -> PageResult {
-    if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem_page(
-            &member,
-            visitor.ui,
-            form,
-            Error::invalid("delete", "error-password"),
-        );
+    let ended = async {
+        check(&app, &member, &form, "delete").await?;
+        farewell::begin(&app, &member).await
+    };
+    match ended.await {
+        Ok(token) => Ok(see_other(&format!("/farewell/{token}"))),
+        Err(error) => problem_page(&member, visitor.ui, form, error),
     }
-    let token = farewell::begin(&app, &member).await?;
-    Ok(see_other(&format!("/farewell/{token}")))
 }
 
 #[derive(Template)]
