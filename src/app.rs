@@ -1,6 +1,7 @@
 //! What every request and every job has at hand.
 
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -14,16 +15,37 @@ use crate::kernel::clock::Clock;
 use crate::kernel::config::Settings;
 use crate::kernel::crypt::{Ed25519Key, Passwords, PublicKey, RsaKey, Secret};
 use crate::kernel::db::Db;
+use crate::kernel::flights::Flights;
 use crate::kernel::http::Http;
 use crate::kernel::http::scanner::Scanner;
+use crate::kernel::id::AccountId;
 use crate::kernel::mail::Mailer;
 use crate::kernel::origin::{Origin, parse_url};
-use crate::kernel::rate::Limit;
+use crate::kernel::rate_limit::RateLimit;
+use crate::kernel::slots::Slots;
 use crate::kernel::storage::Storage;
+
+/// Drawn icons that are kept.
+const ICONS: NonZeroUsize = NonZeroUsize::new(12).expect("it is not zero");
+/// Parsed keys of local accounts that are kept.
+const SIGNERS: NonZeroUsize = NonZeroUsize::new(2_000).expect("it is not zero");
+/// Parsed keys of remote accounts that are kept.
+const VERIFIERS: NonZeroUsize = NonZeroUsize::new(20_000).expect("it is not zero");
 
 /// The node; cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
+
+/// Why a key could not be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFetch {
+    /// Too many are asked for from there.
+    Often,
+    /// Its host does not answer right now.
+    Silent,
+    /// There is no such key, or it is not to be trusted.
+    Unusable,
+}
 
 /// What an [`App`] points at.
 pub struct Inner {
@@ -57,6 +79,20 @@ pub struct Inner {
     pub signers: Cache<i64, (RsaKey, Ed25519Key)>,
     /// Parsed keys of remote accounts, by their text.
     pub verifiers: Cache<String, PublicKey>,
+    /// Icons of the house that were drawn, by what they show.
+    pub icons: Cache<String, Vec<u8>>,
+    /// Pages that are open and listen, by address.
+    pub open_pages: Slots,
+    /// Streams of apps that are open, by member.
+    pub streams: Slots,
+    /// Requests whose key is being looked for, by source address.
+    pub looking: Slots,
+    /// Keys that are being fetched, by key: whose each is.
+    pub key_fetches: Flights<Result<AccountId, KeyFetch>>,
+    /// Copies of remote files that are being made, by address.
+    pub downloads: Flights<()>,
+    /// Bytes of request bodies that are held in memory, by source address.
+    pub bodies: Slots,
     /// Held while activities are written, so that they leave in the order of what they tell.
     pub leaving: tokio::sync::Mutex<()>,
     /// What open streams hear of, as it is read from the table of news.
@@ -72,80 +108,97 @@ pub struct Inner {
     origin: RwLock<Arc<Origin>>,
 }
 
-/// Limits on how often, keyed by address prefix, account or host.
+/// Rate limits. What nobody proved counts against the address it comes from, never against the name it claims.
 pub struct Limits {
-    /// Sign-ins of one address.
-    pub sign_in_address: Limit<IpAddr>,
-    /// Sign-ins to one account.
-    pub sign_in_account: Limit<String>,
+    /// Sign-ins that failed, by address.
+    pub sign_in_address: RateLimit,
+    /// Sign-ins that failed, by account and address, or by a device that signed in before.
+    pub sign_in_account: RateLimit,
+    /// Sign-ins that failed, by account, from devices that never signed in to it.
+    pub sign_in_strangers: RateLimit,
+    /// Codes of a second factor that were wrong, by account and source.
+    pub factor: RateLimit,
     /// Sign-ups of one address.
-    pub sign_up: Limit<IpAddr>,
-    /// Mails to one address.
-    pub mail: Limit<String>,
+    pub sign_up: RateLimit,
+    /// Mails and direct messages to one address, by who asks and for what.
+    pub mail: RateLimit,
+    /// Mails to one address, whoever asks and for what.
+    pub mail_in_all: RateLimit,
     /// Look-ups of remote things by one account.
-    pub look_up: Limit<i64>,
-    /// Requests of one peer to the inbox.
-    pub inbox: Limit<String>,
-    /// Fetches of unknown keys, wherever from.
-    pub unknown_keys: Limit<()>,
+    pub look_up: RateLimit,
+    /// Verified requests of one peer to the inbox.
+    pub inbox: RateLimit,
+    /// Requests whose signature did not verify, or had to be looked up, by source address.
+    pub unverified: RateLimit,
+    /// Fetches of keys nobody here knows, wherever from.
+    pub unknown_keys: RateLimit,
+    /// The same by source address: no source spends more than its share of the pool.
+    pub unknown_keys_source: RateLimit,
+    /// The same by source address and the host that is asked.
+    pub unknown_keys_host: RateLimit,
     /// Fetches of groups that others say have changed.
-    pub group_refresh: Limit<String>,
+    pub group_refresh: RateLimit,
     /// Comparisons of followers with one account's node.
-    pub sync: Limit<i64>,
-    /// Fetches of unknown keys from one host.
-    pub unknown_key: Limit<String>,
-    /// Re-fetches of the key of one actor.
-    pub key_refetch: Limit<String>,
+    pub sync: RateLimit,
+    /// Re-fetches of the key of one actor, by who asks for them.
+    pub key_refetch: RateLimit,
     /// Fetches of pictures by one address.
-    pub pictures: Limit<IpAddr>,
+    pub pictures: RateLimit,
     /// Requests of one member, or one address, to the client API.
-    pub api: Limit<String>,
+    pub api: RateLimit,
     /// Apps registered from one address.
-    pub apps: Limit<IpAddr>,
-    /// Tokens asked for from one address.
-    pub tokens: Limit<IpAddr>,
-    /// Registrations at one guest's home.
-    pub registrations: Limit<String>,
+    pub apps: RateLimit,
+    /// Tokens refused to one address.
+    pub tokens: RateLimit,
+    /// Registrations at one guest's home, by who asks for them.
+    pub registrations: RateLimit,
     /// Registrations at homes, wherever.
-    pub all_registrations: Limit<()>,
+    pub all_registrations: RateLimit,
     /// Homes looked at for one address.
-    pub homes: Limit<IpAddr>,
+    pub homes: RateLimit,
     /// Codes and links that visitors have sent to somebody, by one address.
-    pub letters: Limit<IpAddr>,
+    pub letters: RateLimit,
     /// The same, by everybody.
-    pub all_letters: Limit<()>,
+    pub all_letters: RateLimit,
     /// Tickets given to one actor.
-    pub tickets: Limit<i64>,
+    pub tickets: RateLimit,
 }
 
 impl Limits {
     fn new(settings: &Settings) -> Self {
-        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let limit = |burst, seconds| RateLimit::new(burst, Duration::from_secs(seconds));
+        let (minute, hour, day) = (60, 3_600, 86_400);
         Self {
-            sign_in_address: Limit::new(30, minutes(15)),
-            sign_in_account: Limit::new(10, minutes(15)),
-            sign_up: Limit::new(5, minutes(30)),
-            mail: Limit::new(3, minutes(60)),
-            look_up: Limit::new(10, minutes(1)),
-            inbox: Limit::new(3600, minutes(1)),
-            unknown_keys: Limit::new(1200, minutes(1)),
-            group_refresh: Limit::new(1, minutes(10)),
-            sync: Limit::new(4, minutes(60)),
-            unknown_key: Limit::new(120, minutes(1)),
-            key_refetch: Limit::new(1, minutes(10)),
-            pictures: Limit::new(600, minutes(5)),
-            api: Limit::new(
+            sign_in_address: limit(30, 15 * minute),
+            sign_in_account: limit(10, 15 * minute),
+            sign_in_strangers: limit(40, hour),
+            factor: limit(5, 15 * minute),
+            sign_up: limit(5, 30 * minute),
+            mail: limit(3, hour),
+            mail_in_all: limit(20, day),
+            look_up: limit(10, minute),
+            // 60 a second in the long run.
+            inbox: limit(300, 5),
+            unverified: limit(300, 5 * minute),
+            unknown_keys: limit(1_200, minute),
+            unknown_keys_source: limit(120, minute),
+            unknown_keys_host: limit(60, minute),
+            group_refresh: limit(1, 10 * minute),
+            sync: limit(4, hour),
+            key_refetch: limit(1, 10 * minute),
+            pictures: limit(600, 5 * minute),
+            api: limit(
                 u32::try_from(settings.limits.requests).unwrap_or(300),
-                minutes(5),
+                5 * minute,
             ),
-            apps: Limit::new(25, minutes(10)),
-            tokens: Limit::new(30, minutes(5)),
-            registrations: Limit::new(2, minutes(10)),
-            all_registrations: Limit::new(200, minutes(60)),
-            homes: Limit::new(60, minutes(5)),
-            letters: Limit::new(5, minutes(30)),
-            all_letters: Limit::new(300, minutes(60)),
-            tickets: Limit::new(30, minutes(5)),
+            apps: limit(25, 10 * minute),
+            tokens: limit(30, 5 * minute),
+            registrations: limit(2, 10 * minute),
+            all_registrations: limit(200, hour),
+            homes: limit(60, 5 * minute),
+            letters: limit(5, 30 * minute),
+            all_letters: limit(300, hour),
+            tickets: limit(30, 5 * minute),
         }
     }
 }
@@ -196,8 +249,16 @@ impl App {
             archives: Storage::open(&settings.data_dir, "archives", &settings.storage)?,
             passwords: Passwords::default(),
             limits: Limits::new(&settings),
-            signers: Cache::new(2_000),
-            verifiers: Cache::new(20_000),
+            signers: Cache::new(SIGNERS),
+            verifiers: Cache::new(VERIFIERS),
+            icons: Cache::new(ICONS),
+            // Forty for one address, five thousand for everybody.
+            open_pages: Slots::new(40, 5_000),
+            streams: Slots::new(10, usize::MAX),
+            looking: Slots::new(16, 256),
+            key_fetches: Flights::default(),
+            downloads: Flights::default(),
+            bodies: Slots::new(16 << 20, 128 << 20),
             leaving: tokio::sync::Mutex::new(()),
             news: broadcast::channel(1024).0,
             closing: watch::Sender::new(false),

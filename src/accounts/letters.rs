@@ -2,6 +2,7 @@
 //!
 //! Every mail is a row. With a server it is sent by a job; without one it waits on the operator's outbox page.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::sign_in::{self, store};
@@ -13,6 +14,7 @@ use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Tx, sql};
 use crate::kernel::id::{AccountId, MailId};
+use crate::kernel::rate_limit::Key;
 use crate::locale::Locale;
 use crate::nodes::house;
 
@@ -25,6 +27,8 @@ pub enum Purpose {
     Reset,
     /// A new address of an account.
     Change,
+    /// Signing in on a device that nobody knows, where too many others tried.
+    SignIn,
 }
 
 impl Purpose {
@@ -33,11 +37,15 @@ impl Purpose {
             Self::Confirm => "confirm",
             Self::Reset => "reset",
             Self::Change => "change",
+            Self::SignIn => "sign-in",
         }
     }
 
     fn life(self) -> Duration {
-        Duration::from_secs(if self == Self::Reset { 3600 } else { 86_400 })
+        Duration::from_secs(match self {
+            Self::Reset | Self::SignIn => 3600,
+            Self::Confirm | Self::Change => 86_400,
+        })
     }
 }
 
@@ -107,32 +115,53 @@ pub async fn list(app: &App) -> Result<Vec<Mail>> {
 /// `{link}` in the text becomes the link.
 ///
 /// # Errors
-/// `TooMany` beyond three mails an hour to one address.
+/// `TooMany` beyond the budget of who asks.
 pub async fn write_link(
     app: &App,
-    purpose: Purpose,
-    account: AccountId,
-    email: &str,
-    subject: &str,
-    text: &str,
+    (purpose, account): (Purpose, AccountId),
+    (email, by): (&str, By),
+    (subject, text): (&str, &str),
 ) -> Result<()> {
-    may_write(app, email)?;
+    may_write(app, email, (purpose.name(), by))?;
     let mut tx = app.db.begin().await?;
     put_link(app, &mut tx, (purpose, account), email, (subject, text)).await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// Whether one more mail may go to an address.
+/// Who has a mail sent to an address they typed.
+#[derive(Clone, Copy, Debug)]
+pub enum By {
+    /// A browser somewhere.
+    Address(IpAddr),
+    /// A member who signed in, or a device that did before.
+    Owner(AccountId),
+}
+
+/// Whether one more mail, or direct message, may go to an address: three an hour for each purpose and each who asks,
+/// so that nobody spends what somebody else needs; from strangers twenty a day in all, so that nobody is flooded.
 ///
 /// # Errors
-/// `TooMany` beyond three an hour.
-pub fn may_write(app: &App, email: &str) -> Result<()> {
-    let key = email.trim().to_lowercase();
-    app.limits
+/// `TooMany` beyond it, with the time until the next one.
+pub fn may_write(app: &App, to: &str, (purpose, by): (&str, By)) -> Result<()> {
+    let now = app.clock.now();
+    let to = Key::from(&to.trim().to_lowercase());
+    let (by, stranger) = match by {
+        By::Address(address) => (Key::from(address), true),
+        By::Owner(account) => (Key::from(("account", account.0)), false),
+    };
+    let limits = &app.limits;
+    if stranger {
+        limits.mail_in_all.check(to, now).map_err(Error::TooMany)?;
+    }
+    limits
         .mail
-        .take(&key, app.clock.now())
-        .map_err(Error::TooMany)
+        .take((to, by, purpose), now)
+        .map_err(Error::TooMany)?;
+    if stranger {
+        limits.mail_in_all.take(to, now).map_err(Error::TooMany)?;
+    }
+    Ok(())
 }
 
 async fn put_link(
@@ -179,9 +208,8 @@ pub async fn write_confirmation(
 ///
 /// # Errors
 /// What the database says.
-pub async fn write_known_address(app: &App, locale: Locale, email: &str) -> Result<()> {
-    let key = email.to_lowercase();
-    if app.limits.mail.take(&key, app.clock.now()).is_err() {
+pub async fn write_known_address(app: &App, locale: Locale, email: &str, by: IpAddr) -> Result<()> {
+    if may_write(app, email, ("known", By::Address(by))).is_err() {
         return Ok(());
     }
     let house = house::get(app).await?;
@@ -225,14 +253,26 @@ pub async fn find_recipient(app: &App, login: &str) -> Result<Option<(Account, S
 ///
 /// # Errors
 /// `NotFound` when it was used, is too old or never was.
-pub async fn check(app: &App, purpose: Purpose, token: &str) -> Result<()> {
+pub async fn check(app: &App, purpose: Purpose, token: &str) -> Result<AccountId> {
     let row = sql("SELECT account_id FROM mail_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3")
         .bind(crypt::token_hash(token))
         .bind(purpose.name())
         .bind(app.clock.now())
         .optional(&app.db)
         .await?;
-    row.map(|_| ()).ok_or(Error::NotFound)
+    Ok(row.ok_or(Error::NotFound)?.get("account_id")?)
+}
+
+/// Uses up a link that signs in; whether nobody did before.
+///
+/// # Errors
+/// What the database says.
+pub async fn use_up(app: &App, token: &str) -> Result<bool> {
+    let touched = sql("DELETE FROM mail_tokens WHERE token_hash = $1 AND purpose = 'sign-in'")
+        .bind(crypt::token_hash(token))
+        .run(&app.db)
+        .await?;
+    Ok(touched == 1)
 }
 
 /// Uses a link up: confirms or changes the address, or sets the new password.
@@ -268,6 +308,7 @@ pub async fn redeem(
             store::set_password(&mut tx, account, &hash).await?;
             sessions::end_all(&mut tx, account).await?;
         }
+        (Purpose::SignIn, _) => return Err(Error::NotFound),
         (Purpose::Reset, None) => return Err(Error::invalid("password", "error-password-short")),
         _ => {
             // Whoever opens the link has the mailbox; who only typed its address does not keep it.

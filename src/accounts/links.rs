@@ -1,56 +1,35 @@
 //! Links of a profile that link back: `rel="me"` in both directions shows that both are the same person's.
 
-use std::cell::RefCell;
-
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::{
-    BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-};
-
 use super::{Account, store};
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::id::AccountId;
+use crate::kernel::markup::{Scanner, Token};
 use crate::kernel::origin::{host_of_uri, parse_url};
 
 /// Bytes of a page in which the link back is looked for.
 const MOST: usize = 1 << 20;
 
 /// What links with `rel="me"` on a page lead to.
-struct Sink(RefCell<Vec<String>>);
-
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        if let Token::TagToken(tag) = token
-            && tag.kind == TagKind::StartTag
-            && matches!(&*tag.name, "a" | "link")
-        {
-            let attribute = |name: &str| {
-                let found = tag.attrs.iter().find(|attr| &*attr.name.local == name);
-                found.map(|attr| attr.value.trim().to_owned())
-            };
-            let me = attribute("rel").is_some_and(|rel| {
-                rel.split_ascii_whitespace()
-                    .any(|word| word.eq_ignore_ascii_case("me"))
-            });
-            let mut found = self.0.borrow_mut();
-            if let Some(target) = attribute("href").filter(|_| me && found.len() < 200) {
-                found.push(target);
-            }
-        }
-        TokenSinkResult::Continue
-    }
-}
-
 fn me_links(page: &str) -> Vec<String> {
-    let tokenizer = Tokenizer::new(Sink(RefCell::default()), TokenizerOpts::default());
-    let input = BufferQueue::default();
-    input.push_back(StrTendril::from_slice(page));
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    tokenizer.sink.0.take()
+    let mut found = Vec::new();
+    for token in Scanner::new(page) {
+        let Token::Start(tag) = token else { continue };
+        if !["a", "link"]
+            .iter()
+            .any(|name| tag.name.eq_ignore_ascii_case(name))
+        {
+            continue;
+        }
+        let me = tag.get("rel").is_some_and(|rel| {
+            rel.split_ascii_whitespace()
+                .any(|word| word.eq_ignore_ascii_case("me"))
+        });
+        if let Some(target) = tag.get("href").filter(|_| me && found.len() < 200) {
+            found.push(target.trim().to_owned());
+        }
+    }
+    found
 }
 
 /// Whether a page links back to an account.

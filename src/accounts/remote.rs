@@ -43,8 +43,10 @@ pub struct Profile {
     pub rsa: Option<(String, String)>,
     /// Id and Multikey value of its Ed25519 key.
     pub ed25519: Option<(String, String)>,
-    /// Its inbox.
+    /// Its inbox, on its own host or confirmed by the host it lies on.
     pub inbox: Option<String>,
+    /// An inbox on another host that nobody confirmed so far.
+    pub foreign_inbox: Option<String>,
     /// The inbox of its node.
     pub shared_inbox: Option<String>,
     /// Its collections: followers, following, outbox, featured.

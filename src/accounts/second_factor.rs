@@ -33,20 +33,26 @@ fn totp(app: &App, account: &Account, secret: &[u8]) -> Result<Totp> {
         .map_err(|error| Error::Internal(anyhow::anyhow!("{error}")))
 }
 
-/// Begins to set a second factor up; it counts from [`confirm`] on.
+/// Begins to set a second factor up; it counts from [`confirm`] on. One that counts already stays as it is.
 ///
 /// # Errors
-/// What the database says.
+/// `Conflict` where one is set: it is removed first.
 pub async fn offer(app: &App, account: &Account) -> Result<Offer> {
-    let known = store::find(&app.db, account.id)
-        .await?
-        .filter(|known| known.totp_confirmed_at.is_none())
-        .and_then(|known| known.totp_secret);
-    let secret = if let Some(sealed) = known {
+    let known = store::find(&app.db, account.id).await?;
+    if known
+        .as_ref()
+        .is_some_and(|known| known.totp_confirmed_at.is_some())
+    {
+        return Err(Error::conflict("error-factor-set"));
+    }
+    let secret = if let Some(sealed) = known.and_then(|known| known.totp_secret) {
         app.secret.open(&sealed).map_err(anyhow::Error::from)?
     } else {
         let secret = crypt::random::<20>().to_vec();
-        store::set_totp(&app.db, account.id, Some(app.secret.seal(&secret))).await?;
+        let sealed = app.secret.seal(&secret);
+        if !store::offer_totp(&app.db, account.id, sealed).await? {
+            return Err(Error::conflict("error-factor-set"));
+        }
         secret
     };
     let url = totp(app, account, &secret)?
@@ -66,14 +72,19 @@ pub async fn offer(app: &App, account: &Account) -> Result<Offer> {
 /// Ends the set-up with a first code; returns the recovery codes, shown once.
 ///
 /// # Errors
-/// `Invalid` when the code does not fit.
+/// `Invalid` when the code does not fit, `Conflict` where a factor counts already.
 pub async fn confirm(app: &App, account: &Account, code: &str) -> Result<Vec<String>> {
+    if is_set(app, account).await? {
+        return Err(Error::conflict("error-factor-set"));
+    }
     if !accept_time_code(app, account, code).await? {
         return Err(Error::invalid("code", "error-code"));
     }
     let codes: Vec<String> = (0..10).map(|_| crypt::hex(&crypt::random::<5>())).collect();
     let hashes: Vec<String> = codes.iter().map(|code| crypt::token_hash(code)).collect();
-    store::confirm_totp(&app.db, account.id, app.clock.now(), &hashes).await?;
+    if !store::confirm_totp(&app.db, account.id, app.clock.now(), &hashes).await? {
+        return Err(Error::conflict("error-factor-set"));
+    }
     Ok(codes)
 }
 
@@ -82,7 +93,7 @@ pub async fn confirm(app: &App, account: &Account, code: &str) -> Result<Vec<Str
 /// # Errors
 /// What the database says.
 pub async fn remove(app: &App, account: &Account) -> Result<()> {
-    Ok(store::set_totp(&app.db, account.id, None).await?)
+    Ok(store::remove_totp(&app.db, account.id).await?)
 }
 
 /// Whether a second factor is set.

@@ -79,20 +79,10 @@ pub async fn start(app: App, listener: TcpListener, work: bool) -> anyhow::Resul
         jobs::void_leases(&app.db).await?;
     }
     let address = listener.local_addr()?;
-    let (stop, mut stopped) = watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
     let stopping = Arc::new(AtomicBool::new(false));
-    let router = server::router(&app).into_make_service_with_connect_info::<SocketAddr>();
-    let server = tokio::spawn(async move {
-        let end = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        if let Err(error) = axum::serve(listener, router)
-            .with_graceful_shutdown(end)
-            .await
-        {
-            tracing::error!(%error, "the server ended");
-        }
-    });
+    let router = server::router(&app);
+    let server = tokio::spawn(server::connections::serve(listener, router, stopped));
     let worker = work.then(|| tokio::spawn(worker::run(app.clone(), stopping.clone())));
     Ok(Running {
         app,
@@ -168,6 +158,10 @@ async fn serve_metrics(address: SocketAddr) -> anyhow::Result<()> {
         "/metrics",
         axum::routing::get(move || std::future::ready(handle.render())),
     );
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (running, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        server::connections::serve(listener, router, stopped).await;
+        drop(running);
+    });
     Ok(())
 }

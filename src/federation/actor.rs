@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::doc::Doc;
 use super::fetch::{self, Budget};
+use super::webfinger;
 use crate::accounts::remote::{self, Profile};
 use crate::accounts::{self, Account, Emoji, Field, Kind, remove as tombs};
 use crate::app::App;
@@ -17,6 +18,7 @@ use crate::kernel::http::FetchError;
 use crate::kernel::id::AccountId;
 use crate::kernel::origin::{host_of_uri, parse_url, same_origin};
 use crate::kernel::text::{self, simple_html};
+use crate::nodes;
 use crate::nodes::health::{self, Shown};
 use crate::posts;
 
@@ -33,7 +35,7 @@ const STALE: Duration = Duration::from_secs(86_400);
 pub fn read(document: &Value) -> Option<Profile> {
     let doc = Doc(document);
     let uri = doc.id().filter(|id| parse_url(id).is_some())?.to_owned();
-    // Without an inbox nobody can answer it. It may lie on another host, as with hosted services.
+    // Without an inbox nobody can answer it. One on another host counts once that host confirms it.
     let inbox = doc.link("inbox")?;
     let actor_type = doc.kind_in(&TYPES)?.to_owned();
     let host = host_of_uri(&uri)?;
@@ -94,8 +96,10 @@ pub fn read(document: &Value) -> Option<Profile> {
         shared_inbox: endpoints
             .link("sharedInbox")
             .or_else(|| doc.link("sharedInbox"))
-            .filter(|shared| host_of_uri(shared) == host_of_uri(&inbox)),
-        inbox: Some(inbox),
+            .filter(|shared| host_of_uri(shared).as_ref() == Some(&host)),
+        foreign_inbox: Some(inbox.clone())
+            .filter(|inbox| host_of_uri(inbox).as_ref() != Some(&host)),
+        inbox: Some(inbox).filter(|inbox| host_of_uri(inbox).as_ref() == Some(&host)),
         collections: ["followers", "following", "outbox", "featured"]
             .map(|key| own(doc.id_of(key).map(str::to_owned))),
         aliases: doc
@@ -206,10 +210,11 @@ pub async fn bring_up_to_date(app: &App, id: AccountId) -> anyhow::Result<()> {
 /// # Errors
 /// When it is no actor or ended before.
 pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Account, FetchError> {
-    let profile = read(document).ok_or(FetchError::Unusable("it is no actor"))?;
+    let mut profile = read(document).ok_or(FetchError::Unusable("it is no actor"))?;
     let database = |error: sqlx::Error| FetchError::Unreachable(error.to_string());
     let ours = |url: &Option<String>| url.as_ref().is_some_and(|url| app.origin().owns(url));
     if ours(&profile.inbox)
+        || ours(&profile.foreign_inbox)
         || app.origin().owns(&profile.uri)
         || tombs::is_gone(&app.db, &profile.uri)
             .await
@@ -221,7 +226,12 @@ pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Accou
         .await
         .ok()
         .flatten();
-    let named = known.is_some_and(|known| known.name == profile.name);
+    let named = known
+        .as_ref()
+        .is_some_and(|known| known.name == profile.name);
+    if let Some(inbox) = profile.foreign_inbox.take() {
+        profile.inbox = confirmed(app, &profile, known.as_ref(), inbox, budget).await;
+    }
     let account = remote::upsert(app, &profile)
         .await
         .map_err(|error| FetchError::Unreachable(error.to_string()))?;
@@ -239,6 +249,27 @@ pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Accou
             .map_err(database)?;
     }
     Ok(account)
+}
+
+/// An inbox on another host, where that host says by WebFinger that it serves this actor: else anybody could have us
+/// send to whoever they name. What was confirmed before is not asked again.
+async fn confirmed(
+    app: &App,
+    profile: &Profile,
+    known: Option<&Account>,
+    inbox: String,
+    budget: &Budget,
+) -> Option<String> {
+    if let Some(id) = known.and_then(|known| known.inbox_id)
+        && nodes::inbox_url(&app.db, id).await.ok()?.as_ref() == Some(&inbox)
+    {
+        return Some(inbox);
+    }
+    let host = host_of_uri(&inbox)?;
+    let found = webfinger::ask(app, &profile.name, &host, budget)
+        .await
+        .ok()?;
+    (found.actor == profile.uri).then_some(inbox)
 }
 
 /// Which signatures an actor's software says it reads (FEP-844e).
@@ -414,6 +445,10 @@ mod tests {
             profile.collections[2], None,
             "collections of its own host only"
         );
+        sound["inbox"] = json!("https://victim.example/inbox");
+        sound["endpoints"]["sharedInbox"] = json!("https://victim.example/inbox");
+        let profile = read(&sound).unwrap();
+        assert_eq!((profile.inbox, profile.shared_inbox), (None, None));
         sound["inbox"] = json!(null);
         assert!(read(&sound).is_none());
         assert!(read(&json!({"id": "https://a.example/n/1", "type": "Note"})).is_none());

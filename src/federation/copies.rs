@@ -2,13 +2,14 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, Method, Uri, header};
+use http::header;
+use http::request::Parts;
 use serde_json::{Value, json};
 
 use super::activities::delete;
 use super::objects::note;
 use super::outbox::{self, Outgoing, Recipients};
-use super::serve::{Asking, answer, asker, local, wants_document};
+use super::serve::{answer, asker, local, wants_document};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences;
@@ -227,22 +228,15 @@ pub async fn send_delete(app: &App, author: AccountId, post: PostId) -> anyhow::
 /// `GET /users/{name}/posts/{id}/c/{token}`: a personal copy, for whom it is and as long as they may see the post.
 pub async fn show(
     State(app): State<App>,
-    method: Method,
-    uri: Uri,
     Path((name, id, _)): Path<(String, PostId, String)>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Response {
-    if !wants_document(&headers) && headers.contains_key(header::ACCEPT) {
+    if !wants_document(&parts.headers) && parts.headers.contains_key(header::ACCEPT) {
         return Redirect::to(&format!("/@{name}/{id}")).into_response();
     }
-    let asking = Asking {
-        method: &method,
-        uri: &uri,
-        headers: &headers,
-    };
     let result = async {
-        let asker = asker(&app, &asking).await?.ok_or(Error::NotFound)?;
-        let (copy, owner) = copies::find(&app, &app.origin().at(uri.path()))
+        let asker = asker(&app, &parts).await?.ok_or(Error::NotFound)?;
+        let (copy, owner) = copies::find(&app, &app.origin().at(parts.uri.path()))
             .await?
             .filter(|(_, owner)| owner.id == asker.id)
             .ok_or(Error::NotFound)?;

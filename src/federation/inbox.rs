@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::doc::Doc;
 use super::fetch::Budget;
-use super::verify::{self, Denied, Signed};
-use super::{Refused, activities, actor, sync};
-use crate::accounts::{self, Account, remote};
+use super::verify::{self, Denied};
+use super::{Refused, activities, sender, sync};
+use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
@@ -24,6 +24,7 @@ use crate::kernel::db::{Db, Row, sql};
 use crate::kernel::http::DOCUMENT;
 use crate::kernel::id::{AccountId, ReceivedId};
 use crate::kernel::json;
+use crate::kernel::net;
 use crate::kernel::origin::{host_of_uri, parse_url};
 use crate::nodes::health::{self, Shown};
 use crate::nodes::{self, setup};
@@ -140,9 +141,15 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
     let signed = verify::check(&request, &app.origin(), app.clock.now())?;
     let host = admit_host(app, &signed.key_id).await?;
     let budget = Budget::inbound();
-    let Some(sender) = authenticate(app, &signed, &host, Some(&body), &budget).await? else {
+    let from = net::source(&app.settings.server.trusted_proxies, parts);
+    let Some(sender) = sender::authenticate(app, &signed, from, Some(&body), &budget).await? else {
         return Ok(());
     };
+    // Whose name it bears is known from here on, and from here on it counts.
+    app.limits
+        .inbox
+        .take(&host, app.clock.now())
+        .map_err(|_| sender::OFTEN)?;
     let _ = setup::note_known_elsewhere(app).await;
     let activity = json::parse(&body)
         .map_err(|_| Denied(StatusCode::BAD_REQUEST, "the body is no sound JSON"))?;
@@ -243,7 +250,7 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Denied> {
     }
 }
 
-/// The host of a key, when it is one we talk to and within its limit.
+/// The host of a key, when it is one we talk to.
 async fn admit_host(app: &App, key_id: &str) -> Result<String, Denied> {
     let refused = Denied(StatusCode::UNAUTHORIZED, "the key's address is not allowed");
     let host = host_of_uri(key_id).ok_or(refused)?;
@@ -256,91 +263,7 @@ async fn admit_host(app: &App, key_id: &str) -> Result<String, Denied> {
     if blocked {
         return Err(Denied(StatusCode::FORBIDDEN, "the host is blocked"));
     }
-    app.limits
-        .inbox
-        .take(&host, app.clock.now())
-        .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many requests"))?;
     Ok(host)
-}
-
-/// The account whose key made the signature; nothing for the farewell of somebody we never knew.
-///
-/// # Errors
-/// 401 when the signature does not fit, 503 when the key cannot be had right now.
-pub async fn authenticate(
-    app: &App,
-    signed: &Signed,
-    host: &str,
-    body: Option<&[u8]>,
-    budget: &Budget,
-) -> Result<Option<Account>, Denied> {
-    let wrong = Denied(StatusCode::UNAUTHORIZED, "the signature does not fit");
-    let silent = Denied(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the key could not be fetched",
-    );
-    let known = find_owner(app, &signed.key_id).await.map_err(|_| silent)?;
-    if let Some(account) = known {
-        if actor::verifier(app, &account, &signed.key_id).is_some_and(|key| signed.fits(&key)) {
-            return Ok(Some(account));
-        }
-        // The key may have changed; that is looked at rarely, whoever asks.
-        app.limits
-            .key_refetch
-            .take(&account.uri, app.clock.now())
-            .map_err(|_| wrong)?;
-        let fresh = actor::refresh(app, &account.uri, budget)
-            .await
-            .map_err(|error| if error.is_passing() { silent } else { wrong })?;
-        let fits =
-            actor::verifier(app, &fresh, &signed.key_id).is_some_and(|key| signed.fits(&key));
-        return if fits { Ok(Some(fresh)) } else { Err(wrong) };
-    }
-    if body.is_some_and(|body| is_farewell(body, &signed.key_id)) {
-        return Ok(None);
-    }
-    app.limits
-        .unknown_keys
-        .take(&(), app.clock.now())
-        .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many unknown keys"))?;
-    app.limits
-        .unknown_key
-        .take(&host.to_owned(), app.clock.now())
-        .map_err(|_| Denied(StatusCode::TOO_MANY_REQUESTS, "too many unknown keys"))?;
-    let account = actor::by_key(app, &signed.key_id, budget)
-        .await
-        .map_err(|error| {
-            if error.is_passing() {
-                silent
-            } else {
-                Denied(StatusCode::UNAUTHORIZED, "the key cannot be had")
-            }
-        })?;
-    let fits = actor::verifier(app, &account, &signed.key_id).is_some_and(|key| signed.fits(&key));
-    if fits { Ok(Some(account)) } else { Err(wrong) }
-}
-
-async fn find_owner(app: &App, key_id: &str) -> crate::error::Result<Option<Account>> {
-    if let Some(account) = remote::find_by_key(app, key_id).await? {
-        return Ok(Some(account));
-    }
-    let actor = key_id.split('#').next().unwrap_or(key_id);
-    Ok(accounts::find_by_uri(app, actor)
-        .await?
-        .filter(|account| !account.is_local()))
-}
-
-/// Whether this is the Delete of an actor by itself, which needs no look at an actor we never knew.
-fn is_farewell(body: &[u8], key_id: &str) -> bool {
-    let Ok(activity) = json::parse(body) else {
-        return false;
-    };
-    let doc = Doc(&activity);
-    let actor = doc.id_of("actor");
-    doc.kind() == Some("Delete")
-        && actor.is_some()
-        && doc.id_of("object") == actor
-        && actor.and_then(host_of_uri) == host_of_uri(key_id)
 }
 
 /// The activity's id, when its actor is the signer and its id lies on the signer's host.
@@ -400,6 +323,9 @@ pub async fn was_received(app: &App, uri: &str) -> sqlx::Result<bool> {
     Ok(row.is_some())
 }
 
+/// How often an activity is taken up: one that is tried later is given up before.
+const BREAKDOWNS: i64 = 12;
+
 /// A stored activity taken by a worker.
 #[derive(Debug)]
 pub struct Taken {
@@ -451,6 +377,12 @@ impl Taken {
 /// # Errors
 /// What the database says.
 pub async fn process(app: &App, mut item: Taken) -> anyhow::Result<()> {
+    if item.attempts > BREAKDOWNS {
+        // Whatever it does, it ended the program each time.
+        let now = app.clock.now();
+        finish(app, &item, now, "given up: it never came to an end", None).await?;
+        return Ok(());
+    }
     let budget = Arc::new(Budget::of(u32::try_from(item.fetches).unwrap_or(0)));
     let outcome = perform(app, &item, budget.clone()).await;
     item.fetches = i64::from(budget.left());

@@ -7,7 +7,7 @@ use crate::accounts::{Account, keys};
 use crate::app::App;
 use crate::kernel::crypt;
 use crate::kernel::db::{Tx, ids, sql};
-use crate::kernel::id::{AccountId, ActivityId};
+use crate::kernel::id::{AccountId, ActivityId, InboxId};
 use crate::nodes::setup;
 
 /// Who an activity goes to.
@@ -52,8 +52,8 @@ pub struct Outgoing<'a> {
     pub syncs_followers: bool,
 }
 
-/// Writes an activity and its deliveries. A `Delete` cancels what still waits about the same thing,
-/// an `Update` replaces an earlier one.
+/// Writes an activity and its deliveries. A `Delete` or `Undo` cancels what still waits about the same thing, an
+/// `Update` replaces an earlier one.
 ///
 /// # Errors
 /// What the database says, or when the sender has no keys.
@@ -93,10 +93,24 @@ pub async fn publish(app: &App, outgoing: Outgoing<'_>) -> anyhow::Result<()> {
         .run(&mut tx)
         .await?;
     if touched == 0 {
+        // It is on its way already; what was put off goes now.
+        sql("UPDATE deliveries SET parked_until = 0 WHERE activity_id IN (SELECT id FROM activities WHERE uri = $1)")
+            .bind(&outgoing.uri)
+            .run(&mut tx)
+            .await?;
+        tx.commit().await?;
         return Ok(());
     }
-    replace_earlier(&mut tx, outgoing.kind, &outgoing.about, id).await?;
-    let rows = address(&mut tx, id, sender.id, &outgoing.to).await?;
+    let never = replace_earlier(&mut tx, outgoing.kind, &outgoing.about, id).await?;
+    let mut rows = address(&mut tx, id, sender.id, &outgoing.to).await?;
+    if !never.is_empty() {
+        // Who never got a thing hears nothing of its end.
+        rows -= sql("DELETE FROM deliveries WHERE activity_id = $1 AND inbox_id IN (SELECT value FROM json_each($2))")
+            .bind(id)
+            .bind(ids(never))
+            .run(&mut tx)
+            .await?;
+    }
     tx.commit().await?;
     if rows > 0 {
         setup::note_known_elsewhere(app).await?;
@@ -105,19 +119,43 @@ pub async fn publish(app: &App, outgoing: Outgoing<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Drops waiting deliveries about the same thing that the new activity makes pointless.
-async fn replace_earlier(tx: &mut Tx, kind: &str, about: &str, id: ActivityId) -> sqlx::Result<()> {
-    let statement = match kind {
+/// Drops waiting deliveries about the same thing that the new activity makes pointless; the inboxes that never got it
+/// and need not hear of its end.
+async fn replace_earlier(
+    tx: &mut Tx,
+    kind: &str,
+    about: &str,
+    id: ActivityId,
+) -> sqlx::Result<Vec<InboxId>> {
+    let never_left = match kind {
         "Delete" => sql(
-            "DELETE FROM deliveries WHERE attempts = 0 AND activity_id IN (SELECT id FROM activities WHERE object_uri = $1 AND kind IN ('Create', 'Update') AND id <> $2)",
+            "DELETE FROM deliveries WHERE begun_at IS NULL AND activity_id IN (SELECT id FROM activities WHERE object_uri = $1 AND kind = 'Create' AND id <> $2) RETURNING inbox_id",
         ),
-        "Update" => sql(
-            "DELETE FROM deliveries WHERE attempts = 0 AND activity_id IN (SELECT id FROM activities WHERE object_uri = $1 AND kind = 'Update' AND id <> $2)",
+        "Undo" => sql(
+            "DELETE FROM deliveries WHERE begun_at IS NULL AND activity_id IN (SELECT id FROM activities WHERE object_uri = $1 AND kind IN ('Announce', 'Like', 'Follow', 'Block') AND id <> $2) RETURNING inbox_id",
         ),
-        _ => return Ok(()),
+        "Update" => {
+            sql(
+                "DELETE FROM deliveries WHERE begun_at IS NULL AND activity_id IN (SELECT id FROM activities WHERE object_uri = $1 AND kind = 'Update' AND id <> $2)",
+            )
+            .bind(about)
+            .bind(id)
+            .run(&mut *tx)
+            .await?;
+            return Ok(Vec::new());
+        }
+        _ => return Ok(Vec::new()),
     };
-    statement.bind(about).bind(id).run(&mut *tx).await?;
-    Ok(())
+    let rows = never_left.bind(about).bind(id).all(&mut *tx).await?;
+    if kind == "Delete" {
+        // What is gone does not leave any more, though it may have arrived before.
+        sql("DELETE FROM deliveries WHERE activity_id IN (SELECT id FROM activities WHERE object_uri = $1 AND kind IN ('Create', 'Update') AND id <> $2)")
+            .bind(about)
+            .bind(id)
+            .run(&mut *tx)
+            .await?;
+    }
+    rows.iter().map(|row| row.get("inbox_id")).collect()
 }
 
 /// Writes one row for each distinct inbox, set-wise.

@@ -2,7 +2,8 @@
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,12 +11,13 @@ use super::doc::Doc;
 use super::fetch::Budget;
 use super::objects::note;
 use super::verify;
-use super::{CONTENT_TYPE, actor, inbox, sync};
+use super::{CONTENT_TYPE, actor, sender, sync};
 use crate::accounts::{self, Account, Kind, preferences};
 use crate::app::App;
 use crate::audiences;
 use crate::error::{Error, Result};
 use crate::kernel::id::{AccountId, PostId, StampId};
+use crate::kernel::net;
 use crate::kernel::origin::host_of_uri;
 use crate::kernel::page::Window;
 use crate::nodes::{self, setup};
@@ -87,47 +89,32 @@ pub(super) fn answer(result: Result<(Value, bool)>) -> Response {
     }
 }
 
-/// What of a request decides who asks.
-#[derive(Debug)]
-pub struct Asking<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// Path and query.
-    pub uri: &'a Uri,
-    /// The headers.
-    pub headers: &'a HeaderMap,
-}
-
-/// Who signed a GET; nobody where it is not signed.
+/// Who signed a GET; nobody where it is not signed, or its key is not to be had: what anybody may read is read then.
 ///
 /// # Errors
-/// `SignInRequired` when there is a signature and it does not count.
-pub(super) async fn asker(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
-    signer(app, asking, None).await
+/// `SignInRequired` when there is a signature and it does not fit.
+pub(super) async fn asker(app: &App, parts: &Parts) -> Result<Option<Account>> {
+    signer(app, parts, None).await
 }
 
 /// As [`asker`], of any request.
 ///
 /// # Errors
-/// `SignInRequired` when there is a signature and it does not count.
-pub async fn signer(
-    app: &App,
-    asking: &Asking<'_>,
-    body: Option<&[u8]>,
-) -> Result<Option<Account>> {
-    if !asking.headers.contains_key("signature") {
+/// `SignInRequired` when there is a signature and it does not fit.
+pub async fn signer(app: &App, parts: &Parts, body: Option<&[u8]>) -> Result<Option<Account>> {
+    if !parts.headers.contains_key("signature") {
         return Ok(None);
     }
     let denied = |_| Error::SignInRequired;
-    let target = asking
+    let target = parts
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str());
-    verify::check_headers(asking.headers, &app.origin()).map_err(denied)?;
+    verify::check_headers(&parts.headers, &app.origin()).map_err(denied)?;
     let request = verify::Request {
-        method: asking.method.as_str(),
+        method: parts.method.as_str(),
         target,
-        headers: asking.headers,
+        headers: &parts.headers,
         body,
     };
     let signed = verify::check(&request, &app.origin(), app.clock.now()).map_err(denied)?;
@@ -137,9 +124,13 @@ pub async fn signer(
     if nodes::is_blocked(app, &host).await? {
         return Err(Error::NotFound);
     }
-    let asker = inbox::authenticate(app, &signed, &host, None, &Budget::inbound())
-        .await
-        .map_err(denied)?;
+    let from = net::source(&app.settings.server.trusted_proxies, parts);
+    let asker = match sender::authenticate(app, &signed, from, None, &Budget::inbound()).await {
+        Err(denied) if [sender::SILENT, sender::NO_KEY, sender::OFTEN].contains(&denied) => {
+            return Ok(None);
+        }
+        asker => asker.map_err(denied)?,
+    };
     // Who is locked out reads what a stranger would be refused.
     if asker.as_ref().is_some_and(|asker| !asker.is_active()) {
         return Err(Error::NotFound);
@@ -149,8 +140,8 @@ pub async fn signer(
 }
 
 /// As [`asker`]; where the operator demands signatures for everything, nobody is refused.
-async fn reader(app: &App, asking: &Asking<'_>) -> Result<Option<Account>> {
-    let asker = asker(app, asking).await?;
+async fn reader(app: &App, parts: &Parts) -> Result<Option<Account>> {
+    let asker = asker(app, parts).await?;
     if app.settings.federation.authorized_fetch && asker.is_none() {
         return Err(Error::SignInRequired);
     }
@@ -194,10 +185,10 @@ pub async fn node(State(app): State<App>) -> Response {
 }
 
 /// The document of a post, for who may see it; a deleted one answers 410.
-pub async fn post_document(app: &App, asking: &Asking<'_>, name: &str, id: &str) -> Response {
+pub async fn post_document(app: &App, parts: &Parts, name: &str, id: &str) -> Response {
     let uri = app.origin().at(&format!("/users/{name}/posts/{id}"));
     let result = async {
-        let asker = reader(app, asking).await?;
+        let asker = reader(app, parts).await?;
         let author = local(app, name).await?;
         let post = posts::get_for(
             app,
@@ -243,19 +234,12 @@ pub struct Paging {
 /// `GET /users/{name}/{collection}` and deeper: the collections of an actor.
 pub async fn collection(
     State(app): State<App>,
-    method: Method,
-    uri: Uri,
     Path((name, rest)): Path<(String, String)>,
     Query(paging): Query<Paging>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Response {
-    let asking = Asking {
-        method: &method,
-        uri: &uri,
-        headers: &headers,
-    };
     let result = async {
-        let asker = reader(&app, &asking).await?;
+        let asker = reader(&app, &parts).await?;
         let account = local(&app, &name).await?;
         match rest.as_str() {
             "outbox" => outbox(&app, &account, asker.as_ref(), &paging).await,
@@ -381,19 +365,12 @@ async fn featured(app: &App, account: &Account) -> Result<(Value, bool)> {
 /// `GET /users/{name}/posts/{id}/{what}`: the activity, the answers, likes and boosts of a post.
 pub async fn post_part(
     State(app): State<App>,
-    method: Method,
-    uri: Uri,
     Path((name, id, what)): Path<(String, PostId, String)>,
     Query(paging): Query<Paging>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Response {
-    let asking = Asking {
-        method: &method,
-        uri: &uri,
-        headers: &headers,
-    };
     let result = async {
-        let asker = reader(&app, &asking).await?;
+        let asker = reader(&app, &parts).await?;
         let author = local(&app, &name).await?;
         let post = posts::get_for(&app, asker.as_ref(), id).await?;
         if post.account != author.id || post.is_for_grant() {
@@ -418,26 +395,26 @@ pub async fn post_part(
 
 async fn replies(app: &App, post: &posts::Post, paging: &Paging) -> Result<(Value, bool)> {
     let id = format!("{}/replies", post.uri);
-    let page: usize = paging
+    let page: i64 = paging
         .page
         .as_deref()
         .and_then(|page| page.parse().ok())
-        .filter(|page| *page <= 1_000)
+        .filter(|page| (0..=1_000).contains(page))
         .unwrap_or(0);
-    let all = thread::open_replies(app, post.id, 0, 500).await?;
-    let items: Vec<&str> = all
-        .iter()
-        .skip(if page == 0 { 0 } else { 5 + (page - 1) * 60 })
-        .take(if page == 0 { 5 } else { 60 })
-        .map(|reply| reply.uri.as_str())
-        .collect();
+    let all = thread::count_open_replies(app, post).await?;
+    let (skip, most) = if page == 0 {
+        (0, 5)
+    } else {
+        (5 + (page - 1) * 60, 60)
+    };
+    let shown = thread::open_replies(app, post, skip, most).await?;
+    let items: Vec<&str> = shown.iter().map(|reply| reply.uri.as_str()).collect();
     let mut document = json!({"id": format!("{id}?page={page}"), "type": "CollectionPage", "partOf": id, "items": items});
-    if all.len() > 5 + page * 60 {
+    if all > 5 + page * 60 {
         document["next"] = json!(format!("{id}?page={}", page + 1));
     }
     if paging.page.is_none() {
-        document =
-            json!({"id": id, "type": "Collection", "totalItems": all.len(), "first": document});
+        document = json!({"id": id, "type": "Collection", "totalItems": all, "first": document});
     }
     document["@context"] = json!("https://www.w3.org/ns/activitystreams");
     Ok((document, true))
@@ -463,20 +440,10 @@ pub async fn context(State(app): State<App>, Path(id): Path<PostId>) -> Response
 }
 
 /// `GET /activities/{token}`: an activity of ours, for its recipients and, where it was public, for everyone.
-pub async fn activity(
-    State(app): State<App>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let asking = Asking {
-        method: &method,
-        uri: &uri,
-        headers: &headers,
-    };
+pub async fn activity(State(app): State<App>, parts: Parts) -> Response {
     let result = async {
-        let asker = reader(&app, &asking).await?;
-        let id = app.origin().at(uri.path());
+        let asker = reader(&app, &parts).await?;
+        let id = app.origin().at(parts.uri.path());
         let row = crate::kernel::db::sql("SELECT body, account_id, object_uri FROM activities WHERE uri = $1 AND (kind = 'Delete' OR account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL)) AND NOT EXISTS (SELECT 1 FROM tombstones WHERE tombstones.uri = activities.object_uri AND activities.kind <> 'Delete') AND NOT EXISTS (SELECT 1 FROM post_copies WHERE post_copies.uri = activities.object_uri)")
             .bind(&id)
             .optional(&app.db)

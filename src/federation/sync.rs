@@ -1,5 +1,7 @@
 //! Followers synchronisation (FEP-8fcf): two nodes compare, by a digest, who of one follows somebody of the other.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
@@ -12,6 +14,9 @@ use crate::jobs::{self, Job};
 use crate::kernel::crypt;
 use crate::kernel::origin::same_origin;
 use crate::relations::follows;
+
+/// Follows that one comparison takes back over there; the next one takes more.
+const MOST: usize = 50;
 
 /// The header that carries the comparison.
 pub const HEADER: HeaderName = HeaderName::from_static("collection-synchronization");
@@ -67,7 +72,7 @@ pub async fn receive(app: &App, sender: &Account, value: &str) -> Result<()> {
     if Some(&collection) != sender.followers_uri.as_ref() || !same_origin(&url, &sender.uri) {
         return Ok(());
     }
-    if app.limits.sync.take(&sender.id.0, app.clock.now()).is_err() {
+    if app.limits.sync.take(sender.id.0, app.clock.now()).is_err() {
         return Ok(());
     }
     let ours = follows::local_follows_of(app, sender.id).await?;
@@ -100,23 +105,26 @@ pub async fn compare(app: &App, account: &Account, url: &str, wanted: &str) -> R
         return Ok(());
     };
     let doc = Doc(&document);
-    let theirs: Vec<&str> = [doc.ids("orderedItems"), doc.ids("items")].concat();
-    if digest(theirs.iter().copied()) != wanted {
+    let listed = [doc.ids("orderedItems"), doc.ids("items")].concat();
+    let theirs: BTreeSet<&str> = listed.iter().copied().collect();
+    // A list that names somebody twice is made to have us say something twice.
+    if theirs.len() != listed.len() || digest(listed.iter().copied()) != wanted {
         return Ok(());
     }
     let origin = app.origin();
     let ours = follows::local_follows_of(app, account.id).await?;
+    let known: BTreeSet<&str> = ours.iter().map(|(_, one)| one.uri.as_str()).collect();
     for (follow, follower) in &ours {
-        if follow.accepted_at.is_some() && !theirs.contains(&follower.uri.as_str()) {
+        if follow.accepted_at.is_some() && !theirs.contains(follower.uri.as_str()) {
             follows::reject(app, follow).await?;
         }
     }
-    for uri in theirs.into_iter().filter(|uri| origin.owns(uri)) {
-        let known = ours.iter().any(|(_, follower)| follower.uri == uri);
-        if let Some(member) = accounts::find_by_uri(app, uri)
-            .await?
-            .filter(|member| !known && member.is_active())
-        {
+    let unknown = theirs
+        .iter()
+        .filter(|uri| origin.owns(uri) && !known.contains(**uri));
+    for uri in unknown.take(MOST) {
+        let member = accounts::find_by_uri(app, uri).await?;
+        if let Some(member) = member.filter(Account::is_active) {
             let job = Job::SendUnfollow {
                 uri: super::outbox::fresh_uri(app),
                 follower: member.id,

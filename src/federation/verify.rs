@@ -97,15 +97,8 @@ pub fn check_headers(headers: &HeaderMap, origin: &Origin) -> Result<(), Denied>
     {
         return Err(bad("a security header stands twice"));
     }
-    let host = text(headers, "host")
-        .ok_or(bad("there is no Host"))?
-        .to_ascii_lowercase();
-    let default = if origin.scheme() == "https" {
-        ":443"
-    } else {
-        ":80"
-    };
-    if host.strip_suffix(default).unwrap_or(&host) != origin.authority() {
+    let host = text(headers, "host").ok_or(bad("there is no Host"))?;
+    if !origin.is_host(host) {
         return Err(Denied(StatusCode::MISDIRECTED_REQUEST, "another host"));
     }
     Ok(())

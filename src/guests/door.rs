@@ -1,5 +1,6 @@
 //! The way to a guest's home and back: OAuth with a code, bound to one browser, one home and one use.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -76,7 +77,12 @@ impl Arrival {
 ///
 /// # Errors
 /// What the database says; `Closed` when the home has no door or does not know us.
-pub async fn begin(app: &App, home: &Home, next: &str, acts: bool) -> Attempt<Way> {
+pub async fn begin(
+    app: &App,
+    (home, from): (&Home, IpAddr),
+    next: &str,
+    acts: bool,
+) -> Attempt<Way> {
     let Some(doors) = &home.doors else {
         return Ok(Err(Closed::Unable));
     };
@@ -85,7 +91,7 @@ pub async fn begin(app: &App, home: &Home, next: &str, acts: bool) -> Attempt<Wa
     } else {
         doors.scope.to_owned()
     };
-    let registration = match registrations::at(app, &home.origin, doors, &scope).await? {
+    let registration = match registrations::at(app, (&home.origin, from), doors, &scope).await? {
         Ok(registration) => registration,
         Err(closed) => return Ok(Err(closed)),
     };

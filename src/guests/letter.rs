@@ -1,9 +1,12 @@
 //! A link in a direct message: for homes that can do nothing but deliver one.
 
+use std::net::IpAddr;
+
 use super::door::Arrival;
 use super::homes::Home;
 use super::ways::{self, Means, Start};
 use super::{Attempt, Closed};
+use crate::accounts::letters::{self, By};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::federation::activities::letter;
@@ -27,18 +30,14 @@ pub struct Sent {
 ///
 /// # Errors
 /// Why nobody is written to.
-pub async fn addressee(app: &App, uri: &str) -> Result<Account, Closed> {
+pub async fn addressee(app: &App, uri: &str, from: IpAddr) -> Result<Account, Closed> {
     let to = actor::resolve(app, uri, &Budget::person()).await?;
     if to.uri != uri || to.inbox_id.is_none() || !to.is_active() || to.is_local() {
         return Err(Closed::Nobody);
     }
-    let now = app.clock.now();
-    let often = app
-        .limits
-        .mail
-        .take(&format!("guest:{}", to.id), now)
-        .is_err()
-        || app.limits.all_letters.take(&(), now).is_err();
+    let asked = ("guest", By::Address(from));
+    let often = letters::may_write(app, &to.uri, asked).is_err()
+        || app.limits.all_letters.take((), app.clock.now()).is_err();
     if often { Err(Closed::Often) } else { Ok(to) }
 }
 
@@ -46,11 +45,16 @@ pub async fn addressee(app: &App, uri: &str) -> Result<Account, Closed> {
 ///
 /// # Errors
 /// What the database says; `Closed` when there is nobody to send it to.
-pub async fn send(app: &App, home: &Home, next: &str, locale: Locale) -> Attempt<Sent> {
+pub async fn send(
+    app: &App,
+    (home, from): (&Home, IpAddr),
+    next: &str,
+    locale: Locale,
+) -> Attempt<Sent> {
     let Some(uri) = &home.actor else {
         return Ok(Err(Closed::Nobody));
     };
-    let to = match addressee(app, uri).await {
+    let to = match addressee(app, uri, from).await {
         Ok(to) => to,
         Err(closed) => return Ok(Err(closed)),
     };

@@ -58,7 +58,7 @@ pub async fn ticket(app: &App, signer: &Account) -> Result<String> {
     let now = app.clock.now();
     app.limits
         .tickets
-        .take(&signer.id.0, now)
+        .take(signer.id.0, now)
         .map_err(Error::TooMany)?;
     let token = crypt::token();
     let sealed = signer

@@ -1,9 +1,12 @@
 //! A code by mail: for people without a home. They are a guest account of this house until they prove a home.
 
+use std::net::IpAddr;
+
 use super::door::Arrival;
 use super::ways::{self, Means, Start};
 use super::{Attempt, Closed};
-use crate::accounts::{self, Account, create, letters, sign_in};
+use crate::accounts::letters::{self, By};
+use crate::accounts::{self, Account, create, sign_in};
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
@@ -20,7 +23,7 @@ use crate::nodes::house;
 /// What the database says; `Closed` when it is no address, mail is not set up, or it was asked for too often.
 pub async fn send(
     app: &App,
-    address: &str,
+    (address, from): (&str, IpAddr),
     next: &str,
     locale: Locale,
 ) -> Attempt<(String, String)> {
@@ -33,8 +36,10 @@ pub async fn send(
     if rules::get(app).await?.turns_away(&address) {
         return Ok(Err(Closed::TurnedAway));
     }
-    let (key, now) = (format!("guest:{address}"), app.clock.now());
-    if app.limits.mail.take(&key, now).is_err() || app.limits.all_letters.take(&(), now).is_err() {
+    let asked = ("guest", By::Address(from));
+    if letters::may_write(app, &address, asked).is_err()
+        || app.limits.all_letters.take((), app.clock.now()).is_err()
+    {
         return Ok(Err(Closed::Often));
     }
     let (state, code) = (

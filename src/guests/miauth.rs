@@ -1,5 +1,7 @@
 //! MiAuth: homes of the Misskey family, which know neither OAuth nor its registration.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
@@ -91,7 +93,7 @@ pub async fn begin(app: &App, home: &Home, next: &str) -> Attempt<(String, Strin
 /// What the database says; `Closed` with the reason.
 pub async fn arrive(
     app: &App,
-    session: &str,
+    (session, from): (&str, IpAddr),
     cookie: Option<&str>,
     locale: Locale,
 ) -> Attempt<(String, String, String)> {
@@ -103,7 +105,7 @@ pub async fn arrive(
         Ok(guest) => guest,
         Err(closed) => return Ok(Err(closed)),
     };
-    let to = match letter::addressee(app, &guest.uri).await {
+    let to = match letter::addressee(app, &guest.uri, from).await {
         Ok(to) => to,
         Err(closed) => return Ok(Err(closed)),
     };

@@ -87,7 +87,9 @@ impl From<FetchError> for Closed {
         match error {
             FetchError::Refused(_) => Self::Refused,
             error if error.is_gone() => Self::Nobody,
-            FetchError::Unreachable(_) | FetchError::Status(_) => Self::Silent,
+            FetchError::Unconnected(_) | FetchError::Unreachable(_) | FetchError::Status(_) => {
+                Self::Silent
+            }
             FetchError::TooLarge | FetchError::Unusable(_) => Self::Contradicts,
         }
     }

@@ -1,5 +1,6 @@
 //! This house as an app at the homes of its guests: one registration for each home and scope, renewed when refused.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -75,17 +76,27 @@ pub async fn find(app: &App, id: &str) -> crate::error::Result<Option<Registrati
 ///
 /// # Errors
 /// What the database says; `Closed` when the home does not register us.
-pub async fn at(app: &App, origin: &str, doors: &Doors, scope: &str) -> Attempt<Registration> {
-    let known = with_scope(app, origin, doors, scope).await?;
+pub async fn at(
+    app: &App,
+    place: (&str, IpAddr),
+    doors: &Doors,
+    scope: &str,
+) -> Attempt<Registration> {
+    let known = with_scope(app, place, doors, scope).await?;
     // Homes of before there were narrow scopes know three wide ones; the token is given back at once all the same.
     let narrow = doors.issuer.is_none() && scope == "read:accounts";
     match known {
-        Err(Closed::Unable) if narrow => with_scope(app, origin, doors, "read").await,
+        Err(Closed::Unable) if narrow => with_scope(app, place, doors, "read").await,
         known => Ok(known),
     }
 }
 
-async fn with_scope(app: &App, origin: &str, doors: &Doors, scope: &str) -> Attempt<Registration> {
+async fn with_scope(
+    app: &App,
+    (origin, from): (&str, IpAddr),
+    doors: &Doors,
+    scope: &str,
+) -> Attempt<Registration> {
     let row = sql("SELECT * FROM guest_apps WHERE origin = $1 AND scope = $2")
         .bind(origin)
         .bind(scope)
@@ -102,7 +113,7 @@ async fn with_scope(app: &App, origin: &str, doors: &Doors, scope: &str) -> Atte
         }
         forget(app, &known).await?;
     }
-    register(app, origin, doors, scope).await
+    register(app, (origin, from), doors, scope).await
 }
 
 /// Whether the home still knows us; one that does not let apps ask for themselves gets the benefit of the doubt.
@@ -136,19 +147,18 @@ pub async fn forget(app: &App, known: &Registration) -> crate::error::Result<()>
     Ok(())
 }
 
-async fn register(app: &App, origin: &str, doors: &Doors, scope: &str) -> Attempt<Registration> {
-    // Homes are many, and anybody can make them up: there is a bound for each and one for all.
-    let everywhere = app.limits.all_registrations.take(&(), app.clock.now());
-    if everywhere.is_err() {
-        return Ok(Err(Closed::Silent));
-    }
-    if app
-        .limits
-        .registrations
-        .take(&origin.to_owned(), app.clock.now())
-        .is_err()
+async fn register(
+    app: &App,
+    (origin, from): (&str, IpAddr),
+    doors: &Doors,
+    scope: &str,
+) -> Attempt<Registration> {
+    // Homes are many, and anybody can make them up: there is a bound for each who asks and one for all.
+    let (now, limits) = (app.clock.now(), &app.limits);
+    if limits.registrations.take((origin, from), now).is_err()
+        || limits.all_registrations.take((), now).is_err()
     {
-        return Ok(Err(Closed::Silent));
+        return Ok(Err(Closed::Often));
     }
     let (id, house) = (crypt::opaque(), crate::nodes::house::get(app).await?);
     // Longer names are refused by some.
@@ -172,7 +182,6 @@ async fn register(app: &App, origin: &str, doors: &Doors, scope: &str) -> Attemp
     if client_id.len() > 512 || secret.len() > 1024 {
         return Ok(Err(Closed::Contradicts));
     }
-    let now = app.clock.now();
     let made = Registration {
         id,
         origin: origin.to_owned(),

@@ -1,52 +1,39 @@
-//! A small map in memory that forgets when it is full.
+//! A small map in memory that forgets what was longest unused when it is full.
 
-use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// At most `most` entries; when full, half of them are forgotten.
+use lru::LruCache;
+
+/// At most as many entries as it was made for.
 #[derive(Debug)]
-pub struct Cache<K, V> {
-    most: usize,
-    entries: Mutex<HashMap<K, V>>,
-}
+pub struct Cache<K: Hash + Eq, V>(Mutex<LruCache<K, V>>);
 
-impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
-    /// An empty cache.
-    pub fn new(most: usize) -> Self {
-        Self {
-            most,
-            entries: Mutex::new(HashMap::new()),
-        }
+impl<K: Hash + Eq, V: Clone> Cache<K, V> {
+    /// An empty cache for `most` entries.
+    pub fn new(most: NonZeroUsize) -> Self {
+        let mut entries = LruCache::unbounded();
+        entries.resize(most);
+        Self(Mutex::new(entries))
+    }
+
+    fn entries(&self) -> MutexGuard<'_, LruCache<K, V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is remembered for `key`.
     pub fn get(&self, key: &K) -> Option<V> {
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
+        self.entries().get(key).cloned()
     }
 
     /// Remembers a value.
     pub fn put(&self, key: K, value: V) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= self.most {
-            let mut keep = false;
-            entries.retain(|_, _| {
-                keep = !keep;
-                keep
-            });
-        }
-        entries.insert(key, value);
+        self.entries().put(key, value);
     }
 
     /// Forgets a value.
     pub fn forget(&self, key: &K) {
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(key);
+        self.entries().pop(key);
     }
 }

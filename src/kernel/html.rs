@@ -5,36 +5,10 @@ use std::sync::LazyLock;
 
 use ammonia::Builder;
 
+use crate::kernel::markup::{Scanner, Tag, Token, decode};
+
 static RICH: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
-    let tags = [
-        "p",
-        "br",
-        "a",
-        "span",
-        "em",
-        "strong",
-        "b",
-        "i",
-        "u",
-        "del",
-        "s",
-        "blockquote",
-        "code",
-        "pre",
-        "ul",
-        "ol",
-        "li",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "sub",
-        "sup",
-        "hr",
-    ];
     let classes: HashSet<&str> = [
         "mention",
         "hashtag",
@@ -46,7 +20,7 @@ static RICH: LazyLock<Builder<'static>> = LazyLock::new(|| {
     ]
     .into();
     builder
-        .tags(HashSet::from(tags))
+        .tags(HashSet::from(KEPT))
         .clean_content_tags(HashSet::from([
             "script", "style", "math", "svg", "iframe", "object", "template", "noscript", "title",
             "textarea",
@@ -60,9 +34,192 @@ static RICH: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
+/// Elements that are left out with everything in them.
+const HIDDEN: [&str; 4] = ["svg", "math", "object", "template"];
+/// Elements that stay.
+const KEPT: [&str; 26] = [
+    "p",
+    "br",
+    "a",
+    "span",
+    "em",
+    "strong",
+    "b",
+    "i",
+    "u",
+    "del",
+    "s",
+    "blockquote",
+    "code",
+    "pre",
+    "ul",
+    "ol",
+    "li",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "sub",
+    "sup",
+    "hr",
+];
+/// Elements that end a paragraph.
+const BLOCKS: [&str; 12] = [
+    "p",
+    "blockquote",
+    "pre",
+    "ul",
+    "ol",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+];
+/// How deep elements may stand in one another; the text of deeper ones stays.
+const DEPTH: usize = 32;
+/// Most elements of a text; the text of more stays.
+const ELEMENTS: usize = 4_000;
+
 /// Cleans HTML of a peer down to text structure and http(s) links; always the last step before it is shown.
+///
+/// What goes into the cleaning is well nested and not deep, so that it takes a time that grows with the text.
 pub fn sanitize(html: &str) -> String {
-    RICH.clean(html).to_string()
+    RICH.clean(&Pruned::of(html).out).to_string()
+}
+
+/// HTML of a few elements, each closed, none deep.
+#[derive(Default)]
+struct Pruned {
+    out: String,
+    open: Vec<&'static str>,
+    elements: usize,
+    /// What is left out at the moment, and how often it was opened.
+    hidden: Option<(&'static str, usize)>,
+}
+
+fn known(names: &'static [&'static str], name: &str) -> Option<&'static str> {
+    let mut names = names.iter();
+    names
+        .find(|known| name.eq_ignore_ascii_case(known))
+        .copied()
+}
+
+impl Pruned {
+    fn of(html: &str) -> Self {
+        let mut pruned = Self::default();
+        for token in Scanner::new(html) {
+            pruned.take(token);
+        }
+        pruned.close_down_to(0);
+        pruned
+    }
+
+    fn take(&mut self, token: Token<'_>) {
+        if let Some((name, depth)) = self.hidden {
+            let depth = match token {
+                Token::Start(tag) if tag.name.eq_ignore_ascii_case(name) && !tag.closed => {
+                    depth + 1
+                }
+                Token::End(end) if end.eq_ignore_ascii_case(name) => depth - 1,
+                _ => depth,
+            };
+            self.hidden = (depth > 0).then_some((name, depth));
+            return;
+        }
+        match token {
+            Token::Text(text) => self.out.push_str(&text.replace('<', "&lt;")),
+            Token::Raw(_) => {}
+            Token::Start(tag) => self.start(tag),
+            Token::End(name) => {
+                let at = self
+                    .open
+                    .iter()
+                    .rposition(|open| name.eq_ignore_ascii_case(open));
+                match at {
+                    Some(at) => self.close_down_to(at),
+                    None if name.eq_ignore_ascii_case("br") => self.out.push_str("<br>"),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>) {
+        if let Some(name) = known(&HIDDEN, tag.name) {
+            self.hidden = (!tag.closed).then_some((name, 1));
+            return;
+        }
+        let Some(name) = known(&KEPT, tag.name) else {
+            return;
+        };
+        self.end_what_it_ends(name);
+        let single = matches!(name, "br" | "hr");
+        if self.elements >= ELEMENTS || (self.open.len() >= DEPTH && !single) {
+            return;
+        }
+        let attribute = |name: &str, most: usize| {
+            let value = tag.raw(name).filter(|value| value.len() <= most)?;
+            Some(format!(" {name}=\"{}\"", value.replace('"', "&quot;")))
+        };
+        let href = if name == "a" {
+            attribute("href", 2_100)
+        } else {
+            None
+        };
+        let class = if matches!(name, "a" | "span") {
+            attribute("class", 256)
+        } else {
+            None
+        };
+        self.elements += 1;
+        self.out.push_str(&format!(
+            "<{name}{}{}>",
+            href.unwrap_or_default(),
+            class.unwrap_or_default()
+        ));
+        if !single {
+            self.open.push(name);
+        }
+    }
+
+    /// What a browser closes by itself where this begins.
+    fn end_what_it_ends(&mut self, name: &str) {
+        let last = |open: &[&str], of: &dyn Fn(&str) -> bool| open.iter().rposition(|one| of(one));
+        let heading = |one: &str| one.len() == 2 && one.starts_with('h') && one != "hr";
+        if BLOCKS.contains(&name)
+            && let Some(at) = last(&self.open, &|one| one == "p")
+        {
+            self.close_down_to(at);
+        }
+        if heading(name)
+            && let Some(at) = last(&self.open, &heading)
+        {
+            self.close_down_to(at);
+        }
+        if name == "a"
+            && let Some(at) = last(&self.open, &|one| one == "a")
+        {
+            self.close_down_to(at);
+        }
+        if name == "li" {
+            let list = last(&self.open, &|one| matches!(one, "ul" | "ol"));
+            let item = last(&self.open, &|one| one == "li");
+            if let Some(at) = item.filter(|item| list.is_none_or(|list| list < *item)) {
+                self.close_down_to(at);
+            }
+        }
+    }
+
+    fn close_down_to(&mut self, at: usize) {
+        for name in self.open.drain(at..).rev() {
+            self.out.push_str(&format!("</{name}>"));
+        }
+    }
 }
 
 /// Escapes text for HTML content and quoted attributes.
@@ -83,44 +240,96 @@ pub fn escape(text: &str) -> String {
 
 /// The text of HTML: paragraphs and line breaks become line breaks, everything else its content.
 pub fn to_text(html: &str) -> String {
-    let broken = html
-        .replace("<br>", "\n")
-        .replace("<br/>", "\n")
-        .replace("<br />", "\n")
-        .replace("</p><p>", "</p>\n\n<p>")
-        .replace("</li>", "</li>\n");
-    let plain = Builder::empty().clean(&broken).to_string();
-    unescape(&plain).trim().to_owned()
+    let mut text = String::new();
+    // Line breaks that are due before more text.
+    let mut due = 0;
+    let mut hidden: Option<(&'static str, usize)> = None;
+    for token in Scanner::new(html) {
+        if let Some((name, depth)) = hidden {
+            let depth = match token {
+                Token::Start(tag) if tag.name.eq_ignore_ascii_case(name) && !tag.closed => {
+                    depth + 1
+                }
+                Token::End(end) if end.eq_ignore_ascii_case(name) => depth - 1,
+                _ => depth,
+            };
+            hidden = (depth > 0).then_some((name, depth));
+            continue;
+        }
+        match token {
+            Token::Text(words) if due > 0 && words.trim().is_empty() => {}
+            Token::Text(words) => {
+                text.push_str(&"\n".repeat(due));
+                due = 0;
+                text.push_str(&decode(words));
+            }
+            Token::Raw(_) => {}
+            Token::Start(tag) if known(&HIDDEN, tag.name).is_some() => {
+                hidden = known(&HIDDEN, tag.name)
+                    .filter(|_| !tag.closed)
+                    .map(|name| (name, 1));
+            }
+            Token::Start(Tag { name, .. }) | Token::End(name) => {
+                let breaks = breaks(name);
+                if name.eq_ignore_ascii_case("br") {
+                    due = (due + 1).min(2);
+                } else if !text.is_empty() {
+                    due = due.max(breaks);
+                }
+            }
+        }
+    }
+    text.trim().to_owned()
 }
+
+/// How many line breaks stand between an element and what is around it.
+fn breaks(name: &str) -> usize {
+    let lines = [
+        "li", "ul", "ol", "div", "tr", "section", "article", "dt", "dd", "figure",
+    ];
+    if known(&BLOCKS, name).is_some() {
+        2
+    } else {
+        usize::from(lines.iter().any(|line| name.eq_ignore_ascii_case(line)))
+    }
+}
+
+/// Most links of a text that are looked at.
+const LINKS: usize = 64;
 
 /// The first link of cleaned HTML that is neither a mention nor a hashtag.
 pub fn first_link(html: &str) -> Option<String> {
-    html.split("<a ").skip(1).find_map(|rest| {
-        let (tag, content) = rest.split_once('>')?;
-        let class = attribute(tag, "class").unwrap_or_default();
-        let content = content.split("</a>").next().unwrap_or_default();
-        let names = class
+    let mut tokens = Scanner::new(html).peekable();
+    let mut looked_at = 0;
+    while let Some(token) = tokens.next() {
+        let Token::Start(tag) = token else { continue };
+        if !tag.name.eq_ignore_ascii_case("a") {
+            continue;
+        }
+        looked_at += 1;
+        if looked_at > LINKS {
+            return None;
+        }
+        let class = tag.raw("class").unwrap_or_default();
+        let mut names = class
             .split(' ')
-            .any(|class| matches!(class, "mention" | "hashtag" | "u-url"))
-            || to_text(content).starts_with(['@', '#']);
-        let link = unescape(attribute(tag, "href")?);
+            .any(|class| matches!(class, "mention" | "hashtag" | "u-url"));
+        // Its first words may stand in elements of their own.
+        while let Some(Token::Start(_)) = tokens.peek() {
+            tokens.next();
+        }
+        if let Some(Token::Text(words)) = tokens.peek() {
+            names |= decode(truncate(words, 20))
+                .trim_start()
+                .starts_with(['@', '#']);
+        }
+        let link = tag.get("href").unwrap_or_default();
         let sound = link.starts_with("https://") || link.starts_with("http://");
-        (sound && !names && link.len() < 2000).then_some(link)
-    })
-}
-
-fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = tag.split_once(&format!("{name}=\""))?;
-    Some(rest.split('"').next().unwrap_or_default())
-}
-
-fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&#39;", "'")
-        .replace("&nbsp;", "\u{a0}")
-        .replace("&amp;", "&")
+        if sound && !names && link.len() < 2000 {
+            return Some(link);
+        }
+    }
+    None
 }
 
 /// Cuts text to at most `most` characters, with an ellipsis where something was cut.
@@ -219,5 +428,62 @@ mod tests {
             "One\ntwo\n\nthree & four"
         );
         assert_eq!(shorten("abcdef", 3), "abc…");
+    }
+
+    /// What strangers may send, repeated: neither what is read nor what comes out grows faster than it does.
+    #[test]
+    fn text_of_strangers_takes_a_time_that_grows_with_it() {
+        let numbered = |n: usize, piece: &dyn Fn(usize) -> String| (0..n).map(piece).collect();
+        type Piece = Box<dyn Fn(usize) -> String>;
+        let fixed = |piece: &'static str| -> Piece { Box::new(|_| piece.to_owned()) };
+        let pieces: Vec<Piece> = vec![
+            fixed("<a href='http://x.example'>"),
+            fixed("<a>"),
+            fixed("<div>"),
+            fixed("<ul><li>"),
+            fixed("<h1><ul>"),
+            fixed("<svg><g>"),
+            fixed("<b><i><u><s>"),
+            fixed("<a><div>"),
+            fixed("<span class=mention>"),
+            fixed("&"),
+            fixed("°"),
+            fixed("<p>"),
+            fixed("</p>"),
+            fixed("<blockquote>"),
+            Box::new(|n| format!("<b a{n}>")),
+            Box::new(|n| format!("<b a{n}><p>x")),
+            Box::new(|n| format!("<p x{n}=1 ")),
+        ];
+        for (at, piece) in pieces.iter().enumerate() {
+            let text: String = numbered(12_000, piece);
+            let text = super::truncate(&text, 100_000);
+            let pruned = super::Pruned::of(text);
+            let bound = 4 * text.len() + 10_000;
+            assert!(pruned.out.len() <= bound, "{at}: {}", pruned.out.len());
+            // What goes into the cleaning is never deep, and has a bounded number of elements.
+            let (mut depth, mut deepest, mut elements) = (0_usize, 0, 0);
+            for token in super::Scanner::new(&pruned.out) {
+                match token {
+                    super::Token::Start(tag) if !matches!(tag.name, "br" | "hr") => {
+                        depth += 1;
+                        elements += 1;
+                        deepest = deepest.max(depth);
+                    }
+                    super::Token::End(_) => depth = depth.checked_sub(1).unwrap(),
+                    _ => {}
+                }
+            }
+            assert!(
+                depth == 0 && deepest <= super::DEPTH,
+                "{at}: {deepest} deep"
+            );
+            assert!(elements <= super::ELEMENTS, "{at}: {elements}");
+            let clean = sanitize(text);
+            assert!(clean.len() <= 8 * text.len(), "{at}: {}", clean.len());
+            assert_eq!(sanitize(&clean), clean, "{at} is cleaned once for all");
+            assert!(to_text(text).len() <= 2 * text.len());
+            let _ = first_link(&clean);
+        }
     }
 }

@@ -11,18 +11,21 @@ static LAST: AtomicI64 = AtomicI64::new(0);
 /// within 65,536 ids, wherever its clock stands.
 static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(crypt::random_u16()));
 
-/// Mints an id for something that happens now; ids of one process only grow.
+/// How far a clock may seem to go back, because two threads read it, while ids go on growing: 50 ms.
+const AHEAD: i64 = 50 << 16;
+
+/// Mints an id for something that happens now; ids of one clock only grow.
 pub fn mint(now: Time) -> i64 {
     let fresh = (now.0 << 16) | i64::from(NEXT.fetch_add(1, Ordering::SeqCst));
     let previous = LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| {
-        Some(if fresh > last || last - fresh > (1 << 32) {
+        Some(if fresh > last || last - fresh > AHEAD {
             fresh
         } else {
             last + 1
         })
     });
     match previous {
-        Ok(last) | Err(last) if fresh > last || last - fresh > (1 << 32) => fresh,
+        Ok(last) | Err(last) if fresh > last || last - fresh > AHEAD => fresh,
         Ok(last) | Err(last) => last + 1,
     }
 }

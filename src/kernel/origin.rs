@@ -45,6 +45,21 @@ impl Origin {
             .map_or("", |(_, authority)| authority)
     }
 
+    /// Whether a `Host` header names this node: the authority, or with the scheme's own port written out.
+    pub fn is_host(&self, host: &str) -> bool {
+        let authority = self.authority();
+        let default = if self.scheme() == "https" {
+            "443"
+        } else {
+            "80"
+        };
+        let written = host
+            .rsplit_once(':')
+            .filter(|(_, port)| *port == default && !authority.contains(':'))
+            .map_or(host, |(name, _)| name);
+        written.eq_ignore_ascii_case(authority)
+    }
+
     /// The address of `path` on this node.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
@@ -73,6 +88,9 @@ impl Origin {
     }
 }
 
+/// Longest name of a host, in bytes (RFC 1035).
+const NAME: usize = 253;
+
 /// Parses a web address of a peer: http(s), a host, at most 2,048 bytes, no user information, no control characters.
 pub fn parse_url(text: &str) -> Option<Url> {
     if text.len() > 2048
@@ -87,7 +105,7 @@ pub fn parse_url(text: &str) -> Option<Url> {
     let bare = url.username().is_empty() && url.password().is_none();
     let host = url
         .host_str()
-        .is_some_and(|host| !host.is_empty() && !host.ends_with('.'));
+        .is_some_and(|host| !host.is_empty() && !host.ends_with('.') && host.len() <= NAME);
     (web && bare && host && url.port() != Some(0)).then_some(url)
 }
 
@@ -121,13 +139,16 @@ pub fn same_origin(a: &str, b: &str) -> bool {
 /// A domain as a person or a handle writes it, in lower-case ASCII; a port and an IP address are kept.
 pub fn ascii_domain(text: &str) -> Option<String> {
     let text = text.trim();
-    if text.is_empty() || text.contains(['/', '@', '?', '#', ' ', '\\', '%']) {
+    if text.is_empty()
+        || text.len() > 4 * NAME
+        || text.contains(['/', '@', '?', '#', ' ', '\\', '%'])
+    {
         return None;
     }
     let url = Url::parse(&format!("https://{text}/")).ok()?;
     let host = host_of(&url)?;
     // `https` swallows its own port; a handle that spells it out means the same host.
-    (!host.is_empty()).then_some(host)
+    (!host.is_empty() && name_of(&host).len() <= NAME).then_some(host)
 }
 
 /// The name without its port: `nova.example` of `nova.example:8443`.
@@ -141,6 +162,9 @@ pub fn name_of(host: &str) -> &str {
 /// Every block-list entry that covers a host: itself, its name without the port, and each parent domain.
 pub fn covering(host: &str) -> Vec<String> {
     let mut names = vec![host.to_owned()];
+    if host.len() > 2 * NAME {
+        return names;
+    }
     let mut name = name_of(host).trim_end_matches('.');
     if name != host {
         names.push(name.to_owned());
@@ -192,6 +216,47 @@ mod tests {
             assert!(parse_url(text).is_none(), "{text}");
         }
         assert!(parse_url(&format!("https://a.example/{}", "x".repeat(2048))).is_none());
+    }
+
+    #[test]
+    fn no_name_is_longer_than_names_are() {
+        let long = format!("{}example", "a.".repeat(500_000));
+        assert_eq!(ascii_domain(&long), None);
+        assert_eq!(covering(&long).len(), 1);
+        let long = format!("{}example", "a.".repeat(200));
+        assert_eq!(ascii_domain(&long), None);
+        assert!(parse_url(&format!("https://{long}/")).is_none());
+        let name = format!("{}example", "a.".repeat(120));
+        assert!(parse_url(&format!("https://{name}/")).is_some());
+        assert!(ascii_domain(&name).is_some());
+    }
+
+    #[test]
+    fn only_its_own_host_is_its_own() {
+        let at = |url: &str| Origin::parse(url, None).unwrap();
+        let plain = at("https://nova.example/");
+        for host in ["nova.example", "NOVA.example", "nova.example:443"] {
+            assert!(plain.is_host(host), "{host}");
+        }
+        for host in [
+            "nova.example:80",
+            "nova.example:",
+            "nova.example:0443",
+            "nova.example:4430",
+            "nova.example:443:443",
+            "nova.example:99999",
+            "nova.example.",
+            "x.nova.example",
+            "",
+            ":443",
+        ] {
+            assert!(!plain.is_host(host), "{host}");
+        }
+        let port = at("http://127.0.0.1:8080/");
+        assert!(port.is_host("127.0.0.1:8080"));
+        for host in ["127.0.0.1", "127.0.0.1:80", "127.0.0.1:8080:80"] {
+            assert!(!port.is_host(host), "{host}");
+        }
     }
 
     #[test]

@@ -34,11 +34,16 @@ pub fn segments(text: &str) -> Vec<Segment<'_>> {
     let mut plain = 0;
     let mut at = 0;
     let mut before = None;
+    let mut stretch = Stretch::default();
     while let Some(c) = text[at..].chars().next() {
         let free = before.is_none_or(|b: char| {
             !b.is_alphanumeric() && !matches!(b, '/' | '_' | '@' | '&' | '#')
         });
-        let here = if free { special(&text[at..], c) } else { None };
+        let here = if free {
+            special(text, at, c, &mut stretch)
+        } else {
+            None
+        };
         if let Some((segment, length)) = here {
             if plain < at {
                 found.push(Segment::Plain(&text[plain..at]));
@@ -58,37 +63,76 @@ pub fn segments(text: &str) -> Vec<Segment<'_>> {
     found
 }
 
-fn special(rest: &str, first: char) -> Option<(Segment<'_>, usize)> {
+/// A stretch of text without white space, in which links are looked for a few times only: where one after the other
+/// turns out to be none, the next ones are none either.
+#[derive(Default)]
+struct Stretch {
+    end: usize,
+    tries: usize,
+}
+
+/// How many links may turn out to be none in one stretch.
+const TRIES: usize = 8;
+/// Longest stretch in which a link is looked for, in bytes.
+const LONGEST: usize = 4_096;
+
+fn special<'a>(
+    text: &'a str,
+    at: usize,
+    first: char,
+    stretch: &mut Stretch,
+) -> Option<(Segment<'a>, usize)> {
+    let rest = &text[at..];
     match first {
-        'h' | 'H' => link(rest),
+        'h' | 'H' => link(text, at, stretch),
         '@' => mention(rest),
         '#' => hashtag(rest),
         _ => None,
     }
 }
 
-fn link(rest: &str) -> Option<(Segment<'_>, usize)> {
-    let lower = rest.get(..8).or(rest.get(..7))?.to_ascii_lowercase();
-    if !lower.starts_with("http://") && !lower.starts_with("https://") {
+fn link<'a>(text: &'a str, at: usize, stretch: &mut Stretch) -> Option<(Segment<'a>, usize)> {
+    let rest = &text[at..];
+    let scheme = |scheme: &str| {
+        let begin = rest.as_bytes().get(..scheme.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    if !scheme("http://") && !scheme("https://") {
         return None;
     }
-    let end = rest
-        .find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"'))
-        .unwrap_or(rest.len());
-    let mut link = &rest[..end];
+    if at >= stretch.end {
+        let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"');
+        stretch.end = at + rest.find(ends).unwrap_or(rest.len());
+        stretch.tries = 0;
+    }
+    let written = &text[at..stretch.end];
+    if written.len() > LONGEST || stretch.tries >= TRIES {
+        return None;
+    }
+    let link = without_closing(written);
+    if parse_url(link).is_none() {
+        stretch.tries += 1;
+        return None;
+    }
+    Some((Segment::Link(link), link.len()))
+}
+
+/// A link without the punctuation behind it, and without brackets that were opened before it.
+fn without_closing(written: &str) -> &str {
+    let count = |sign: char| written.matches(sign).count();
+    let (round, square) = (count('('), count('['));
+    let (mut round_closed, mut square_closed) = (count(')'), count(']'));
+    let mut link = written;
     while let Some(last) = link.chars().next_back() {
-        let closes = match last {
-            ')' => link.matches('(').count() < link.matches(')').count(),
-            ']' => link.matches('[').count() < link.matches(']').count(),
-            c => matches!(c, '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '…'),
-        };
-        if !closes {
-            break;
+        match last {
+            ')' if round < round_closed => round_closed -= 1,
+            ']' if square < square_closed => square_closed -= 1,
+            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '…' => {}
+            _ => break,
         }
         link = &link[..link.len() - last.len_utf8()];
     }
-    parse_url(link)?;
-    Some((Segment::Link(link), link.len()))
+    link
 }
 
 fn name_length(text: &str) -> usize {
@@ -111,7 +155,7 @@ fn mention(rest: &str) -> Option<(Segment<'_>, usize)> {
             .find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | ':')))
             .unwrap_or(after.len());
         length = after[..length].trim_end_matches(['.', '-', ':']).len();
-        if length > 0 && ascii_domain(&after[..length]).is_some() {
+        if (1..=1_000).contains(&length) && ascii_domain(&after[..length]).is_some() {
             domain = Some(&after[..length]);
             end = name_end + 1 + length;
         }
@@ -292,5 +336,39 @@ mod tests {
     fn text_becomes_paragraphs_and_nothing_else() {
         assert_eq!(simple_html("a\nb\n\n<c>"), "<p>a<br>b</p><p>&lt;c&gt;</p>");
         assert_eq!(paragraphs("\n\n", |_| String::new()), "");
+    }
+
+    /// Brackets and begun links without end: each stretch is looked at a few times, however many links begin in it.
+    #[test]
+    fn links_that_are_none_are_not_looked_for_again_and_again() {
+        for text in [
+            "(http://".repeat(12_500),
+            format!("http://{}", ")".repeat(100_000)),
+            format!("{}{}", "(http://".repeat(5_000), ")".repeat(60_000)),
+            "http://x.example/)".repeat(5_000),
+            "@a@".repeat(30_000),
+            "#a".repeat(50_000),
+            format!("@x@{}", "a.".repeat(50_000)),
+        ] {
+            let found = super::segments(&text);
+            let whole: usize = found
+                .iter()
+                .map(|segment| match segment {
+                    Segment::Plain(text) | Segment::Link(text) => text.len(),
+                    Segment::Mention { written, .. } => written.len(),
+                    Segment::Hashtag(tag) => tag.len() + 1,
+                })
+                .sum();
+            assert_eq!(whole, text.len(), "nothing is lost");
+        }
+        let [
+            Segment::Plain("("),
+            Segment::Link(link),
+            Segment::Plain(")."),
+        ] = super::segments("(http://a.example/x_(y)).")[..]
+        else {
+            panic!("{:?}", super::segments("(http://a.example/x_(y))."));
+        };
+        assert_eq!(link, "http://a.example/x_(y)");
     }
 }

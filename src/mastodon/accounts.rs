@@ -103,7 +103,7 @@ pub async fn resolve(app: &App, member: &Account, text: &str) -> Option<Found> {
     let within = || {
         app.limits
             .look_up
-            .take(&member.id.0, app.clock.now())
+            .take(member.id.0, app.clock.now())
             .is_ok()
     };
     if !looks || !within() {

@@ -19,7 +19,7 @@ pub async fn create(call: Caller) -> Answer {
     let app = &call.app;
     app.limits
         .apps
-        .take(&call.address, app.clock.now())
+        .take(call.address, app.clock.now())
         .map_err(Error::TooMany)?;
     let params = &call.params;
     let wished = params.get("scopes").unwrap_or("read");
@@ -98,7 +98,7 @@ pub async fn token(call: Caller) -> Answer {
     let app = &call.app;
     app.limits
         .tokens
-        .take(&call.address, app.clock.now())
+        .take(call.address, app.clock.now())
         .map_err(Error::TooMany)?;
     let (client, proven) = client(&call).await?;
     let bad = |error: &str, why: &str| Refused::oauth(StatusCode::BAD_REQUEST, error, why);

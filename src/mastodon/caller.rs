@@ -1,8 +1,8 @@
 //! Who calls, with which token, and what is said.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
@@ -15,6 +15,8 @@ use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Error;
 use crate::kernel::clock::Time;
+use crate::kernel::net;
+use crate::kernel::rate_limit::Key;
 use crate::oauth::{Token, tokens};
 
 /// What an endpoint needs of its caller.
@@ -125,10 +127,12 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// Lets a request through to its endpoint when the token does, within the limits; tells how much is left.
 pub async fn require(
     State((app, needs)): State<(App, Needs)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    let address = address(&app, &request);
+    let (parts, body) = request.into_parts();
+    let address = net::source(&app.settings.server.trusted_proxies, &parts);
+    let mut request = Request::from_parts(parts, body);
     let now = app.clock.now();
     let known = match look(&app, request.headers(), needs).await {
         Ok(known) => known,
@@ -137,7 +141,7 @@ pub async fn require(
     let key = known
         .viewer
         .as_ref()
-        .map_or_else(|| address.to_string(), |viewer| viewer.id.to_string());
+        .map_or_else(|| Key::from(address), |viewer| Key::from(viewer.id.0));
     let frozen = known
         .viewer
         .as_ref()
@@ -145,8 +149,8 @@ pub async fn require(
     if frozen && request.method() != http::Method::GET {
         return Refused::from(Error::Forbidden).into_response();
     }
-    let taken = app.limits.api.take(&key, now);
-    let left = app.limits.api.left(&key, now);
+    let taken = app.limits.api.take(key, now);
+    let left = app.limits.api.left(key, now);
     let mut response = match taken {
         Ok(()) => {
             request.extensions_mut().insert(known);
@@ -187,18 +191,6 @@ async fn look(app: &App, headers: &HeaderMap, needs: Needs) -> Result<Known, Ref
         }
     }
     Ok(Known { token, viewer })
-}
-
-fn address(app: &App, request: &Request) -> IpAddr {
-    let peer = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0);
-    crate::kernel::net::address(
-        &app.settings.server.trusted_proxies,
-        request.headers(),
-        peer,
-    )
 }
 
 fn show_limits(headers: &mut HeaderMap, burst: u32, left: u32, now: Time) {

@@ -30,7 +30,7 @@ pub async fn create(call: Caller) -> Answer {
     }
     app.limits
         .sign_up
-        .take(&call.address, app.clock.now())
+        .take(call.address, app.clock.now())
         .map_err(Error::TooMany)?;
     if params.flag("agreement") != Some(true) {
         return Err(Refused::invalid(
@@ -46,12 +46,12 @@ pub async fn create(call: Caller) -> Answer {
         confirmed: app.mailer.is_none(),
     };
     let locale = Locale::of_header(params.text("locale"));
-    let member = match members::join(app, new, "", locale).await {
+    let member = match members::join(app, new, ("", call.address), locale).await {
         Err(Error::Invalid(problems))
             if app.mailer.is_some() && letters::is_known_address(&problems) =>
         {
             // Whose address it is learns it by mail; the app sees what it always sees.
-            letters::write_known_address(app, locale, params.text("email")).await?;
+            letters::write_known_address(app, locale, params.text("email"), call.address).await?;
             return Ok(given(&crypt::token(), &token));
         }
         member => member?,

@@ -205,7 +205,7 @@ pub async fn delete(Path(id): Path<PostId>, call: Caller) -> Answer {
 pub async fn context(Path(id): Path<PostId>, call: Caller) -> Answer {
     let (app, viewer) = (&call.app, call.viewer.as_ref());
     let post = seen(&call, id).await?;
-    let around = thread::around(app, viewer, &post).await?;
+    let around = thread::around(app, viewer, &post, None).await?;
     let below: Vec<Post> = around.below.into_iter().map(|(post, _)| post).collect();
     Ok(json_of(json!({
         "ancestors": status::several(app, viewer, &around.above, "thread").await?,

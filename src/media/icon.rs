@@ -1,14 +1,11 @@
 //! The house as an icon: its logo on its colour, or a door on it.
 
-use std::sync::LazyLock;
-
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 
 use super::files;
 use crate::app::App;
 use crate::error::Result;
-use crate::kernel::cache::Cache;
 use crate::nodes::house::House;
 
 /// The outline of a house with an open door, on a field of 64 by 64.
@@ -25,9 +22,6 @@ const DOOR: [(f64, f64); 11] = [
     (14.0, 50.0),
     (14.0, 50.0),
 ];
-
-/// Icons that were drawn, by what they show.
-static DRAWN: LazyLock<Cache<String, Vec<u8>>> = LazyLock::new(|| Cache::new(12));
 
 /// The icon as SVG, with the door.
 pub fn svg(house: &House) -> String {
@@ -49,7 +43,7 @@ pub async fn png(app: &App, house: &House, size: u32) -> Result<Vec<u8>> {
         house.accent,
         house.look.logo.as_deref().unwrap_or_default()
     );
-    if let Some(drawn) = DRAWN.get(&key) {
+    if let Some(drawn) = app.icons.get(&key) {
         return Ok(drawn);
     }
     let logo = match &house.look.logo {
@@ -59,7 +53,7 @@ pub async fn png(app: &App, house: &House, size: u32) -> Result<Vec<u8>> {
     let ground = colour(&house.accent);
     let drawn = tokio::task::spawn_blocking(move || draw(ground, logo.as_deref(), size));
     let drawn = drawn.await.map_err(anyhow::Error::from)??;
-    DRAWN.put(key, drawn.clone());
+    app.icons.put(key, drawn.clone());
     Ok(drawn)
 }
 

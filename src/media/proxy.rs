@@ -2,13 +2,10 @@
 //!
 //! Pictures are decoded and encoded anew; sound and video are told by their first bytes and passed on as they are.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tokio::sync::Mutex;
 
 use super::incoming::{Arriving, Incoming};
 use super::kinds::Kind;
@@ -26,17 +23,6 @@ use crate::nodes;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a sound or a video may take to arrive.
 const TIME: Duration = Duration::from_secs(300);
-
-/// One address is fetched once, however many ask at the same time; nobody waits for another address.
-static UNDER_WAY: LazyLock<std::sync::Mutex<HashMap<String, Arc<Mutex<()>>>>> =
-    LazyLock::new(Default::default);
-
-/// The turn of an address, for as long as somebody wants it.
-fn turn_of(key: &str) -> Arc<Mutex<()>> {
-    let mut known = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
-    known.retain(|_, turn| Arc::strong_count(turn) > 1);
-    known.entry(key.to_owned()).or_default().clone()
-}
 
 /// A copy, ready to be handed out.
 #[derive(Clone, Debug)]
@@ -76,21 +62,26 @@ pub async fn fetch(app: &App, signature: &str, encoded: &str) -> Result<Copy> {
     if let Some(copy) = kept(app, &key).await? {
         return Ok(copy);
     }
-    let turn = turn_of(&key);
-    let _turn = turn.lock().await;
-    if let Some(copy) = kept(app, &key).await? {
-        return Ok(copy);
-    }
-    match download(app, &url).await {
+    // One address is fetched once, however many ask at the same time; nobody waits for another address.
+    let work = || async {
+        if let Err(error) = fill(app, &url, &key).await {
+            tracing::warn!(%error, "a copy could not be kept");
+        }
+    };
+    app.downloads.join(&key, work).await;
+    kept(app, &key).await?.ok_or(Error::NotFound)
+}
+
+/// Fetches what is missing, or notes that it cannot be had.
+async fn fill(app: &App, url: &str, key: &str) -> Result<()> {
+    match download(app, url).await {
         Ok((copy, bytes)) => {
-            keep(app, &key, Some(&copy), bytes).await?;
-            make_room(app).await?;
-            Ok(copy)
+            keep(app, key, Some(&copy), bytes).await?;
+            make_room(app).await
         }
         Err(error) => {
             tracing::debug!(%error, "something remote could not be shown");
-            keep(app, &key, None, 0).await?;
-            Err(Error::NotFound)
+            keep(app, key, None, 0).await
         }
     }
 }

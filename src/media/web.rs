@@ -134,6 +134,8 @@ fn describe(headers: &mut HeaderMap, file: &Handed<'_>, tag: &str) {
 /// The signature with which a narrower post's file was linked, for whoever has it or for one reader.
 #[derive(Debug, serde::Deserialize)]
 pub struct Key {
+    /// When it ends, in milliseconds.
+    e: Option<i64>,
     k: Option<String>,
     v: Option<AccountId>,
 }
@@ -141,13 +143,8 @@ pub struct Key {
 impl Key {
     /// Whether it is ours, for this file.
     fn holds(&self, app: &App, name: &str) -> bool {
-        let signed = match self.v {
-            Some(reader) => app.secret.sign_address(&format!("{name} {reader}")),
-            None => app.secret.sign_address(name),
-        };
-        self.k
-            .as_ref()
-            .is_some_and(|key| crypt::equal(key.as_bytes(), signed.as_bytes()))
+        let key = self.e.zip(self.k.as_deref());
+        key.is_some_and(|key| media::opens(app, name, self.v, key))
     }
 }
 
@@ -218,7 +215,7 @@ pub async fn proxied(
 ) -> PageResult {
     app.limits
         .pictures
-        .take(&visitor.address, app.clock.now())
+        .take(visitor.address, app.clock.now())
         .map_err(Error::TooMany)?;
     let copy = match proxy::fetch(&app, &signature, &address).await {
         Ok(copy) => copy,

@@ -11,8 +11,11 @@ pub mod tiers;
 pub mod waiting;
 pub mod web;
 
+use std::net::IpAddr;
+
 use crate::accounts::create::{self, New};
-use crate::accounts::{Account, letters, sign_in};
+use crate::accounts::letters::{self, By};
+use crate::accounts::{Account, sign_in};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::locale::Locale;
@@ -23,7 +26,12 @@ use crate::nodes::joining::{self, Mode};
 ///
 /// # Errors
 /// `Forbidden` where the house is not open to them, `Invalid` for what cannot be taken.
-pub async fn join(app: &App, new: New<'_>, code: &str, locale: Locale) -> Result<Account> {
+pub async fn join(
+    app: &App,
+    new: New<'_>,
+    (code, from): (&str, IpAddr),
+    locale: Locale,
+) -> Result<Account> {
     let mode = joining::get(app).await?.mode;
     if mode == Mode::Closed || (code.is_empty() && mode != Mode::Open) {
         return Err(Error::Forbidden);
@@ -49,7 +57,7 @@ pub async fn join(app: &App, new: New<'_>, code: &str, locale: Locale) -> Result
     }
     if confirms {
         // Beyond the limit nothing of all this happened.
-        letters::may_write(app, &email)?;
+        letters::may_write(app, &email, ("confirm", By::Address(from)))?;
         letters::write_confirmation(app, &mut tx, locale, (account.id, &typed)).await?;
     }
     tx.commit().await?;

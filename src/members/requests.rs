@@ -1,5 +1,7 @@
 //! People who asked to become members, with their answers to the host's questions.
 
+use std::net::IpAddr;
+
 use crate::accounts::create::{self, New};
 use crate::accounts::{Account, Role, letters, sign_in, store};
 use crate::app::App;
@@ -54,7 +56,7 @@ pub async fn ask(
     app: &App,
     (name, email, password): (&str, &str, &str),
     answers: &[(String, String)],
-    locale: Locale,
+    (locale, from): (Locale, IpAddr),
 ) -> Result<()> {
     if joining::get(app).await?.mode != Mode::Request {
         return Err(Error::Forbidden);
@@ -87,7 +89,7 @@ pub async fn ask(
     let known = sign_in::store::find_by_email(&mut tx, &folded).await?;
     if known.is_some() {
         drop(tx);
-        return letters::write_known_address(app, locale, email).await;
+        return letters::write_known_address(app, locale, email, from).await;
     }
     let touched = sql("INSERT INTO join_requests (id, name, email, password, answers, locale, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
         .bind(id::mint(now))
@@ -174,7 +176,6 @@ pub async fn accept(app: &App, number: i64) -> Result<Account> {
     }
     let account = create::write(app, &mut tx, prepared).await?;
     if app.mailer.is_some() {
-        letters::may_write(app, &request.email)?;
         letters::write_confirmation(app, &mut tx, locale, (account.id, &request.email)).await?;
     }
     tx.commit().await?;

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::accounts::{Account, letters, sign_in};
+use crate::accounts::letters::{self, By};
+use crate::accounts::{Account, sign_in};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
@@ -142,14 +143,11 @@ fn is_throwaway(address: &str) -> bool {
 /// wait for nothing. Whoever is on it already gets the link to their page again.
 ///
 /// # Errors
-/// `Invalid` for what cannot be taken, `TooMany` beyond three mails an hour to one address.
+/// `Invalid` for what cannot be taken, `TooMany` beyond the budget of who asks.
 pub async fn ask_by_mail(app: &App, email: &str, asking: &Asking<'_>) -> Result<()> {
     let email = sign_in::fold_email(email)?;
     super::check_mail(app, &email).await?;
-    app.limits
-        .mail
-        .take(&email, app.clock.now())
-        .map_err(Error::TooMany)?;
+    letters::may_write(app, &email, ("waiting", By::Address(asking.from)))?;
     let one = match find_by(app, "email", &email).await? {
         Some(one) => one,
         None => insert(app, Some(&email), None, asking).await?,

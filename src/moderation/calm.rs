@@ -26,6 +26,8 @@ const SILENT: Duration = Duration::from_secs(3600);
 const HELD: Duration = Duration::from_secs(3 * 3600);
 /// How many of the host's posts others are told about.
 const TOLD: i64 = 50;
+/// How many answers of one account count within ten minutes.
+const OF_ONE: i64 = 3;
 
 /// Something that is done about a crowd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,14 +265,24 @@ pub async fn meter(app: &App) -> Result<Meter> {
     })
 }
 
-/// Counts one answer or mention that came, and rings the alarm where there are more than usual.
+/// Counts one answer or mention that came, and rings the alarm where there are more than usual. However much one
+/// account writes, it is no crowd: only its first few count.
 ///
 /// Whether it rang and strangers wait from now on.
 ///
 /// # Errors
 /// What the database says.
-pub async fn count(app: &App, held: bool) -> Result<bool> {
+pub async fn count(app: &App, author: AccountId, held: bool) -> Result<bool> {
     let bucket = app.clock.now().0 / PART;
+    let came: i64 = sql("INSERT INTO incoming_authors (bucket, account_id, came) VALUES ($1, $2, 1) ON CONFLICT (bucket, account_id) DO UPDATE SET came = incoming_authors.came + 1 RETURNING came")
+        .bind(bucket)
+        .bind(author)
+        .one(&app.db)
+        .await?
+        .get("came")?;
+    if came > OF_ONE {
+        return Ok(false);
+    }
     sql("INSERT INTO incoming (bucket, came, held) VALUES ($1, 1, $2) ON CONFLICT (bucket) DO UPDATE SET came = incoming.came + 1, held = incoming.held + EXCLUDED.held")
         .bind(bucket)
         .bind(held)
@@ -367,6 +379,10 @@ pub async fn sweep(app: &App) -> sqlx::Result<()> {
     let now = app.clock.now();
     sql("DELETE FROM incoming WHERE bucket < $1")
         .bind(now.0 / PART - USUAL)
+        .run(&app.db)
+        .await?;
+    sql("DELETE FROM incoming_authors WHERE bucket < $1")
+        .bind(now.0 / PART - 1)
         .run(&app.db)
         .await?;
     sql("DELETE FROM calm WHERE until < $1")

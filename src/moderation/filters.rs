@@ -1,9 +1,11 @@
 //! Word and link filters of the house, and what they would have caught.
 
+use std::collections::HashSet;
+
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::db::{Row, sql};
-use crate::kernel::html::to_text;
+use crate::kernel::html::{to_text, truncate};
 use crate::kernel::id;
 use crate::kernel::origin::ascii_domain;
 use crate::posts::{Post, store};
@@ -85,7 +87,7 @@ impl Filter {
 #[derive(Debug)]
 pub struct Content {
     text: String,
-    hosts: Vec<String>,
+    hosts: HashSet<String>,
 }
 
 impl Content {
@@ -98,21 +100,22 @@ impl Content {
     }
 }
 
-/// The hosts that a content links to or writes out, as a browser would read their addresses.
-fn hosts(html: &str) -> Vec<String> {
-    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>');
-    let mut found = Vec::new();
+/// Longest name of a host with what may stand around it in an address, in bytes.
+const AUTHORITY: usize = 512;
+
+/// The hosts that a content links to or writes out, as a browser would read their addresses. Only what can be part of
+/// an address's authority is read, so that no byte is read twice.
+fn hosts(html: &str) -> HashSet<String> {
+    let ends =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '/' | '\\' | '?' | '#');
+    let mut found = HashSet::new();
     for (at, _) in html.match_indices("://") {
-        let rest = &html[at + 3..];
-        let address = &rest[..rest.find(ends).unwrap_or(rest.len())];
-        let address = address.replace("&amp;", "&");
-        let read = url::Url::parse(&format!("https://{address}"));
-        let host = read
-            .ok()
-            .and_then(|url| url.host_str().map(str::to_owned))
-            .unwrap_or_default();
-        if !host.is_empty() && found.len() < 200 {
-            found.push(host.trim_end_matches('.').to_owned());
+        let rest = truncate(html[at + 3..].trim_start_matches(['/', '\\']), AUTHORITY);
+        let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let authority = authority.replace("&amp;", "&");
+        let read = url::Url::parse(&format!("https://{authority}"));
+        if let Some(host) = read.ok().and_then(|url| url.host_str().map(str::to_owned)) {
+            found.insert(host.trim_end_matches('.').to_owned());
         }
     }
     found

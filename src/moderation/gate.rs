@@ -111,7 +111,10 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
     }
     let writer = Writer::of(app, author, &host).await?;
     let verdict = judge(app, &writer, about, incoming).await?;
-    if incoming && about.fresh && calm::count(app, matches!(verdict, Verdict::Hold(_))).await? {
+    if incoming
+        && about.fresh
+        && calm::count(app, author.id, matches!(verdict, Verdict::Hold(_))).await?
+    {
         // What strangers wrote in the minutes that rang the alarm waits as well, this one included.
         jobs::enqueue(&app.db, app.clock.now(), Job::HoldRecent).await?;
         return Box::pin(judge(app, &writer, about, incoming)).await;
@@ -135,7 +138,8 @@ pub async fn hold_recent(app: &App) -> Result<()> {
     };
     for post in posts::store::read_all(&rows)? {
         let author = accounts::get(app, post.account).await?;
-        if author.role != accounts::Role::Member {
+        // Looking back is about strangers: what a member wrote has been seen, and stays.
+        if author.role != accounts::Role::Member || author.kind == Lives::Local {
             continue;
         }
         let writer = Writer::of(app, &author, &host).await?;

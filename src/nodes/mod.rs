@@ -13,7 +13,7 @@ pub mod web;
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Tx, sql};
+use crate::kernel::db::{Conn, Tx, sql};
 use crate::kernel::id::{InboxId, NodeId};
 use crate::kernel::origin::host_of_uri;
 use measures::{Measure, Severity};
@@ -76,6 +76,19 @@ pub async fn find_or_insert(tx: &mut Tx, host: &str, now: Time) -> sqlx::Result<
         .one(&mut *tx)
         .await?
         .get("id")
+}
+
+/// The address of an inbox.
+///
+/// # Errors
+/// What the database says.
+pub async fn inbox_url(conn: impl Conn, id: InboxId) -> sqlx::Result<Option<String>> {
+    sql("SELECT url FROM inboxes WHERE id = $1")
+        .bind(id)
+        .optional(conn)
+        .await?
+        .map(|row| row.get("url"))
+        .transpose()
 }
 
 /// The row of an inbox address; made known where it was not.

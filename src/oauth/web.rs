@@ -125,7 +125,7 @@ pub async fn ask(
         Some(member) if by_address => app
             .limits
             .look_up
-            .take(&member.id.0, app.clock.now())
+            .take(member.id.0, app.clock.now())
             .map_err(Error::TooMany)?,
         _ => {}
     }

@@ -12,7 +12,7 @@ use super::imports::{self, Import};
 use super::{Kind, csv};
 use crate::accounts::{Account, sign_in};
 use crate::app::App;
-use crate::error::{Error, Problem, Result, Sentence};
+use crate::error::{Error, Problem, Result};
 use crate::ui::form::held;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
@@ -147,18 +147,16 @@ pub async fn pack(
     SignedIn(member, visitor): SignedIn,
     Form(proof): Form<Proof>,
 ) -> PageResult {
-    if !sign_in::password_fits(&app, member.id, &proof.current).await? {
-        let page = DataPage {
-            problems: vec![Problem {
-                field: "archive",
-                sentence: Sentence {
-                    id: "error-password",
-                    value: None,
-                },
-            }],
-            ..DataPage::new(&app, &member, visitor.ui).await?
-        };
-        return Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page));
+    match sign_in::ask_again(&app, &member, &proof.current, "archive").await {
+        Ok(()) => {}
+        Err(Error::Invalid(problems)) => {
+            let page = DataPage {
+                problems,
+                ..DataPage::new(&app, &member, visitor.ui).await?
+            };
+            return Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page));
+        }
+        Err(error) => return Err(error.into()),
     }
     archives::ask(&app, &member).await?;
     Ok(see_other("/settings/data"))

@@ -1,9 +1,9 @@
 //! Posts of other nodes, as their documents say.
 
-use super::{Post, compose, edit, held, polls, previews, store, words};
-use crate::accounts::{Account, Emoji, remove as tombs, store as account_store};
+use super::{Post, compose, counts, edit, held, polls, previews, references, store, words};
+use crate::accounts::{Account, Emoji, remove as tombs};
 use crate::app::App;
-use crate::audiences::{self, Audience};
+use crate::audiences::Audience;
 use crate::error::Result;
 use crate::jobs::news::{self, News};
 use crate::kernel::clock::Time;
@@ -112,12 +112,11 @@ pub async fn insert(
         return Ok(Some(known));
     }
     let parent = match &arrived.in_reply_to_uri {
-        Some(uri) => store::find_by_uri(&mut tx, uri).await?,
+        Some(uri) => references::find_named(&mut tx, uri, author.id, now).await?,
         None => None,
     };
-    let parent = open_to(&mut tx, author, parent, now).await?;
     let quoted = match &arrived.quote_uri {
-        Some(uri) => store::find_by_uri(&mut tx, uri).await?,
+        Some(uri) => references::find_named(&mut tx, uri, author.id, now).await?,
         None => None,
     };
     let mut post = blank(author, arrived, parent.as_ref(), now);
@@ -126,16 +125,13 @@ pub async fn insert(
         return Ok(None);
     }
     write_parts(&mut tx, author, &post, arrived, now).await?;
-    account_store::count_posts(&mut tx, author.id, 1, Some(arrived.published.min(now))).await?;
     if let Some(reason) = arrived.held {
         held::note(&mut tx, post.id, post.audience, reason).await?;
         tx.commit().await?;
         return Ok(store::find(&app.db, post.id).await?);
     }
-    if let Some(parent) = &parent {
-        store::count_replies(&mut tx, parent.id, 1).await?;
-    }
-    store::adopt_replies(&mut tx, &post, now).await?;
+    counts::count(&mut tx, &post, 1, Some(arrived.published.min(now))).await?;
+    references::adopt_replies(&mut tx, &post, now).await?;
     if way == Way::Delivered {
         let mentioned: Vec<Account> = arrived
             .people
@@ -174,26 +170,6 @@ async fn place(
         written = store::insert(&mut *tx, post, None, now).await?;
     }
     Ok(written)
-}
-
-/// What somebody answers, unless it is for a grant they are not in: they are not heard inside.
-async fn open_to(
-    tx: &mut Tx,
-    author: &Account,
-    parent: Option<Post>,
-    now: Time,
-) -> sqlx::Result<Option<Post>> {
-    match parent {
-        Some(parent) => Ok(match parent.audience {
-            Audience::Grant(grant)
-                if !audiences::is_member(&mut *tx, grant, author.id, now).await? =>
-            {
-                None
-            }
-            _ => Some(parent),
-        }),
-        None => Ok(None),
-    }
 }
 
 /// Writes what an Update says about a known post; an older one is ignored.

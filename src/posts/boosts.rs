@@ -1,7 +1,7 @@
 //! Boosting: handing a post on to one's own followers.
 
-use super::{Post, remove, store};
-use crate::accounts::{Account, store as account_store};
+use super::{Post, counts, remove, store};
+use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::news::{self, News};
@@ -73,9 +73,9 @@ pub async fn receive(
 async fn write(tx: &mut Tx, boost: &Post, post: &Post, now: Time) -> Result<bool> {
     let fresh = store::insert(&mut *tx, boost, None, now).await?;
     if fresh {
-        store::recount(&mut *tx, post.id).await?;
+        counts::recount(&mut *tx, post.id).await?;
         news::tell(&mut *tx, now, &News::Counted(post.id)).await?;
-        account_store::count_posts(&mut *tx, boost.account, 1, Some(now)).await?;
+        counts::count(&mut *tx, boost, 1, Some(now)).await?;
         if post.account != boost.account {
             let job = Job::Notify {
                 account: post.account,
@@ -111,9 +111,9 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
         open: post.audience.is_open(),
     };
     news::tell(&mut tx, now, &gone).await?;
-    store::recount(&mut tx, post.id).await?;
+    counts::recount(&mut tx, post.id).await?;
     news::tell(&mut tx, now, &News::Counted(post.id)).await?;
-    account_store::count_posts(&mut tx, who.id, -1, None).await?;
+    counts::count(&mut tx, &boost, -1, None).await?;
     if who.is_local() {
         let job = Job::SendUnboost {
             account: who.id,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::copies::{self, Travels};
 use super::render::{self, Rendered};
-use super::{Post, bylines, held, polls, previews, quotes, store, words};
-use crate::accounts::{Account, store as account_store};
+use super::{Post, bylines, counts, held, polls, previews, quotes, store, words};
+use crate::accounts::Account;
 use crate::app::App;
 use crate::audiences::{self, Audience};
 use crate::error::{Error, Problem, Result, Sentence};
@@ -123,7 +123,9 @@ pub fn check(app: &App, draft: &Draft) -> Result<()> {
     {
         problem("text", "error-post-empty", None);
     }
-    if count(text::length(&draft.text)) > limits.post_chars {
+    // What is far too long is not counted sign by sign.
+    let most = limits.post_chars.saturating_mul(64).saturating_add(1 << 16);
+    if count(draft.text.len()) > most || count(text::length(&draft.text)) > limits.post_chars {
         problem("text", "error-too-long", Some(limits.post_chars));
     }
     if count(draft.warning.chars().count()) > limits.warning_chars {
@@ -228,7 +230,6 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
         let lasts = Duration::from_secs(u64::try_from(poll.seconds).unwrap_or(0));
         polls::insert(&mut tx, post.id, poll, now.plus(lasts), now).await?;
     }
-    account_store::count_posts(&mut tx, author.id, 1, Some(now)).await?;
     if let Some(reason) = &draft.held {
         held::note(&mut tx, post.id, post.audience, reason).await?;
         tx.commit().await?;
@@ -270,9 +271,7 @@ pub(super) async fn announce(
     mentioned: &[Account],
     now: Time,
 ) -> sqlx::Result<()> {
-    if let Some(parent) = post.in_reply_to {
-        store::count_replies(&mut *tx, parent, 1).await?;
-    }
+    counts::count(&mut *tx, post, 1, Some(post.created_at)).await?;
     tell_mentioned(&mut *tx, post, mentioned, now).await?;
     tell_listeners(&mut *tx, post, now).await?;
     news::tell(tx, now, &News::Post(post.id)).await

@@ -1,6 +1,6 @@
 //! Favourites.
 
-use super::{Post, store};
+use super::{Post, counts};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
@@ -40,7 +40,7 @@ pub async fn add(app: &App, who: &Account, post: &Post, uri: &str) -> Result<()>
         .run(&mut tx)
         .await?;
     if touched == 1 {
-        store::recount(&mut tx, post.id).await?;
+        counts::recount(&mut tx, post.id).await?;
         news::tell(&mut tx, now, &News::Counted(post.id)).await?;
         if who.is_local() {
             jobs::enqueue(
@@ -86,7 +86,7 @@ pub async fn remove(app: &App, who: &Account, post: &Post) -> Result<()> {
             .bind(post.id)
             .run(&mut tx)
             .await?;
-        store::recount(&mut tx, post.id).await?;
+        counts::recount(&mut tx, post.id).await?;
         news::tell(&mut tx, now, &News::Counted(post.id)).await?;
         if who.is_local() {
             let job = Job::SendUnfavourite {

@@ -1,6 +1,6 @@
 //! Posts that wait for a look: seen by their author alone until somebody lets them through.
 
-use super::{Post, compose, previews, quotes, store, words};
+use super::{Post, compose, counts, previews, quotes, references, store, words};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences::Audience;
@@ -75,9 +75,7 @@ pub async fn hold(app: &App, post: &Post, reason: &str) -> Result<()> {
     if !note(&mut tx, post.id, post.audience, reason).await? {
         return Ok(());
     }
-    if let Some(parent) = post.in_reply_to {
-        store::count_replies(&mut tx, parent, -1).await?;
-    }
+    counts::count(&mut tx, post, -1, None).await?;
     let gone = News::Gone {
         post: post.id,
         author: post.account,
@@ -201,7 +199,7 @@ async fn announce(app: &App, tx: &mut Tx, post: &Post) -> Result<()> {
         jobs::enqueue(&mut *tx, now, Job::SendPost(post.id)).await?;
         quotes::settle(tx, app, post).await?;
     } else {
-        store::adopt_replies(tx, post, now).await?;
+        references::adopt_replies(tx, post, now).await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod bylines;
 pub mod compose;
 pub mod conversations;
 pub mod copies;
+mod counts;
 pub mod edit;
 pub mod favourites;
 pub mod held;
@@ -13,6 +14,7 @@ pub mod keep;
 pub mod polls;
 pub mod previews;
 pub mod quotes;
+mod references;
 pub mod remove;
 pub mod render;
 pub mod scheduled;
@@ -167,6 +169,14 @@ pub async fn find(app: &App, id: PostId) -> Result<Option<Post>> {
 /// What the database says.
 pub async fn find_by_uri(app: &App, uri: &str) -> Result<Option<Post>> {
     Ok(store::find_by_uri(&app.db, uri).await?)
+}
+
+/// The post with this id on the wire as somebody may name it; what they may not see looks as if it were not there.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_named(app: &App, uri: &str, by: AccountId) -> Result<Option<Post>> {
+    Ok(references::find_named(&app.db, uri, by, app.clock.now()).await?)
 }
 
 /// How many posts the house's members wrote.

@@ -1,7 +1,7 @@
 //! Deleting posts, and everything that hangs on them.
 
-use super::{Post, store, words};
-use crate::accounts::{Account, remove as tombs, store as account_store};
+use super::{Post, counts, store, words};
+use crate::accounts::{Account, remove as tombs};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::news::{self, News};
@@ -122,13 +122,13 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
     };
     news::tell(&mut *tx, now, &gone).await?;
     // Boosts of it go with it.
-    let boosters = sql("SELECT id, account_id FROM posts WHERE boost_of_id = $1")
+    let boosts = sql("SELECT * FROM posts WHERE boost_of_id = $1")
         .bind(post.id)
         .all(&mut *tx)
         .await?;
-    for row in &boosters {
-        account_store::count_posts(&mut *tx, row.get("account_id")?, -1, None).await?;
-        erase_rows(&mut *tx, row.get("id")?).await?;
+    for boost in store::read_all(&boosts)? {
+        counts::count(&mut *tx, &boost, -1, None).await?;
+        erase_rows(&mut *tx, boost.id).await?;
     }
     let media = sql("DELETE FROM media WHERE post_id = $1 RETURNING file, preview")
         .bind(post.id)
@@ -143,15 +143,10 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
         }
     }
     erase_rows(&mut *tx, post.id).await?;
-    // What waited was never counted.
-    let counted = post.audience != crate::audiences::Audience::Held;
-    if let Some(parent) = post.in_reply_to.filter(|_| counted) {
-        store::count_replies(&mut *tx, parent, -1).await?;
-    }
     if let Some(boosted) = post.boost_of {
-        store::recount(&mut *tx, boosted).await?;
+        counts::recount(&mut *tx, boosted).await?;
     }
-    account_store::count_posts(&mut *tx, post.account, -1, None).await?;
+    counts::count(&mut *tx, post, -1, None).await?;
     Ok(files)
 }
 

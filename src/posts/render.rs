@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, Emoji};
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::html::escape;
@@ -100,14 +100,25 @@ fn mention_html(account: &Account) -> String {
     )
 }
 
-/// Replaces `:name:` outside of tags by the emoji's picture on our own address; after sanitising.
-pub fn with_emojis(html: &str, pictures: &[(String, String)]) -> String {
-    if pictures.is_empty() || !html.contains(':') {
+/// Most pictures of emoji in one text; beyond them stand their names.
+const PICTURES: usize = 200;
+
+/// Replaces `:name:` outside of tags by the emoji's picture, at the address of ours that `address` gives it; after
+/// sanitising.
+pub fn with_emojis(html: &str, emojis: &[Emoji], address: impl Fn(&str) -> String) -> String {
+    if emojis.is_empty() || !html.contains(':') {
         return html.to_owned();
     }
+    let known: HashMap<&str, &str> = emojis
+        .iter()
+        .rev()
+        .map(|emoji| (emoji.shortcode.as_str(), emoji.url.as_str()))
+        .collect();
+    let mut drawn: HashMap<&str, String> = HashMap::new();
     let mut out = String::with_capacity(html.len());
+    let mut left = PICTURES;
     let mut rest = html;
-    while let Some(start) = rest.find(['<', ':']) {
+    while let Some(start) = rest.find(['<', ':']).filter(|_| left > 0) {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
         if rest.starts_with('<') {
@@ -116,41 +127,55 @@ pub fn with_emojis(html: &str, pictures: &[(String, String)]) -> String {
             rest = &rest[end..];
             continue;
         }
-        let found = pictures.iter().find(|(code, _)| {
-            rest[1..]
-                .strip_prefix(code.as_str())
-                .is_some_and(|after| after.starts_with(':'))
-        });
-        if let Some((code, address)) = found {
-            out.push_str(&format!(
-                "<img class=\"emoji\" src=\"{}\" alt=\":{}:\" title=\":{}:\" loading=\"lazy\">",
-                escape(address),
-                escape(code),
-                escape(code)
-            ));
-            rest = &rest[code.len() + 2..];
-        } else {
+        let code = code_of(rest);
+        let found = code.and_then(|code| known.get_key_value(code));
+        let Some((code, url)) = found else {
             out.push(':');
             rest = &rest[1..];
-        }
+            continue;
+        };
+        let picture = drawn.entry(code).or_insert_with(|| {
+            format!(
+                "<img class=\"emoji\" src=\"{}\" alt=\":{}:\" title=\":{}:\" loading=\"lazy\">",
+                escape(&address(url)),
+                escape(code),
+                escape(code)
+            )
+        });
+        out.push_str(picture);
+        left -= 1;
+        rest = &rest[code.len() + 2..];
     }
     out.push_str(rest);
     out
 }
 
+/// What stands between a colon at the begin and the next one, where both are near enough.
+fn code_of(rest: &str) -> Option<&str> {
+    let behind = &rest.as_bytes()[1..rest.len().min(402)];
+    let end = behind.iter().position(|byte| matches!(byte, b':' | b'<'))?;
+    rest.get(1..=end).filter(|_| behind[end] == b':')
+}
+
 #[cfg(test)]
 mod tests {
-    use super::with_emojis;
+    use super::{Emoji, with_emojis};
 
     #[test]
     fn emoji_stand_in_text_and_never_in_attributes() {
-        let pictures = [("party".to_owned(), "/p/x".to_owned())];
-        let html = with_emojis(
-            "<a href=\"https://a.example/:party:\">:party: a:b</a>",
-            &pictures,
-        );
+        let emojis = [Emoji {
+            shortcode: "party".to_owned(),
+            url: "/p/x".to_owned(),
+        }];
+        let with = |html: &str| with_emojis(html, &emojis, str::to_owned);
+        let html = with("<a href=\"https://a.example/:party:\">:party: a:b</a>");
         assert!(html.contains("href=\"https://a.example/:party:\""));
         assert_eq!(html.matches("<img").count(), 1);
         assert!(html.ends_with(" a:b</a>"));
+        assert_eq!(with("::party::").matches("<img").count(), 1);
+        assert_eq!(with(":ü:party:ü").matches("<img").count(), 1);
+        // However often they are named, a text has so many pictures and no more.
+        let many = with(&":party:".repeat(10_000));
+        assert_eq!(many.matches("<img").count(), 200);
     }
 }

@@ -3,7 +3,6 @@
 use super::Post;
 use crate::accounts::{Account, store as account_store};
 use crate::audiences::Audience;
-use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, ids, sql};
 use crate::kernel::id::{AccountId, AppId, PostId};
@@ -271,58 +270,6 @@ pub async fn tags(conn: impl Conn, post: PostId) -> sqlx::Result<Vec<String>> {
         .iter()
         .map(|row| row.get("tag"))
         .collect()
-}
-
-/// Moves the count of answers, never below zero.
-pub async fn count_replies(conn: impl Conn, post: PostId, by: i64) -> sqlx::Result<()> {
-    sql("UPDATE posts SET replies_count = CASE WHEN replies_count + $1 < 0 THEN 0 ELSE replies_count + $1 END WHERE id = $2")
-        .bind(by)
-        .bind(post)
-        .run(conn)
-        .await?;
-    Ok(())
-}
-
-/// Counts favourites and boosts anew.
-pub async fn recount(tx: &mut Tx, post: PostId) -> sqlx::Result<()> {
-    // The row is taken first, so that the counts below see what others committed before.
-    sql("UPDATE posts SET version = version WHERE id = $1")
-        .bind(post)
-        .run(&mut *tx)
-        .await?;
-    sql("UPDATE posts SET favourites_count = (SELECT COUNT(*) FROM favourites WHERE favourites.post_id = $1), boosts_count = (SELECT COUNT(*) FROM posts b WHERE b.boost_of_id = $1) WHERE id = $1").bind(post).run(&mut *tx).await?;
-    Ok(())
-}
-
-/// Joins what answered a post before it was known here.
-pub async fn adopt_replies(tx: &mut Tx, post: &Post, now: Time) -> sqlx::Result<()> {
-    sql("UPDATE posts SET thread_id = $1 WHERE thread_id IN (SELECT id FROM posts WHERE in_reply_to_uri = $2 AND in_reply_to_id IS NULL)")
-        .bind(post.thread)
-        .bind(&post.uri)
-        .run(&mut *tx)
-        .await?;
-    let adopted = sql("UPDATE posts SET in_reply_to_id = $1 WHERE in_reply_to_uri = $2 AND in_reply_to_id IS NULL RETURNING id, held_audience")
-        .bind(post.id)
-        .bind(&post.uri)
-        .all(&mut *tx)
-        .await?;
-    let mut shown = 0;
-    for row in &adopted {
-        if row.get::<Option<String>>("held_audience")?.is_none() {
-            shown += 1;
-            // Nobody judged it as an answer so far.
-            jobs::enqueue(&mut *tx, now, Job::LookAtPlace(row.get("id")?)).await?;
-        }
-    }
-    if shown > 0 {
-        count_replies(&mut *tx, post.id, shown).await?;
-    }
-    sql("UPDATE posts SET quote_of_id = $1 WHERE quote_uri = $2 AND quote_of_id IS NULL")
-        .bind(post.id)
-        .bind(&post.uri)
-        .run(&mut *tx)
-        .await?;
-    Ok(())
 }
 
 /// Notes when a remote post's version was written; whether none that is newer came before.

@@ -292,18 +292,9 @@ impl Gathered {
 
     fn view(&self, app: &App, post: &Post) -> Option<View> {
         let author = self.accounts.get(&post.account)?.clone();
-        let emojis: Vec<(String, String)> = post
-            .emojis
-            .iter()
-            .map(|emoji| {
-                (
-                    emoji.shortcode.clone(),
-                    media::proxy::address(app, &emoji.url),
-                )
-            })
-            .collect();
+        let address = |url: &str| media::proxy::address(app, url);
         Some(View {
-            html: render::with_emojis(&post.html, &emojis),
+            html: render::with_emojis(&post.html, &post.emojis, address),
             author,
             brought_by: None,
             media: self.media.get(&post.id).cloned().unwrap_or_default(),

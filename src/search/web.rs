@@ -82,7 +82,7 @@ fn is_place(query: &str) -> bool {
 async fn look_up(app: &App, member: &Account, page: &mut SearchPage) -> Result<()> {
     app.limits
         .look_up
-        .take(&member.id.0, app.clock.now())
+        .take(member.id.0, app.clock.now())
         .map_err(Error::TooMany)?;
     match webfinger::look_up(app, &page.query).await {
         Ok(Found::Account(account)) => page.people.push(account),

@@ -1,8 +1,9 @@
 //! Every route and every layer, in readable tables.
 
+mod bodies;
+pub mod connections;
 mod pages;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,6 +21,7 @@ use crate::accounts::web::profile;
 use crate::app::App;
 use crate::federation::{copies, inbox, nodeinfo, serve, webfinger};
 use crate::guests::web::enter;
+use crate::kernel::net::Peer;
 use crate::mastodon::routes;
 use crate::ui;
 
@@ -44,11 +46,27 @@ pub fn router(app: &App) -> Router {
         .merge(routes::router(app, uploads))
         .with_state(app.clone())
         .merge(inboxes(app))
+        .layer(from_fn_with_state(app.clone(), bodies::bound))
         .layer(CompressionLayer::new().compress_when(small_when_packed()))
         .layer(from_fn_with_state(app.clone(), guard_host))
         .layer(from_fn_with_state(app.clone(), secure_headers))
+        .layer(from_fn(sound_address))
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::new())
+}
+
+/// Refuses addresses with control characters in any part: no name of ours has one, and no header or database takes them.
+async fn sound_address(request: Request, next: Next) -> Response {
+    let written = request
+        .uri()
+        .path_and_query()
+        .map_or("", |all| all.as_str());
+    let path = written.split('?').next().unwrap_or_default();
+    let bad = percent_encoding::percent_decode_str(path).any(|byte| byte.is_ascii_control());
+    if bad {
+        return (StatusCode::BAD_REQUEST, "This address cannot be read.").into_response();
+    }
+    next.run(request).await
 }
 
 /// What gets smaller when it is packed: sound and video are packed already.
@@ -157,20 +175,14 @@ async fn guard_host(State(app): State<App>, request: Request, next: Next) -> Res
         .headers()
         .get(header::HOST)
         .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let default = if origin.scheme() == "https" {
-        ":443"
-    } else {
-        ":80"
-    };
-    if host.strip_suffix(default).unwrap_or(&host) == origin.authority() {
+        .unwrap_or_default();
+    if origin.is_host(host) {
         return next.run(request).await;
     }
     let local = request
         .extensions()
-        .get::<axum::extract::ConnectInfo<SocketAddr>>()
-        .is_some_and(|info| info.0.ip().to_canonical().is_loopback());
+        .get::<Peer>()
+        .is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
     let page = request.method() == http::Method::GET
         && request
             .headers()

@@ -1,5 +1,6 @@
 //! Pages for people; the only routes that read a cookie.
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
@@ -42,7 +43,10 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .route("/feed.atom", get(feeds::of_host))
         .route("/local/feed.atom", get(feeds::of_house))
         .route("/tags/{tag}/feed.atom", get(feeds::of_tag))
-        .route("/live", get(live::open))
+        .route(
+            "/live",
+            get(live::open).layer(Extension(live::Told::default())),
+        )
         .route("/search", get(search_pages::index))
         .route("/bookmarks", get(timeline_pages::bookmarks))
         .route("/notifications", get(notification_pages::index))
@@ -68,6 +72,7 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         )
         .route("/accounts/{id}/{verb}", post(people_pages::act))
         .route("/sign-in", get(door::new).post(door::create))
+        .route("/sign-in/link", post(mail::send_sign_in))
         .route("/sign-out", post(door::destroy))
         .route(
             "/sign-up",

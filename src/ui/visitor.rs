@@ -1,14 +1,15 @@
 //! Who looks at a page.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use fluent_bundle::FluentValue;
 use http::header;
 use http::request::Parts;
 
 use super::cookies::{GUEST, cookie_name, cookie_of, read_cookie};
 use super::{Locale, PageError};
+use crate::accounts::sign_in::devices;
 use crate::accounts::{Account, Kind, sessions};
 use crate::app::App;
 use crate::crew::{self, Right, Rights};
@@ -37,6 +38,8 @@ pub struct Visitor {
     pub address: IpAddr,
     /// What the browser calls itself.
     pub browser: String,
+    /// The marks of accounts the browser signed in to before.
+    pub devices: String,
 }
 
 /// A visitor who is signed in; others are sent to the sign-in page.
@@ -250,12 +253,7 @@ impl Ui {
     }
 
     fn emojified(&self, html: &str, account: &Account) -> String {
-        let pictures: Vec<(String, String)> = account
-            .emojis
-            .iter()
-            .map(|emoji| (emoji.shortcode.clone(), self.proxied(&emoji.url)))
-            .collect();
-        crate::posts::render::with_emojis(html, &pictures)
+        crate::posts::render::with_emojis(html, &account.emojis, |url| self.proxied(url))
     }
 
     /// The first letter of a name, for who has no picture.
@@ -348,17 +346,15 @@ impl Visitor {
             now: app.clock.now(),
             path: parts.uri.path().to_owned(),
         };
-        let peer = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0);
         Ok(Self {
             account,
             guest,
             session,
             ui,
-            address: net::address(&app.settings.server.trusted_proxies, &parts.headers, peer),
+            address: net::source(&app.settings.server.trusted_proxies, parts),
             browser: text(header::USER_AGENT).to_owned(),
+            devices: read_cookie(&parts.headers, &cookie_of(app, devices::COOKIE))
+                .unwrap_or_default(),
         })
     }
 }

@@ -578,7 +578,7 @@ async fn the_rule_of_a_tier_proposes_and_people_refuse(backend: Backend) {
         write(&node, &node.cookie(who).await, &values, &[]).await;
     }
     let answers = node.app();
-    let newest = afterparty::posts::thread::open_replies(answers, post.id, 0, 10)
+    let newest = afterparty::posts::thread::open_replies(answers, &post, 0, 10)
         .await
         .unwrap();
     let of = |who: &afterparty::accounts::Account| {

@@ -551,7 +551,8 @@ async fn each_measure_does_what_it_says_until_it_is_lifted(backend: Backend) {
             &fields,
         )
         .await;
-        let newest = there.count("SELECT MAX(id) AS n FROM measures").await;
+        let newest = "SELECT id AS n FROM measures ORDER BY created_at DESC LIMIT 1";
+        let newest = there.count(newest).await;
         format!("/operator/measures/{newest}/lift")
     };
     let page = |post: &Post| post.url.clone().unwrap().replace("http://there.test", "");

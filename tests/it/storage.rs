@@ -28,8 +28,10 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
 }
 
 /// The conditions that several statements share, as they stand in the source.
-const SHARED: [(&str, &str); 4] = [
+const SHARED: [(&str, &str); 6] = [
     ("crate::visible!()", afterparty::visible!()),
+    ("crate::heard!()", afterparty::heard!()),
+    ("crate::placed!()", afterparty::placed!()),
     ("crate::wanted!()", afterparty::wanted!()),
     ("crate::home_sources!()", afterparty::home_sources!()),
     ("crate::at_home!()", afterparty::at_home!()),

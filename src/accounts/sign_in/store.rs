@@ -110,28 +110,38 @@ pub async fn set_email(conn: impl Conn, id: AccountId, email: &str, now: Time) -
     Ok(())
 }
 
-pub async fn set_totp(conn: impl Conn, id: AccountId, secret: Option<Vec<u8>>) -> sqlx::Result<()> {
-    sql("UPDATE credentials SET totp_secret = $1, totp_confirmed_at = NULL, totp_step = 0, recovery_codes = '[]' WHERE account_id = $2")
+/// Keeps a secret that is to be confirmed; whether none counts yet.
+pub async fn offer_totp(conn: impl Conn, id: AccountId, secret: Vec<u8>) -> sqlx::Result<bool> {
+    let touched = sql("UPDATE credentials SET totp_secret = $1, totp_step = 0 WHERE account_id = $2 AND totp_confirmed_at IS NULL")
         .bind(secret)
+        .bind(id)
+        .run(conn)
+        .await?;
+    Ok(touched == 1)
+}
+
+pub async fn remove_totp(conn: impl Conn, id: AccountId) -> sqlx::Result<()> {
+    sql("UPDATE credentials SET totp_secret = NULL, totp_confirmed_at = NULL, totp_step = 0, recovery_codes = '[]' WHERE account_id = $1")
         .bind(id)
         .run(conn)
         .await?;
     Ok(())
 }
 
+/// Lets the offered secret count from now on; whether none did before.
 pub async fn confirm_totp(
     conn: impl Conn,
     id: AccountId,
     now: Time,
     codes: &[String],
-) -> sqlx::Result<()> {
-    sql("UPDATE credentials SET totp_confirmed_at = $1, recovery_codes = $2 WHERE account_id = $3")
+) -> sqlx::Result<bool> {
+    let touched = sql("UPDATE credentials SET totp_confirmed_at = $1, recovery_codes = $2 WHERE account_id = $3 AND totp_confirmed_at IS NULL AND totp_secret IS NOT NULL")
         .bind(now)
         .bind(serde_json::to_string(codes).unwrap_or_default())
         .bind(id)
         .run(conn)
         .await?;
-    Ok(())
+    Ok(touched == 1)
 }
 
 /// Uses up a time step; whether it was still unused.

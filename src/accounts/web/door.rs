@@ -7,11 +7,12 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use crate::accounts::sessions;
-use crate::accounts::sign_in::{self, Attempt, SignIn};
+use crate::accounts::sign_in::{self, Attempt, SignIn, devices};
 use crate::app::App;
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, Result, Sentence};
+use crate::kernel::id::AccountId;
 use crate::nodes::joining::{self, Mode};
-use crate::ui::cookies::cookie;
+use crate::ui::cookies::{cookie, named_cookie};
 use crate::ui::page::{is_own_path, with_status};
 use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 
@@ -23,6 +24,8 @@ struct SignInPage {
     login: String,
     code_wanted: bool,
     open: bool,
+    /// Whether a link by mail is offered.
+    link: bool,
     problems: Vec<Problem>,
 }
 
@@ -42,6 +45,7 @@ pub async fn new(State(app): State<App>, visitor: Visitor, Query(next): Query<Ne
         login: String::new(),
         code_wanted: false,
         open,
+        link: false,
         problems: Vec::new(),
     })
     .into_response())
@@ -57,13 +61,34 @@ pub struct SignInForm {
     next: String,
 }
 
-/// Goes on to a path with a fresh session.
-pub fn signed_in(app: &App, token: &str, path: &str) -> Response {
+fn with_cookies(path: &str, cookies: &[String]) -> Response {
     let mut response = see_other(path);
-    if let Ok(value) = HeaderValue::from_str(&cookie(app, token)) {
-        response.headers_mut().insert(header::SET_COOKIE, value);
+    for cookie in cookies {
+        if let Ok(value) = HeaderValue::from_str(cookie) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
     }
     response
+}
+
+/// Signs the visitor's browser in, lets it be known again, and goes on to a path.
+///
+/// # Errors
+/// What the database says.
+pub async fn signed_in(
+    app: &App,
+    visitor: &Visitor,
+    account: AccountId,
+    path: &str,
+) -> Result<Response> {
+    if let (Some(session), Some(before)) = (visitor.session, &visitor.account) {
+        sessions::end(app, before.id, session).await?;
+    }
+    let token = sessions::start(app, account, &visitor.browser).await?;
+    let password = sign_in::password_hash(app, account).await?;
+    let marks = devices::remember(app, &visitor.devices, (account, &password));
+    let device = named_cookie(app, devices::COOKIE, &marks, devices::LIFE);
+    Ok(with_cookies(path, &[cookie(app, &token), device]))
 }
 
 /// `POST /sign-in`
@@ -77,28 +102,37 @@ pub async fn create(
         password: &form.password,
         code: form.code.as_deref(),
         address: visitor.address,
+        devices: &visitor.devices,
     };
     let open = joining::get(&app).await?.mode != Mode::Closed;
     let mut page = SignInPage {
-        ui: visitor.ui,
+        ui: visitor.ui.clone(),
         next: form.next.clone(),
         login: form.login.clone(),
         code_wanted: form.code.is_some(),
         open,
+        link: false,
         problems: Vec::new(),
     };
     match sign_in::sign_in(&app, &attempt).await {
         Ok(SignIn::Done(account)) => {
-            if let (Some(session), Some(before)) = (visitor.session, visitor.account) {
-                sessions::end(&app, before.id, session).await?;
-            }
-            let token = sessions::start(&app, account.id, &visitor.browser).await?;
-            let next = if is_own_path(&form.next) {
-                form.next
-            } else {
-                "/home".to_owned()
-            };
-            Ok(signed_in(&app, &token, &next))
+            let own = is_own_path(&form.next);
+            let next = if own { &form.next } else { "/home" };
+            Ok(signed_in(&app, &visitor, account.id, next).await?)
+        }
+        Ok(SignIn::LinkOffered) => {
+            page.link = true;
+            page.problems = sentence("sign-in-besieged", None);
+            Ok(Page(page).into_response())
+        }
+        Err(Error::TooMany(wait)) => {
+            page.link = app.mailer.is_some();
+            let minutes = wait.as_secs().div_ceil(60);
+            page.problems = sentence("sign-in-too-often", Some(minutes.to_string()));
+            let mut answer = with_status(StatusCode::TOO_MANY_REQUESTS, page);
+            let wait = HeaderValue::from(wait.as_secs().max(1));
+            answer.headers_mut().insert(header::RETRY_AFTER, wait);
+            Ok(answer)
         }
         Ok(SignIn::CodeWanted) => {
             page.code_wanted = true;
@@ -112,12 +146,20 @@ pub async fn create(
     }
 }
 
+/// A sentence about the whole form.
+fn sentence(id: &'static str, value: Option<String>) -> Vec<Problem> {
+    vec![Problem {
+        field: "login",
+        sentence: Sentence { id, value },
+    }]
+}
+
 /// `POST /sign-out`
 pub async fn destroy(State(app): State<App>, visitor: Visitor) -> PageResult {
     if let (Some(account), Some(session)) = (visitor.account, visitor.session) {
         sessions::end(&app, account.id, session).await?;
     }
-    Ok(signed_in(&app, "", "/"))
+    Ok(with_cookies("/", &[cookie(&app, "")]))
 }
 
 /// `GET /language/{tag}`: keeps the language on the device.

@@ -95,14 +95,6 @@ async fn name_aliases(app: &App, member: &Account, typed: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whoever does this shows that the account is theirs: a lent browser is not enough.
-async fn check(app: &App, member: &Account, form: &LeaveForm, field: &'static str) -> Result<()> {
-    if sign_in::password_fits(app, member.id, &form.current).await? {
-        return Ok(());
-    }
-    Err(Error::invalid(field, "error-password"))
-}
-
 /// `POST /settings/move`
 pub async fn move_away(
     State(app): State<App>,
@@ -110,7 +102,7 @@ pub async fn move_away(
     Form(form): Form<LeaveForm>,
 ) -> PageResult {
     let moved = async {
-        check(&app, &member, &form, "target").await?;
+        sign_in::ask_again(&app, &member, &form.current, "target").await?;
         let target = fresh_account(&app, &form.target, "target").await?;
         profile::move_to(&app, &member, &target).await
     };
@@ -127,7 +119,7 @@ pub async fn delete(
     Form(form): Form<LeaveForm>,
 ) -> PageResult {
     let ended = async {
-        check(&app, &member, &form, "delete").await?;
+        sign_in::ask_again(&app, &member, &form.current, "delete").await?;
         farewell::begin(&app, &member).await
     };
     match ended.await {

@@ -6,8 +6,9 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::MessagePage;
-use crate::accounts::letters::{self, Purpose};
+use super::{MessagePage, door};
+use crate::accounts::letters::{self, By, Purpose};
+use crate::accounts::sign_in::{self, Attempt, SignIn, devices};
 use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::kernel::id::AccountId;
@@ -25,9 +26,9 @@ pub async fn forgot(visitor: Visitor) -> PageResult {
     Ok(Page(ForgotPage { ui: visitor.ui }).into_response())
 }
 
-/// Who forgot.
+/// Whose account it is about.
 #[derive(Debug, Deserialize)]
-pub struct ForgotForm {
+pub struct LoginForm {
     login: String,
 }
 
@@ -35,37 +36,54 @@ pub struct ForgotForm {
 pub async fn send_reset(
     State(app): State<App>,
     visitor: Visitor,
-    Form(form): Form<ForgotForm>,
+    Form(form): Form<LoginForm>,
 ) -> PageResult {
-    let ui = visitor.ui;
+    send(&app, visitor, &form.login, Purpose::Reset).await
+}
+
+/// `POST /sign-in/link`: the same, for a link that signs in.
+pub async fn send_sign_in(
+    State(app): State<App>,
+    visitor: Visitor,
+    Form(form): Form<LoginForm>,
+) -> PageResult {
+    send(&app, visitor, &form.login, Purpose::SignIn).await
+}
+
+async fn send(app: &App, visitor: Visitor, login: &str, purpose: Purpose) -> PageResult {
     app.limits
-        .sign_in_address
-        .take(&visitor.address, app.clock.now())
+        .letters
+        .take(visitor.address, app.clock.now())
         .map_err(Error::TooMany)?;
-    if let Some((account, email)) = letters::find_recipient(&app, &form.login).await? {
-        let text = ui.tv("mail-reset-text", "house", ui.house.name.clone());
+    let ui = &visitor.ui;
+    let (subject, text, title) = match purpose {
+        Purpose::SignIn => ("mail-sign-in-subject", "mail-sign-in-text", "sign-in"),
+        _ => ("mail-reset-subject", "mail-reset-text", "forgot"),
+    };
+    if let Some((account, email)) = letters::find_recipient(app, login).await? {
+        let text = ui.tv(text, "house", ui.house.name.clone());
+        let password = sign_in::password_hash(app, account.id).await?;
+        let known = devices::recognise(app, &visitor.devices, (account.id, &password));
+        let by = match known {
+            Some(_) => By::Owner(account.id),
+            None => By::Address(visitor.address),
+        };
         // Beyond the limit nothing is sent, and the page does not tell.
-        let _ = letters::write_link(
-            &app,
-            Purpose::Reset,
-            account.id,
-            &email,
-            &ui.t("mail-reset-subject"),
-            &text,
-        )
-        .await;
+        let words = (&*ui.t(subject), &*text);
+        let _ = letters::write_link(app, (purpose, account.id), (&email, by), words).await;
     }
     let sentence = if app.mailer.is_some() {
         "forgot-sent"
     } else {
         "forgot-ask-host"
     };
+    let (title, sentences) = (ui.t(title), vec![ui.t(sentence)]);
     Ok(Page(MessagePage {
-        title: ui.t("forgot"),
-        sentences: vec![ui.t(sentence)],
+        title,
+        sentences,
         codes: Vec::new(),
         step: None,
-        ui,
+        ui: visitor.ui,
     })
     .into_response())
 }
@@ -78,15 +96,9 @@ pub(super) async fn write_change(
     email: &str,
 ) -> Result<()> {
     let text = ui.tv("mail-change-text", "house", ui.house.name.clone());
-    letters::write_link(
-        app,
-        Purpose::Change,
-        account,
-        email,
-        &ui.t("mail-change-subject"),
-        &text,
-    )
-    .await
+    let words = (&*ui.t("mail-change-subject"), &*text);
+    let to = (email, By::Owner(account));
+    letters::write_link(app, (Purpose::Change, account), to, words).await
 }
 
 #[derive(Template)]
@@ -95,6 +107,7 @@ struct LinkPage {
     ui: Ui,
     title: String,
     reset: bool,
+    code_wanted: bool,
     problems: Vec<Problem>,
 }
 
@@ -103,6 +116,7 @@ fn purpose(name: &str) -> Result<Purpose> {
         "confirm" => Ok(Purpose::Confirm),
         "reset" => Ok(Purpose::Reset),
         "change" => Ok(Purpose::Change),
+        "sign-in" => Ok(Purpose::SignIn),
         _ => Err(Error::NotFound),
     }
 }
@@ -119,6 +133,7 @@ pub async fn show(
     Ok(Page(LinkPage {
         title: ui.t(&format!("mail-link-{name}")),
         reset: purpose == Purpose::Reset,
+        code_wanted: false,
         problems: Vec::new(),
         ui,
     })
@@ -129,6 +144,7 @@ pub async fn show(
 #[derive(Debug, Deserialize)]
 pub struct LinkForm {
     password: Option<String>,
+    code: Option<String>,
 }
 
 /// `POST /mail/{purpose}/{token}`
@@ -139,6 +155,9 @@ pub async fn redeem(
     Form(form): Form<LinkForm>,
 ) -> PageResult {
     let purpose = purpose(&name)?;
+    if purpose == Purpose::SignIn {
+        return enter(&app, visitor, &token, form.code.as_deref()).await;
+    }
     let ui = visitor.ui;
     let title = ui.t(&format!("mail-link-{name}"));
     match letters::redeem(&app, purpose, &token, form.password.as_deref()).await {
@@ -158,10 +177,43 @@ pub async fn redeem(
             LinkPage {
                 title,
                 reset: purpose == Purpose::Reset,
+                code_wanted: false,
                 problems,
                 ui,
             },
         )),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Signs in by the link of a mail, with the second factor where one is set; a wrong code does not use the link up.
+async fn enter(app: &App, visitor: Visitor, token: &str, code: Option<&str>) -> PageResult {
+    let account = letters::check(app, Purpose::SignIn, token).await?;
+    let attempt = Attempt {
+        login: "",
+        password: "",
+        code,
+        address: visitor.address,
+        devices: &visitor.devices,
+    };
+    let (status, problems) = match sign_in::by_link(app, account, &attempt).await {
+        Ok(SignIn::Done(account)) => {
+            if !letters::use_up(app, token).await? {
+                return Err(Error::NotFound.into());
+            }
+            return Ok(door::signed_in(app, &visitor, account.id, "/home").await?);
+        }
+        Ok(_) => (StatusCode::OK, Vec::new()),
+        Err(Error::Invalid(problems)) => (StatusCode::UNPROCESSABLE_ENTITY, problems),
+        Err(error) => return Err(error.into()),
+    };
+    let ui = visitor.ui;
+    let page = LinkPage {
+        title: ui.t("mail-link-sign-in"),
+        reset: false,
+        code_wanted: true,
+        problems,
+        ui,
+    };
+    Ok(with_status(status, page))
 }

@@ -1,18 +1,19 @@
 //! Profiles.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, Method};
+use http::request::Parts;
 use serde::Deserialize;
 
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences::{self, Badge};
 use crate::error::Error;
-use crate::federation::serve::{self, Asking, wants_document};
+use crate::federation::serve::{self, wants_document};
 use crate::kernel::page::Window;
 use crate::members::locked::{self, Locked};
+use crate::posts::thread::Cursor;
 use crate::posts::view::{self, View};
 use crate::posts::{keep, web as post_pages};
 use crate::relations::between::{self, Relationship};
@@ -28,6 +29,8 @@ pub struct Paging {
     /// `stranger`: as somebody sees it who is not signed in.
     #[serde(rename = "as")]
     seen_as: Option<String>,
+    /// From where on the answers to a post are shown.
+    answers: Option<String>,
 }
 
 #[derive(Template)]
@@ -121,10 +124,10 @@ pub async fn show(
     visitor: Visitor,
     Path(handle): Path<String>,
     Query(paging): Query<Paging>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> PageResult {
     let account = find(&app, &handle).await?;
-    if account.is_local() && wants_document(&headers) {
+    if account.is_local() && wants_document(&parts.headers) {
         return Ok(serve::actor_document(&app, &account.name).await);
     }
     let visitor = if paging.seen_as.as_deref() == Some("stranger") {
@@ -148,8 +151,7 @@ pub async fn part(
     visitor: Visitor,
     Path((handle, what)): Path<(String, String)>,
     Query(paging): Query<Paging>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> PageResult {
     let account = find(&app, &handle).await?;
     if what == "feed.atom" {
@@ -159,24 +161,16 @@ pub async fn part(
         return people_pages::list(&app, visitor, &account, &what, paging.before).await;
     }
     let id = what.parse().map_err(|_| Error::NotFound)?;
-    if account.is_local() && wants_document(&headers) {
-        let asking = Asking {
-            method: &Method::GET,
-            uri: &uri,
-            headers: &headers,
-        };
-        return Ok(serve::post_document(&app, &asking, &account.name, &what).await);
+    if account.is_local() && wants_document(&parts.headers) {
+        return Ok(serve::post_document(&app, &parts, &account.name, &what).await);
     }
-    post_pages::show(&app, visitor, id).await
+    let after = paging.answers.as_deref().and_then(Cursor::parse);
+    post_pages::show(&app, visitor, id, after).await
 }
 
 /// `GET /users/{name}`: the actor's id; a browser is sent to the page.
-pub async fn actor(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    if wants_document(&headers) || !headers.contains_key(http::header::ACCEPT) {
+pub async fn actor(State(app): State<App>, Path(name): Path<String>, parts: Parts) -> Response {
+    if wants_document(&parts.headers) || !parts.headers.contains_key(http::header::ACCEPT) {
         return serve::actor_document(&app, &name).await;
     }
     Redirect::to(&format!("/@{name}")).into_response()
@@ -186,16 +180,10 @@ pub async fn actor(
 pub async fn post(
     State(app): State<App>,
     Path((name, id)): Path<(String, String)>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Response {
-    if wants_document(&headers) || !headers.contains_key(http::header::ACCEPT) {
-        let asking = Asking {
-            method: &Method::GET,
-            uri: &uri,
-            headers: &headers,
-        };
-        return serve::post_document(&app, &asking, &name, &id).await;
+    if wants_document(&parts.headers) || !parts.headers.contains_key(http::header::ACCEPT) {
+        return serve::post_document(&app, &parts, &name, &id).await;
     }
     Redirect::to(&format!("/@{name}/{id}")).into_response()
 }

@@ -86,20 +86,17 @@ pub async fn password(
     SignedIn(member, visitor): SignedIn,
     Form(form): Form<SecurityForm>,
 ) -> PageResult {
-    if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem(
-            &app,
-            &member,
-            visitor,
-            Error::invalid("current", "error-password"),
-        )
-        .await;
+    let changed = async {
+        sign_in::ask_again(&app, &member, &form.current, "current").await?;
+        sign_in::set_password(&app, member.id, &form.password).await
+    };
+    match changed.await {
+        Ok(()) => {
+            let next = "/settings/security?saved=1";
+            Ok(door::signed_in(&app, &visitor, member.id, next).await?)
+        }
+        Err(error) => problem(&app, &member, visitor, error).await,
     }
-    if let Err(error) = sign_in::set_password(&app, member.id, &form.password).await {
-        return problem(&app, &member, visitor, error).await;
-    }
-    let token = sessions::start(&app, member.id, &visitor.browser).await?;
-    Ok(door::signed_in(&app, &token, "/settings/security?saved=1"))
 }
 
 /// `POST /settings/email`: the new address counts once it is confirmed.
@@ -108,20 +105,19 @@ pub async fn email(
     SignedIn(member, visitor): SignedIn,
     Form(form): Form<SecurityForm>,
 ) -> PageResult {
-    // Whoever reads the mail can set a new password, so a lent browser is not enough.
-    if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        let error = Error::invalid("current-email", "error-password");
-        return problem(&app, &member, visitor, error).await;
-    }
-    let folded = match sign_in::fold_email(&form.email) {
+    let changed = async {
+        // Whoever reads the mail can set a new password, so a lent browser is not enough.
+        sign_in::ask_again(&app, &member, &form.current, "current-email").await?;
+        let folded = sign_in::fold_email(&form.email)?;
+        members::check_mail(&app, &folded).await?;
+        mail::write_change(&app, &visitor.ui, member.id, &folded).await?;
+        Ok(folded)
+    };
+    let folded = match changed.await {
         Ok(folded) => folded,
         Err(error) => return problem(&app, &member, visitor, error).await,
     };
-    if let Err(error) = members::check_mail(&app, &folded).await {
-        return problem(&app, &member, visitor, error).await;
-    }
     let ui = visitor.ui;
-    mail::write_change(&app, &ui, member.id, &folded).await?;
     let sentence = if app.mailer.is_some() {
         ui.tv("email-change-sent", "value", folded)
     } else {
@@ -190,7 +186,11 @@ pub async fn confirm_factor(
     Query(from): Query<From>,
     Form(form): Form<SecurityForm>,
 ) -> PageResult {
-    match second_factor::confirm(&app, &member, &form.code).await {
+    let confirmed = async {
+        sign_in::ask_again(&app, &member, &form.current, "current").await?;
+        second_factor::confirm(&app, &member, &form.code).await
+    };
+    match confirmed.await {
         Ok(codes) => {
             let ui = visitor.ui;
             let next = if from.from.is_some() {
@@ -225,14 +225,8 @@ pub async fn remove_factor(
     SignedIn(member, visitor): SignedIn,
     Form(form): Form<SecurityForm>,
 ) -> PageResult {
-    if !sign_in::password_fits(&app, member.id, &form.current).await? {
-        return problem(
-            &app,
-            &member,
-            visitor,
-            Error::invalid("factor", "error-password"),
-        )
-        .await;
+    if let Err(error) = sign_in::ask_again(&app, &member, &form.current, "factor").await {
+        return problem(&app, &member, visitor, error).await;
     }
     second_factor::remove(&app, &member).await?;
     Ok(see_other("/settings/security?saved=1"))

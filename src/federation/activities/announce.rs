@@ -31,7 +31,7 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         _ => object.id(),
     };
     let uri = uri.ok_or(Refused::Drop("the object has no id"))?;
-    let known = posts::find_by_uri(app, uri).await?;
+    let known = posts::find_named(app, uri, context.sender.id).await?;
     if known.is_none()
         && follows::local_followers(&app.db, context.sender.id)
             .await?

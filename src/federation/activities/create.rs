@@ -15,7 +15,7 @@ use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::origin::same_origin;
 use crate::posts::arrive::{self, Arrived, Way};
 use crate::posts::{self, Post, polls};
-use crate::relations::follows;
+use crate::relations::{blocks, follows};
 
 /// Somebody wrote something. GoToSocial sends several votes in one Create.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
@@ -80,12 +80,17 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
     Ok(())
 }
 
-/// Whether a post concerns anybody here: a follower, somebody named, a conversation we know, a quote of ours.
+/// Whether a post concerns anybody here: a follower, somebody named who does not block its author, a conversation
+/// they may see, a quote of what they may see.
 async fn is_wanted(app: &App, context: &Context, arrived: &Arrived) -> Result<bool, Refused> {
-    if arrived.people.iter().any(|(account, _)| account.is_local())
-        || !follows::local_followers(&app.db, context.sender.id)
-            .await?
-            .is_empty()
+    for (account, _) in &arrived.people {
+        if account.is_local() && !blocks::blocks(&app.db, account.id, context.sender.id).await? {
+            return Ok(true);
+        }
+    }
+    if !follows::local_followers(&app.db, context.sender.id)
+        .await?
+        .is_empty()
     {
         return Ok(true);
     }
@@ -93,7 +98,10 @@ async fn is_wanted(app: &App, context: &Context, arrived: &Arrived) -> Result<bo
         .into_iter()
         .flatten()
     {
-        if posts::find_by_uri(app, uri).await?.is_some() {
+        if posts::find_named(app, uri, context.sender.id)
+            .await?
+            .is_some()
+        {
             return Ok(true);
         }
     }

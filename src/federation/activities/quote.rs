@@ -160,6 +160,13 @@ pub async fn check(app: &App, id: PostId, budget: &Budget) -> anyhow::Result<()>
         Err(_) if budget.left() == 0 => return Ok(()),
         Err(_) => return Ok(quotes::set_state(app, id, "rejected", None).await?),
     };
+    if posts::find_named(app, &quoted.uri, post.account)
+        .await?
+        .is_none()
+    {
+        // What its author may not see is not there for them.
+        return Ok(quotes::set_state(app, id, "rejected", None).await?);
+    }
     let consented =
         quoted.account == post.account || stamp_counts(app, &post, &quoted, budget).await?;
     let state = if consented { "accepted" } else { "pending" };

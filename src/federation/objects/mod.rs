@@ -99,7 +99,7 @@ pub async fn admit(
         arrived.media.clear();
     }
     let find = async |uri: &Option<String>| match uri {
-        Some(uri) => posts::find_by_uri(app, uri).await,
+        Some(uri) => posts::find_named(app, uri, author.id).await,
         None => Ok(None),
     };
     let (parent, quoted) = (

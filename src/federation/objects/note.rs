@@ -581,7 +581,7 @@ fn media_document(app: &App, item: &media::Media, open: bool) -> Value {
         let key = if open {
             String::new()
         } else {
-            format!("?k={}", app.secret.sign_address(file))
+            media::key(app, file, None)
         };
         app.origin().at(&format!("/media/{file}{key}"))
     };
@@ -612,7 +612,7 @@ fn media_document(app: &App, item: &media::Media, open: bool) -> Value {
 /// The answers' collection with its first page inside, as others expect it.
 async fn replies(app: &App, post: &Post) -> Result<Value> {
     let id = format!("{}/replies", post.uri);
-    let items: Vec<String> = posts::thread::open_replies(app, post.id, 0, 5)
+    let items: Vec<String> = posts::thread::open_replies(app, post, 0, 5)
         .await?
         .into_iter()
         .map(|reply| reply.uri)

@@ -1,9 +1,10 @@
 //! Coming in: the ways to a home and back, a link in a message, a code in a mail.
 
 use askama::Template;
-use axum::extract::{Form, OriginalUri, Path, Query, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::{Wish, look, refuse, set_cookie};
 use crate::accounts::Kind;
 use crate::app::App;
 use crate::error::Error;
-use crate::federation::serve::{Asking, signer};
+use crate::federation::serve::signer;
 use crate::guests;
 use crate::guests::door::{self, Arrival, Back};
 use crate::guests::homes::Home;
@@ -55,7 +56,7 @@ pub async fn enter(State(app): State<App>, visitor: Visitor, Form(wish): Form<Wi
     let begun = match by {
         "oauth" => {
             let acts = wish.acts == "1";
-            let way = door::begin(&app, &home, &wish.next, acts).await?;
+            let way = door::begin(&app, (&home, visitor.address), &wish.next, acts).await?;
             way.map(|way| (way.target, way.state, way.cookie))
         }
         "magic" => magic::begin(&app, &home, &wish.next).await?,
@@ -92,6 +93,12 @@ async fn let_in(
         mail::offer(app, before.id, arrival.guest.id).await?;
     }
     let token = sessions::start(app, &arrival, &visitor.browser).await?;
+    if matches!(arrival.method, "mail" | "letter") {
+        // What was written led its reader here, so it does not count.
+        app.limits
+            .letters
+            .give_back(visitor.address, app.clock.now());
+    }
     // Who came as somebody else than they typed is told so before anything is done.
     let next = if arrival.other || before.is_some() {
         "/guest"
@@ -139,31 +146,21 @@ pub async fn magic_back(
 }
 
 /// `GET` and `POST /owa` (FEP-61cf): a home proves by a signature who is coming.
-pub async fn proof(
-    State(app): State<App>,
-    method: Method,
-    OriginalUri(uri): OriginalUri,
-    mut headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+pub async fn proof(State(app): State<App>, mut parts: Parts, body: Bytes) -> Response {
     let refused =
         |status: StatusCode| (status, axum::Json(json!({"success": false}))).into_response();
     // The signature stands in the header that this protocol takes for it.
-    let signature = headers
+    let signature = parts
+        .headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Signature "))
         .and_then(|value| value.parse().ok());
     if let Some(signature) = signature {
-        headers.insert("signature", signature);
-        headers.remove(header::AUTHORIZATION);
+        parts.headers.insert("signature", signature);
+        parts.headers.remove(header::AUTHORIZATION);
     }
-    let asking = Asking {
-        method: &method,
-        uri: &uri,
-        headers: &headers,
-    };
-    let body = (method == Method::POST).then_some(&*body);
-    let signer = match signer(&app, &asking, body).await {
+    let body = (parts.method == Method::POST).then_some(&*body);
+    let signer = match signer(&app, &parts, body).await {
         Ok(Some(signer)) if signer.is_active() && !signer.is_local() => signer,
         Ok(_) | Err(Error::SignInRequired | Error::NotFound) => {
             return refused(StatusCode::UNAUTHORIZED);
@@ -196,7 +193,13 @@ pub async fn miauth_back(
 ) -> PageResult {
     let cookie = remembered(&app, &headers, &back.session);
     let ui = visitor.ui;
-    let arrived = miauth::arrive(&app, &back.session, cookie.as_deref(), ui.locale).await?;
+    let arrived = miauth::arrive(
+        &app,
+        (&back.session, visitor.address),
+        cookie.as_deref(),
+        ui.locale,
+    )
+    .await?;
     let (state, cookie, handle) = match arrived {
         Ok(arrived) => arrived,
         Err(closed) => return Ok(refuse(&app, ui, Wish::default().sound(), closed)),
@@ -217,7 +220,7 @@ pub async fn miauth_back(
 fn limit_letters(app: &App, visitor: &Visitor) -> std::result::Result<(), Error> {
     app.limits
         .letters
-        .take(&visitor.address, app.clock.now())
+        .take(visitor.address, app.clock.now())
         .map_err(Error::TooMany)
 }
 
@@ -234,7 +237,7 @@ struct LetterPage {
 async fn send_letter(app: &App, visitor: Visitor, wish: Wish, home: &Home) -> PageResult {
     limit_letters(app, &visitor)?;
     let ui = visitor.ui;
-    let sent = match letter::send(app, home, &wish.next, ui.locale).await? {
+    let sent = match letter::send(app, (home, visitor.address), &wish.next, ui.locale).await? {
         Ok(sent) => sent,
         Err(closed) => return Ok(refuse(app, ui, wish, closed)),
     };
@@ -302,7 +305,7 @@ pub async fn send_mail(
     let wish = wish.sound();
     limit_letters(&app, &visitor)?;
     let ui = visitor.ui;
-    let sent = mail::send(&app, &wish.home, &wish.next, ui.locale).await?;
+    let sent = mail::send(&app, (&wish.home, visitor.address), &wish.next, ui.locale).await?;
     let (state, cookie) = match sent {
         Ok(sent) => sent,
         Err(closed) => return Ok(refuse(&app, ui, wish, closed)),

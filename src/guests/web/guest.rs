@@ -104,7 +104,7 @@ pub async fn follow(
 fn limit(app: &App, guest: &Account) -> Result<(), Error> {
     app.limits
         .look_up
-        .take(&guest.id.0, app.clock.now())
+        .take(guest.id.0, app.clock.now())
         .map_err(Error::TooMany)
 }
 

@@ -89,7 +89,7 @@ pub async fn enter(
 async fn go(app: &App, member: &Account, ui: Ui, to: &Destination) -> PageResult {
     app.limits
         .look_up
-        .take(&member.id.0, app.clock.now())
+        .take(member.id.0, app.clock.now())
         .map_err(Error::TooMany)?;
     match magic::enter(app, member, to).await? {
         Ok(target) => Ok(onward(ui, target, &to.host, true)),

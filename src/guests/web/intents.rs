@@ -51,7 +51,7 @@ pub async fn show(
 async fn look_up(app: &App, member: &Account, uri: &str) -> Result<Found, Error> {
     app.limits
         .look_up
-        .take(&member.id.0, app.clock.now())
+        .take(member.id.0, app.clock.now())
         .map_err(Error::TooMany)?;
     let found = webfinger::look_up(app, uri).await;
     let found = found.map_err(|error| Error::invalid("uri", error.sentence()))?;

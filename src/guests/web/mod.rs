@@ -181,7 +181,7 @@ async fn look(
     };
     app.limits
         .homes
-        .take(&visitor.address, app.clock.now())
+        .take(visitor.address, app.clock.now())
         .map_err(Error::TooMany)?;
     Ok(homes::look(app, &address).await)
 }

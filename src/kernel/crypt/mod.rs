@@ -44,6 +44,15 @@ pub fn opaque() -> String {
     URL_SAFE_NO_PAD.encode(random::<16>())
 }
 
+/// The SHA-256 of several pieces, one behind the other.
+pub fn sha256_parts(parts: &[&[u8]]) -> Vec<u8> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    context.finish().as_ref().to_vec()
+}
+
 /// SHA-256.
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA256, bytes).as_ref().to_vec()

@@ -3,6 +3,11 @@
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use tokio::sync::Semaphore;
 
+use crate::kernel::html::truncate;
+
+/// Longest password that is looked at, in bytes.
+const LONGEST: usize = 500;
+
 /// Hashes and checks passwords, two at a time.
 #[derive(Debug)]
 pub struct Passwords {
@@ -30,19 +35,37 @@ impl Passwords {
 
     /// Whether the password fits the hash; without a hash it takes as long and says no.
     pub async fn check(&self, password: &str, hash: Option<&str>) -> bool {
-        let known = hash.is_some();
+        let allowed = || Ok::<(), std::convert::Infallible>(());
+        let Ok(fits) = self.check_if(password, hash, allowed).await;
+        fits
+    }
+
+    /// As [`Passwords::check`], when it is still allowed once its turn has come: many tries of one moment may not
+    /// all pass a limit before the first of them has failed.
+    ///
+    /// # Errors
+    /// Why it is not allowed any more.
+    pub async fn check_if<E>(
+        &self,
+        password: &str,
+        hash: Option<&str>,
+        allowed: impl FnOnce() -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let Ok(_turn) = self.free.acquire().await else {
+            return Ok(false);
+        };
+        allowed()?;
+        let known = hash.is_some() && password.len() <= LONGEST;
         let hash = hash.unwrap_or(&self.decoy).to_owned();
-        let password = password.to_owned();
-        let fits = self
-            .work(move || {
-                argon2::PasswordHash::new(&hash).is_ok_and(|hash| {
-                    Argon2::default()
-                        .verify_password(password.as_bytes(), &hash)
-                        .is_ok()
-                })
+        let password = truncate(password, LONGEST).to_owned();
+        let fits = tokio::task::spawn_blocking(move || {
+            argon2::PasswordHash::new(&hash).is_ok_and(|hash| {
+                Argon2::default()
+                    .verify_password(password.as_bytes(), &hash)
+                    .is_ok()
             })
-            .await;
-        known && fits == Some(true)
+        });
+        Ok(known && fits.await.unwrap_or(false))
     }
 
     async fn work<T: Send + 'static>(

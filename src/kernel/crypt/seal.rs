@@ -127,6 +127,11 @@ impl Secret {
         Ok(body)
     }
 
+    /// Signs a text for one purpose; the signature counts for no other.
+    pub fn sign(&self, purpose: &str, text: &str) -> String {
+        keyed_digest(&self.addresses, &format!("{purpose}\0{text}"))
+    }
+
     /// Signs an address of ours that must not be made up by others, such as one of the picture proxy.
     pub fn sign_address(&self, text: &str) -> String {
         keyed_digest(&self.addresses, text)

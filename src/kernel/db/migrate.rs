@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     step!(14, "0014_privacy"),
     step!(15, "0015_scanner"),
     step!(16, "0016_background"),
+    step!(17, "0017_rights"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -30,7 +30,10 @@ pub enum FetchError {
     /// The address must not be talked to.
     #[error("the address {0} is not allowed")]
     Refused(String),
-    /// The other side could not be reached or broke off.
+    /// There was no connection: nothing was sent.
+    #[error("{0}")]
+    Unconnected(String),
+    /// The other side did not answer, or broke off.
     #[error("{0}")]
     Unreachable(String),
     /// The answer is larger than its purpose allows.
@@ -49,7 +52,7 @@ impl FetchError {
     pub fn sentence(&self) -> &'static str {
         match self {
             Self::Refused(_) => "look-up-refused",
-            Self::Unreachable(_) => "look-up-silent",
+            Self::Unconnected(_) | Self::Unreachable(_) => "look-up-silent",
             Self::Status(StatusCode::NOT_FOUND | StatusCode::GONE) => "look-up-nobody",
             Self::Status(_) => "look-up-silent",
             Self::TooLarge | Self::Unusable(_) => "look-up-unusable",
@@ -59,7 +62,7 @@ impl FetchError {
     /// Whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable(_) => true,
+            Self::Unconnected(_) | Self::Unreachable(_) => true,
             Self::Status(status) => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
@@ -351,8 +354,11 @@ fn unreachable_or_refused(error: &reqwest::Error) -> FetchError {
     while let Some(cause) = root.source() {
         root = cause;
     }
-    FetchError::Unreachable(format!(
-        "{what} ({})",
-        root.to_string().chars().take(120).collect::<String>()
-    ))
+    let why = root.to_string().chars().take(120).collect::<String>();
+    let said = format!("{what} ({why})");
+    if error.is_connect() {
+        FetchError::Unconnected(said)
+    } else {
+        FetchError::Unreachable(said)
+    }
 }

@@ -170,6 +170,13 @@ fn quote_approval(post: &Post, viewer: Option<&Account>) -> Value {
 
 /// The filters a post falls under (FilterResult).
 fn filtered(view: &View, filters: &[Filter], context: &str) -> Vec<Value> {
+    // Who filters nothing waits for nothing.
+    if !filters
+        .iter()
+        .any(|filter| filter.contexts.iter().any(|one| one == context))
+    {
+        return Vec::new();
+    }
     let post = &view.post;
     let mut text = format!("{}\n{}\n{}", post.title, post.warning, to_text(&post.html));
     for media in &view.media {
@@ -213,7 +220,7 @@ pub fn reader(post: &Post, viewer: Option<&Account>) -> Option<AccountId> {
 pub fn attachment(app: &App, media: &Media, reader: Option<AccountId>) -> Value {
     let origin = app.origin();
     let own = |file: &String| {
-        let key = reader.map_or_else(String::new, |reader| media::personal_key(app, file, reader));
+        let key = reader.map_or_else(String::new, |reader| media::key(app, file, Some(reader)));
         origin.at(&format!("/media/{file}{key}"))
     };
     let proxied = |url: &String| origin.at(&proxy::address(app, url));

@@ -1,7 +1,7 @@
 //! One open connection: what it listens to, and when it ends.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, watch};
@@ -12,45 +12,13 @@ use super::{Listener, Stream};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::news::News;
+use crate::kernel::slots::Slot;
 use crate::oauth::tokens;
 
-/// Most connections of one member at a time.
-const MOST: usize = 10;
 /// Most streams of one connection.
 const STREAMS: usize = 50;
 /// How often is looked whether the token still counts.
 const LOOK: Duration = Duration::from_secs(4);
-
-/// How many connections each member has open.
-static OPEN: std::sync::LazyLock<Mutex<HashMap<i64, usize>>> =
-    std::sync::LazyLock::new(Mutex::default);
-
-/// A place among a member's connections; given back when dropped.
-struct Place(i64);
-
-impl Place {
-    fn take(member: i64) -> Result<Self> {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(member).or_default();
-        if *count >= MOST {
-            return Err(Error::TooMany(Duration::from_secs(30)));
-        }
-        *count += 1;
-        Ok(Self(member))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.0) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.0);
-            }
-        }
-    }
-}
 
 /// What a connection does next.
 pub enum Next {
@@ -72,7 +40,7 @@ pub struct Session {
     waiting: VecDeque<(Stream, Telling)>,
     look_at: Instant,
     closing: watch::Receiver<bool>,
-    _place: Place,
+    _place: Slot,
 }
 
 impl Session {
@@ -82,7 +50,10 @@ impl Session {
     /// `TooMany` beyond ten of one member.
     pub fn open(app: &App, listener: Listener) -> Result<Self> {
         Ok(Self {
-            _place: Place::take(listener.member.id.0)?,
+            _place: app
+                .streams
+                .take(listener.member.id.0)
+                .ok_or(Error::TooMany(Duration::from_secs(30)))?,
             news: app.news.subscribe(),
             closing: app.closing.subscribe(),
             app: app.clone(),

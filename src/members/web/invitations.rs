@@ -6,7 +6,8 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::accounts::{Account, dispatch, letters};
+use crate::accounts::letters::{self, By};
+use crate::accounts::{Account, dispatch};
 use crate::app::App;
 use crate::crew::Right;
 use crate::error::{Error, Problem, Result};
@@ -128,7 +129,7 @@ async fn addressee(app: &App, member: &Account, address: &str) -> Result<To> {
     }
     app.limits
         .look_up
-        .take(&member.id.0, app.clock.now())
+        .take(member.id.0, app.clock.now())
         .map_err(Error::TooMany)?;
     if !address.starts_with('@')
         && let Ok(mail) = crate::accounts::sign_in::fold_email(address)
@@ -136,7 +137,7 @@ async fn addressee(app: &App, member: &Account, address: &str) -> Result<To> {
         if dispatch::is_stopped(&app.db, &mail).await? {
             return Err(Error::invalid("address", "error-address-stopped"));
         }
-        letters::may_write(app, &mail)?;
+        letters::may_write(app, &mail, ("invitation", By::Owner(member.id)))?;
         return Ok(To::Mail(mail));
     }
     match webfinger::look_up(app, address).await {

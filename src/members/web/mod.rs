@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::{invitations as store, requests};
 use crate::accounts::create::New;
 use crate::accounts::web::{MessagePage, door};
-use crate::accounts::{self, Account, Role, letters, sessions};
+use crate::accounts::{self, Account, Role, letters};
 use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::nodes::joining::{self, Mode};
@@ -162,12 +162,12 @@ pub async fn create(
     }
     app.limits
         .sign_up
-        .take(&visitor.address, app.clock.now())
+        .take(visitor.address, app.clock.now())
         .map_err(Error::TooMany)?;
     let joining = joining::get(&app).await?;
     let ui = visitor.ui.clone();
     let done = if joining.mode == Mode::Request && form.code.is_empty() {
-        ask(&app, &ui, &joining.questions, &form).await
+        ask(&app, &visitor, &joining.questions, &form).await
     } else {
         join(&app, &visitor, &form).await
     };
@@ -181,7 +181,13 @@ pub async fn create(
     }
 }
 
-async fn ask(app: &App, ui: &Ui, questions: &[String], form: &JoinForm) -> Result<Response> {
+async fn ask(
+    app: &App,
+    visitor: &Visitor,
+    questions: &[String],
+    form: &JoinForm,
+) -> Result<Response> {
+    let ui = &visitor.ui;
     let answers: Vec<(String, String)> = questions
         .iter()
         .enumerate()
@@ -195,7 +201,7 @@ async fn ask(app: &App, ui: &Ui, questions: &[String], form: &JoinForm) -> Resul
         form.email.as_str(),
         form.password.as_str(),
     );
-    requests::ask(app, who, &answers, ui.locale).await?;
+    requests::ask(app, who, &answers, (ui.locale, visitor.address)).await?;
     Ok(said(
         ui,
         "join-asked-title",
@@ -213,17 +219,16 @@ async fn join(app: &App, visitor: &Visitor, form: &JoinForm) -> Result<Response>
         role: Role::Member,
         confirmed: app.mailer.is_none(),
     };
-    match super::join(app, new, &form.code, ui.locale).await {
+    match super::join(app, new, (&form.code, visitor.address), ui.locale).await {
         Ok(account) if app.mailer.is_none() => {
-            let token = sessions::start(app, account.id, &visitor.browser).await?;
-            return Ok(door::signed_in(app, &token, "/settings"));
+            return door::signed_in(app, visitor, account.id, "/settings").await;
         }
         Ok(_) => {}
         // Whose address it is learns it by mail; whoever typed it sees what everybody sees.
         Err(Error::Invalid(problems))
             if app.mailer.is_some() && letters::is_known_address(&problems) =>
         {
-            letters::write_known_address(app, ui.locale, &form.email).await?;
+            letters::write_known_address(app, ui.locale, &form.email, visitor.address).await?;
         }
         Err(error) => return Err(error),
     }

@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
+use crate::accounts::letters::{self, By};
 use crate::accounts::web::MessagePage;
 use crate::accounts::{Account, dispatch};
 use crate::app::App;
@@ -73,7 +74,7 @@ pub async fn create(
     page(&app, visitor.ui.clone(), WaitingForm::default(), Vec::new()).await?;
     app.limits
         .sign_up
-        .take(&visitor.address, app.clock.now())
+        .take(visitor.address, app.clock.now())
         .map_err(Error::TooMany)?;
     let ui = visitor.ui.clone();
     match ask(&app, &visitor, &form).await {
@@ -106,11 +107,11 @@ async fn ask(app: &App, visitor: &Visitor, form: &WaitingForm) -> Result<&'stati
     let now = app.clock.now();
     app.limits
         .letters
-        .take(&visitor.address, now)
+        .take(visitor.address, now)
         .map_err(Error::TooMany)?;
     app.limits
         .all_letters
-        .take(&(), now)
+        .take((), now)
         .map_err(Error::TooMany)?;
     if !address.starts_with('@') && address.split('@').count() == 2 {
         waiting::ask_by_mail(app, address, &asking).await?;
@@ -121,8 +122,8 @@ async fn ask(app: &App, visitor: &Visitor, form: &WaitingForm) -> Result<&'stati
         Ok(_) => return Err(Error::invalid("address", "error-invite-address")),
         Err(error) => return Err(Error::invalid("address", error.sentence())),
     };
-    let key = account.uri.clone();
-    app.limits.mail.take(&key, now).map_err(Error::TooMany)?;
+    let asked = ("waiting", By::Address(visitor.address));
+    letters::may_write(app, &account.uri, asked)?;
     let one = waiting::ask_by_handle(app, &account, &asking).await?;
     let house = house::get(app).await?.name;
     let first = one.locale.text_with("mail-waiting-subject", "house", house);

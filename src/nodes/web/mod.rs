@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::accounts::create::{self, New};
 use crate::accounts::letters::{self, Mail};
 use crate::accounts::web::{MessagePage, door};
-use crate::accounts::{self, Account, Role, sessions, sign_in};
+use crate::accounts::{self, Account, Role, sign_in};
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
@@ -119,13 +119,12 @@ pub async fn finish(
     };
     match setup::finish(&app, &answers).await {
         Ok(host) => {
-            let token = sessions::start(&app, host.id, &visitor.browser).await?;
             let next = if form.factor.is_some() {
                 "/settings/factor?from=setup"
             } else {
                 "/setup/done"
             };
-            Ok(door::signed_in(&app, &token, next))
+            Ok(door::signed_in(&app, &visitor, host.id, next).await?)
         }
         Err(Error::Invalid(problems)) => Ok(with_status(
             StatusCode::UNPROCESSABLE_ENTITY,

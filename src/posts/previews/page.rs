@@ -1,13 +1,9 @@
 //! What the head of a page says about it: Open Graph, Twitter's cards, and plain HTML.
 
-use std::cell::RefCell;
-
 use encoding_rs::Encoding;
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{
-    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-};
+
+use crate::kernel::html::truncate;
+use crate::kernel::markup::{self, Scanner, Tag, Token};
 
 /// Most of them are on their first pages; a head with more is not read on.
 const METAS: usize = 500;
@@ -38,19 +34,24 @@ struct Head {
     over: bool,
 }
 
-struct Sink(RefCell<Head>);
-
 impl Page {
     /// Reads the beginning of a page, in the encoding that its header, its mark or its head names.
     pub fn read(bytes: &[u8], content_type: &str) -> Self {
         let text = decode(bytes, content_type);
-        let sink = Sink(RefCell::new(Head::default()));
-        let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
-        let input = BufferQueue::default();
-        input.push_back(StrTendril::from_slice(&text));
-        let _ = tokenizer.feed(&input);
-        tokenizer.end();
-        let head = tokenizer.sink.0.take();
+        let mut head = Head::default();
+        for token in Scanner::new(&text) {
+            match token {
+                Token::Start(tag) => head.tag(&tag),
+                Token::Raw(text) if head.in_title => {
+                    head.title = markup::decode(truncate(text, 2000)).into_owned();
+                    head.in_title = false;
+                }
+                _ => {}
+            }
+            if head.over {
+                break;
+            }
+        }
         head.page()
     }
 }
@@ -72,51 +73,20 @@ fn decode(bytes: &[u8], content_type: &str) -> String {
     encoding.decode(bytes).0.into_owned()
 }
 
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut head = self.0.borrow_mut();
-        if head.over {
-            return TokenSinkResult::Continue;
-        }
-        match token {
-            Token::TagToken(tag) => head.tag(&tag),
-            Token::CharacterTokens(text) if head.in_title && head.title.len() < 2000 => {
-                head.title.push_str(&text);
-                TokenSinkResult::Continue
-            }
-            _ => TokenSinkResult::Continue,
-        }
-    }
-}
-
 impl Head {
-    fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
-        let opens = tag.kind == TagKind::StartTag;
-        match &*tag.name {
-            "title" => {
-                self.in_title = opens && self.title.is_empty();
-                if opens {
-                    return TokenSinkResult::RawData(RawKind::Rcdata);
-                }
-            }
-            "style" | "noscript" | "iframe" if opens => {
-                return TokenSinkResult::RawData(RawKind::Rawtext);
-            }
-            "script" if opens => return TokenSinkResult::RawData(RawKind::ScriptData),
-            "meta" if opens => self.meta(tag),
-            "body" => self.over = !self.metas.is_empty() || !self.title.is_empty(),
-            _ => {}
+    fn tag(&mut self, tag: &Tag<'_>) {
+        let is = |name: &str| tag.name.eq_ignore_ascii_case(name);
+        if is("title") {
+            self.in_title = self.title.is_empty();
+        } else if is("meta") {
+            self.meta(tag);
+        } else if is("body") {
+            self.over = !self.metas.is_empty() || !self.title.is_empty();
         }
-        TokenSinkResult::Continue
     }
 
-    fn meta(&mut self, tag: &Tag) {
-        let attribute = |name: &str| {
-            let found = tag.attrs.iter().find(|attr| &*attr.name.local == name)?;
-            Some(found.value.trim().to_owned())
-        };
+    fn meta(&mut self, tag: &Tag<'_>) {
+        let attribute = |name: &str| Some(tag.get(name)?.trim().to_owned());
         let name = attribute("property").or_else(|| attribute("name"));
         if let (Some(name), Some(content)) = (name, attribute("content"))
             && self.metas.len() < METAS

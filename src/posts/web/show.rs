@@ -11,8 +11,9 @@ use crate::error::Error;
 use crate::jobs::{self, Job};
 use crate::kernel::id::PostId;
 use crate::members::locked::{self, Locked};
+use crate::posts;
+use crate::posts::thread::{self, Cursor};
 use crate::posts::view::{self, View};
-use crate::posts::{self, thread};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, Ui, Visitor};
 
@@ -23,6 +24,8 @@ struct ShowPage {
     focus: View,
     above: Vec<View>,
     below: Vec<(View, usize)>,
+    /// From where on there are more answers.
+    next: Option<Cursor>,
     form: Option<ComposeForm>,
 }
 
@@ -30,7 +33,7 @@ struct ShowPage {
 ///
 /// # Errors
 /// `NotFound` when it is not for this viewer.
-pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
+pub async fn show(app: &App, visitor: Visitor, id: PostId, after: Option<Cursor>) -> PageResult {
     let viewer = visitor.viewer();
     let post = match posts::get_for(app, viewer, id).await {
         Err(Error::NotFound) => return locked(app, visitor, id).await,
@@ -43,7 +46,7 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
         jobs::enqueue(&app.db, app.clock.now(), Job::FetchReplies(post.id)).await?;
         app.wake.notify_waiters();
     }
-    let around = thread::around(app, viewer, &post).await?;
+    let around = thread::around(app, viewer, &post, after).await?;
     let view = view::load(app, viewer, std::slice::from_ref(&post))
         .await?
         .pop()
@@ -67,6 +70,7 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId) -> PageResult {
         focus: view,
         above,
         below,
+        next: around.next,
         form,
     })
     .into_response())

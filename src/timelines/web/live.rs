@@ -2,11 +2,11 @@
 //!
 //! Nothing but hints is told: the browser asks for its page again, with its own rights, and shows what is new.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -26,6 +26,7 @@ use crate::guests::wishes;
 use crate::jobs::news::{News, Reader};
 use crate::kernel::clock::Time;
 use crate::kernel::id::{AccountId, PostId};
+use crate::kernel::slots::Slot;
 use crate::kernel::text::fold_tag;
 use crate::notifications;
 use crate::posts::{self, Post};
@@ -33,62 +34,34 @@ use crate::timelines::Wished;
 use crate::timelines::places::{self, Place};
 use crate::ui::{PageResult, Visitor};
 
-/// Most open pages of one address.
-const MOST: usize = 40;
-/// Most open pages of everybody.
-const ALL: usize = 5_000;
 /// How often is looked whether the visitor is still who they were.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// How many pages each address has open.
-static OPEN: LazyLock<Mutex<HashMap<IpAddr, usize>>> = LazyLock::new(Mutex::default);
-
-/// A place among the open pages; given back when dropped.
-struct Seat(IpAddr);
-
-impl Seat {
-    fn take(address: IpAddr) -> Result<Self> {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = open.values().sum::<usize>() >= ALL;
-        let count = open.entry(address).or_default();
-        if full || *count >= MOST {
-            return Err(Error::TooMany(Duration::from_secs(60)));
-        }
-        *count += 1;
-        Ok(Self(address))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.0) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.0);
-            }
-        }
-    }
-}
-
 /// The post that was told of last, for everybody who is told: read once, not once for each open page.
-static TOLD: Mutex<Option<Told>> = Mutex::new(None);
+#[derive(Clone, Default)]
+pub struct Told(Arc<Mutex<Option<Known>>>);
 
 /// A post with when it was read; nothing where it is gone.
-type Told = (PostId, Instant, Option<Arc<Post>>);
+type Known = (PostId, Instant, Option<Arc<Post>>);
 
-async fn told_of(app: &App, id: PostId) -> Result<Option<Arc<Post>>> {
-    let kept = TOLD.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some((known, at, post)) = kept
-        && known == id
-        && at.elapsed() < Duration::from_millis(300)
-    {
-        return Ok(post);
+impl Told {
+    async fn of(&self, app: &App, id: PostId) -> Result<Option<Arc<Post>>> {
+        let kept = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some((known, at, post)) = kept
+            && known == id
+            && at.elapsed() < Duration::from_millis(300)
+        {
+            return Ok(post);
+        }
+        let post = posts::find(app, id).await?.map(Arc::new);
+        let told = (id, Instant::now(), post.clone());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        Ok(post)
     }
-    let post = posts::find(app, id).await?.map(Arc::new);
-    let told = (id, Instant::now(), post.clone());
-    *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
-    Ok(post)
 }
 
 /// What a page shows that may change.
@@ -168,7 +141,8 @@ struct Watch {
     first: bool,
     /// What came between the page and its stream.
     missed: VecDeque<Arc<str>>,
-    _seat: Seat,
+    told: Told,
+    _seat: Slot,
 }
 
 /// `GET /live?page=/home`
@@ -176,6 +150,7 @@ pub async fn open(
     State(app): State<App>,
     visitor: Visitor,
     Query(looked): Query<Looked>,
+    Extension(told): Extension<Told>,
     parts: Parts,
 ) -> PageResult {
     let viewer = visitor.viewer().cloned();
@@ -184,12 +159,16 @@ pub async fn open(
     if matches!(shown, Shown::Frame) && viewer.is_none() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let seat = Seat::take(visitor.address)?;
+    let seat = app
+        .open_pages
+        .take(visitor.address)
+        .ok_or(Error::TooMany(Duration::from_secs(60)))?;
     // Heard first and asked then, so that nothing falls in between; twice is harmless.
     let news = app.news.subscribe();
     let missed = Reader::new(Time(looked.since)).read(&app).await?;
     let watch = Watch {
         _seat: seat,
+        told,
         news,
         missed: if looked.since > 0 {
             missed.into()
@@ -284,7 +263,7 @@ impl Watch {
     }
 
     async fn arrived(&self, id: PostId) -> Result<Option<Event>> {
-        let Some(post) = told_of(&self.app, id).await? else {
+        let Some(post) = self.told.of(&self.app, id).await? else {
             return Ok(None);
         };
         let viewer = self.viewer.as_ref();
@@ -306,7 +285,7 @@ impl Watch {
         if matches!(self.shown, Shown::Frame) {
             return Ok(None);
         }
-        let post = told_of(&self.app, id).await?;
+        let post = self.told.of(&self.app, id).await?;
         let Some(post) = post else { return Ok(None) };
         Ok(self.sees(&post).await?.then(|| hint("changed", id)))
     }

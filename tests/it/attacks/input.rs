@@ -120,6 +120,8 @@ async fn hostile_json_has_no_effect(backend: Backend) {
         "icon",
         "cc",
     ] {
+        // One host sends sixty a second for long, and no more.
+        s.net.clock.advance(std::time::Duration::from_secs(1));
         for (n, shape) in shapes.iter().enumerate() {
             let mut note = s.evil.note(&s.eve, 5000 + n as u32, "odd");
             note[member] = shape.clone();

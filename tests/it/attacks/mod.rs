@@ -7,6 +7,7 @@ mod input;
 mod memory;
 mod pages;
 mod sender;
+mod sign_in;
 
 use afterparty::accounts;
 use serde_json::{Value, json};

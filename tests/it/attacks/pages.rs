@@ -79,7 +79,7 @@ async fn cookies_work_from_our_own_pages_only(backend: Backend) {
     }
     // 52: guessing ends at the limit, whatever the address pretends to be.
     let mut statuses = Vec::new();
-    for n in 0..15 {
+    for n in 0..60 {
         let request = client
             .post(s.node.at("/sign-in"))
             .header("host", "here.test")
@@ -156,7 +156,7 @@ async fn nobody_learns_whose_address_is_known(backend: Backend) {
         ] {
             s.net.clock.advance(std::time::Duration::from_secs(3600));
             let begun = std::time::Instant::now();
-            let answer = s.node.form("/forgot", "", &[("email", address)]).await;
+            let answer = s.node.form("/forgot", "", &[("login", address)]).await;
             let status = answer.status();
             let page = answer.text().await.unwrap();
             // When the page was drawn says nothing about anybody.

@@ -51,7 +51,9 @@ async fn a_post_arrives_and_is_answered(backend: Backend) {
     assert_eq!(answer.in_reply_to, Some(post.id));
     assert_eq!(there.post_by_uri(&post.uri).await.unwrap().replies_count, 1);
     assert_eq!(there.notices_of("nina").await, ["mention", "follow"]);
-    let around = thread::around(there.app(), None, &post).await.unwrap();
+    let around = thread::around(there.app(), None, &post, None)
+        .await
+        .unwrap();
     assert_eq!(around.below.len(), 1);
     let (status, replies) = there
         .document(&format!("/users/nina/posts/{}/replies", post.id))

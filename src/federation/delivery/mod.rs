@@ -1,23 +1,23 @@
 //! Delivering: a host is leased by one worker at a time, one request in flight for each inbox, up to four inboxes of a host.
 
+mod sending;
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::{HeaderValue, Method, StatusCode, header};
-use url::Url;
 
-use super::sign::{self, Scheme};
-use super::{CONTENT_TYPE, actor, sync};
-use crate::accounts::{self, Account};
+use sending::{Sent, send};
+use waiting::Delivery;
+
+use super::actor;
 use crate::app::App;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Row, Tx, ids, sql};
-use crate::kernel::http::{Answer, DOCUMENT, FetchError};
-use crate::kernel::id::{AccountId, ActivityId, InboxId, NodeId};
+use crate::kernel::db::{Tx, ids, sql};
+use crate::kernel::id::{AccountId, InboxId, NodeId};
 use crate::nodes::measures::Severity;
 use crate::nodes::{self, Node, health};
 
@@ -37,54 +37,6 @@ const PAUSE: Duration = Duration::from_secs(60);
 const UNKNOWN: Duration = Duration::from_secs(86_400);
 /// How long a row is put aside.
 const PARK: Duration = Duration::from_secs(21_600);
-
-/// One activity on its way to one inbox.
-#[derive(Clone, Debug)]
-struct Delivery {
-    activity: ActivityId,
-    inbox: InboxId,
-    url: String,
-    sender: AccountId,
-    body: String,
-    attempts: i64,
-    unknown_since: Option<Time>,
-    followers_of: Option<i64>,
-}
-
-/// What came of one request.
-#[derive(Debug)]
-enum Sent {
-    Delivered,
-    /// The host is not well: everything waits.
-    Host {
-        error: String,
-        asked: Option<Duration>,
-    },
-    /// The host does not know the signature: everything waits, for a day.
-    Unknown {
-        error: String,
-    },
-    /// This row is not wanted; others may be.
-    Row {
-        error: String,
-        dead: bool,
-    },
-    /// Something of ours is not well; the host has no part in it.
-    Ours {
-        error: String,
-    },
-    /// The inbox is no more.
-    Gone {
-        error: String,
-    },
-}
-
-impl Sent {
-    /// Whether the host is there and minds its business.
-    fn is_an_answer(&self) -> bool {
-        matches!(self, Self::Delivered | Self::Row { .. } | Self::Gone { .. })
-    }
-}
 
 /// A host that is ours for a while.
 #[derive(Clone, Copy, Debug)]
@@ -187,33 +139,11 @@ async fn serve_batches(app: &App, lease: Lease) -> anyhow::Result<()> {
         }
         // A host that failed five times gets one probe, not a batch.
         let most = if node.failures >= 5 { 1 } else { BATCH };
-        let waiting = batch(app, lease.node, app.clock.now(), most).await?;
+        let waiting = waiting::batch(app, lease.node, most).await?;
         if waiting.is_empty() || !send_batch(app, &node, waiting).await? {
             return Ok(());
         }
     }
-}
-
-async fn batch(app: &App, node: NodeId, now: Time, most: i64) -> sqlx::Result<Vec<Delivery>> {
-    let rows = sql("SELECT deliveries.activity_id, deliveries.inbox_id, deliveries.attempts, deliveries.unknown_since, inboxes.url, activities.account_id, activities.body, activities.followers_of FROM deliveries JOIN activities ON activities.id = deliveries.activity_id JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = $1 AND deliveries.dead_at IS NULL AND deliveries.parked_until <= $2 AND inboxes.waits_until <= $2 ORDER BY deliveries.activity_id LIMIT $3")
-        .bind(node)
-        .bind(now)
-        .bind(most)
-        .all(&app.db)
-        .await?;
-    let read = |row: &Row| {
-        Ok(Delivery {
-            activity: row.get("activity_id")?,
-            inbox: row.get("inbox_id")?,
-            url: row.get("url")?,
-            sender: row.get("account_id")?,
-            body: row.get("body")?,
-            attempts: row.get("attempts")?,
-            unknown_since: row.get("unknown_since")?,
-            followers_of: row.get("followers_of")?,
-        })
-    };
-    rows.iter().map(read).collect()
 }
 
 /// Sends a batch, inboxes beside each other, each in order; whether the host may get the next one.
@@ -290,13 +220,19 @@ async fn note(
             .run(tx)
             .await?;
         }
-        Sent::Host { error, asked } => {
+        Sent::Host {
+            error,
+            asked,
+            arrived,
+        } => {
             // A row that fails again and again while the host takes others does not hold them up.
             let poison = success && delivery.attempts + 1 >= TRIES;
             let parked = if poison { now.plus(PARK) } else { Time(0) };
-            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, parked_until = $4, unknown_since = NULL WHERE activity_id = $1 AND inbox_id = $2"))
+            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, parked_until = $4, unknown_since = NULL, begun_at = CASE WHEN $5 = 1 THEN begun_at ELSE $6 END WHERE activity_id = $1 AND inbox_id = $2"))
                 .bind(&error)
                 .bind(parked)
+                .bind(arrived)
+                .bind(delivery.begun_before)
                 .run(tx)
                 .await?;
             if !poison {
@@ -406,124 +342,6 @@ async fn send_lane(app: &App, node: &Node, lane: Vec<Delivery>) -> Vec<(Delivery
         }
     }
     done
-}
-
-async fn send(app: &App, node: &Node, delivery: &Delivery) -> Sent {
-    let Ok(url) = app.http.admit(&delivery.url) else {
-        return Sent::Row {
-            error: "the inbox's address is not allowed".to_owned(),
-            dead: true,
-        };
-    };
-    match try_both(app, node, &url, delivery).await {
-        Ok(answer) => classify(&answer, app.clock.now()),
-        Err(error) if error.is::<FetchError>() => Sent::Host {
-            error: error.to_string(),
-            asked: None,
-        },
-        Err(error) => Sent::Ours {
-            error: error.to_string(),
-        },
-    }
-}
-
-/// Sends with the signature the host is known to read, and once with the other where that is refused.
-async fn try_both(
-    app: &App,
-    node: &Node,
-    url: &Url,
-    delivery: &Delivery,
-) -> anyhow::Result<Answer> {
-    let sender = accounts::get(app, delivery.sender).await?;
-    let now = app.clock.now();
-    let (first, other) = sign::schemes(Some(node), now);
-    let answer = post(app, &sender, first, url, delivery, &node.host).await?;
-    if answer.headers.contains_key("accept-signature") {
-        health::announced(&app.db, &node.host, RFC9421, now).await?;
-    }
-    let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED].contains(&answer.status);
-    if !refused {
-        return Ok(answer);
-    }
-    let Ok(second) = post(app, &sender, other, url, delivery, &node.host).await else {
-        return Ok(answer);
-    };
-    if second.status.is_success() && other == Scheme::Cavage {
-        health::prefer_cavage(&app.db, node.id, now).await?;
-    } else if second.status.is_success() {
-        health::announced(&app.db, &node.host, RFC9421, now).await?;
-    }
-    // A peer that reads only one form says about the other what it likes.
-    let counts = second.status.is_success() || answer.status == StatusCode::UNAUTHORIZED;
-    Ok(if counts { second } else { answer })
-}
-
-/// That a host reads RFC 9421.
-const RFC9421: health::Shown = health::Shown {
-    rfc9421: true,
-    ed25519: false,
-};
-
-async fn post(
-    app: &App,
-    sender: &Account,
-    scheme: Scheme,
-    url: &Url,
-    delivery: &Delivery,
-    host: &str,
-) -> anyhow::Result<Answer> {
-    let body = delivery.body.as_bytes();
-    let mut headers = sign::headers(app, sender, scheme, &Method::POST, url, Some(body)).await?;
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-    headers.insert(header::ACCEPT, HeaderValue::from_static(CONTENT_TYPE));
-    if delivery.followers_of.is_some()
-        && let Some(value) = sync::header(app, sender, host).await?
-    {
-        headers.insert(sync::HEADER, value);
-    }
-    Ok(app
-        .http
-        .send(
-            Method::POST,
-            url,
-            headers,
-            Bytes::copy_from_slice(body),
-            DOCUMENT,
-        )
-        .await?)
-}
-
-fn classify(answer: &Answer, now: Time) -> Sent {
-    let status = answer.status;
-    let error = format!("it answered {status}");
-    match status.as_u16() {
-        200..=299 => Sent::Delivered,
-        401 => Sent::Unknown { error },
-        408 | 429 | 500..=599 => Sent::Host {
-            error,
-            asked: retry_after(answer, now),
-        },
-        403 => Sent::Row { error, dead: false },
-        404 | 410 => Sent::Gone { error },
-        _ => Sent::Row { error, dead: true },
-    }
-}
-
-/// How long the peer asks to be left alone (RFC 9110 §10.2.3): seconds or a date.
-fn retry_after(answer: &Answer, now: Time) -> Option<Duration> {
-    let value = answer
-        .headers
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    if value.chars().all(|c| c.is_ascii_digit()) && !value.is_empty() {
-        return Some(Duration::MAX);
-    }
-    Time::parse_http_date(value).map(|at| at.since(now))
 }
 
 /// Removes sent activities nobody waits for any more, and what was given up a month ago.

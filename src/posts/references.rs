@@ -1,0 +1,77 @@
+//! What posts name by its id on the wire: what they answer and what they quote, now or once it comes.
+
+use super::{Post, counts, store};
+use crate::audiences::Audience;
+use crate::jobs::{self, Job};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Conn, Tx, sql};
+use crate::kernel::id::AccountId;
+
+/// Moves the count of answers, never below zero.
+/// The post with this id on the wire, for somebody who names it in what they send: nothing where they may not see it,
+/// or its author blocks them, so that it looks as if it were not there. Who follows somebody elsewhere, their home
+/// knows; what waits for a look here, everybody else sees.
+pub async fn find_named(
+    conn: impl Conn,
+    uri: &str,
+    by: AccountId,
+    now: Time,
+) -> sqlx::Result<Option<Post>> {
+    sql(concat!(
+        "SELECT posts.* FROM posts WHERE posts.id IN (SELECT id FROM posts WHERE uri = $3 UNION ALL ",
+        "SELECT post_id FROM post_copies WHERE uri = $3) AND posts.boost_of_id IS NULL AND ((",
+        crate::visible!(),
+        ") OR (posts.is_local = 0 AND posts.audience IN ('followers', 'held'))) ",
+        "AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1)"
+    ))
+    .bind(by)
+    .bind(now)
+    .bind(uri)
+    .optional(conn)
+    .await?
+    .as_ref()
+    .map(store::read)
+    .transpose()
+}
+
+/// Joins what answered a post before it was known here.
+pub async fn adopt_replies(tx: &mut Tx, post: &Post, now: Time) -> sqlx::Result<()> {
+    // What is for a few named ones is answered by them alone.
+    let named = post.audience == Audience::People;
+    sql("UPDATE posts SET thread_id = $1 WHERE thread_id IN (SELECT id FROM posts WHERE in_reply_to_uri = $2 AND in_reply_to_id IS NULL AND ($3 = 0 OR account_id = $4 OR account_id IN (SELECT account_id FROM post_people WHERE post_id = $5)))")
+        .bind(post.thread)
+        .bind(&post.uri)
+        .bind(named)
+        .bind(post.account)
+        .bind(post.id)
+        .run(&mut *tx)
+        .await?;
+    let adopted = sql("UPDATE posts SET in_reply_to_id = $1 WHERE in_reply_to_uri = $2 AND in_reply_to_id IS NULL AND ($3 = 0 OR account_id = $4 OR account_id IN (SELECT account_id FROM post_people WHERE post_id = $1)) RETURNING id, held_audience, audience")
+        .bind(post.id)
+        .bind(&post.uri)
+        .bind(named)
+        .bind(post.account)
+        .all(&mut *tx)
+        .await?;
+    let mut shown = 0;
+    for row in &adopted {
+        if row.get::<Option<String>>("held_audience")?.is_none() {
+            let audience: String = row.get("audience")?;
+            let open = matches!(audience.as_str(), "public" | "unlisted");
+            shown += i64::from(open || !post.audience.is_open());
+            // Nobody judged it as an answer so far.
+            jobs::enqueue(&mut *tx, now, Job::LookAtPlace(row.get("id")?)).await?;
+        }
+    }
+    if shown > 0 {
+        counts::count_replies(&mut *tx, post.id, shown, true).await?;
+    }
+    if post.audience.is_open() {
+        sql("UPDATE posts SET quote_of_id = $1 WHERE quote_uri = $2 AND quote_of_id IS NULL")
+            .bind(post.id)
+            .bind(&post.uri)
+            .run(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
