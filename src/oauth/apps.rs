@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::redirects;
 use super::scopes::Scopes;
 use crate::app::App as Node;
 use crate::error::{Error, Result};
@@ -105,17 +106,10 @@ fn read(row: &Row) -> sqlx::Result<App> {
     })
 }
 
-fn check(new: &New) -> Result<()> {
+fn check(node: &Node, new: &New) -> Result<()> {
     let sound = |uri: &String| {
         uri.len() <= LONGEST
-            && uri.split_once(':').is_some_and(|(scheme, _)| {
-                !matches!(
-                    scheme.to_ascii_lowercase().as_str(),
-                    "javascript" | "data" | "vbscript" | "blob" | "file" | "about"
-                ) && scheme
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-            })
+            && redirects::may_lead_to(&node.settings, uri)
             && !uri.contains('#')
             && !uri.chars().any(|c| c.is_control() || c == ' ')
     };
@@ -136,7 +130,7 @@ fn check(new: &New) -> Result<()> {
 /// # Errors
 /// `Invalid` when a name or an address is missing or cannot be used.
 pub async fn register(node: &Node, new: &New) -> Result<(App, String)> {
-    check(new)?;
+    check(node, new)?;
     let (client_id, secret) = (crypt::token(), crypt::token());
     let hash = crypt::token_hash(&secret);
     write(node, &client_id, Some(&hash), new).await?;
@@ -279,7 +273,7 @@ async fn fetch(node: &Node, client_id: &str) -> Result<New> {
         scopes: scopes
             .unwrap_or_else(|| Scopes::parse("profile read write follow push").unwrap_or_default()),
     };
-    check(&new)?;
+    check(node, &new)?;
     Ok(new)
 }
 

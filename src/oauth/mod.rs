@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod codes;
+mod redirects;
 pub mod scopes;
 pub mod tokens;
 pub mod web;

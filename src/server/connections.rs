@@ -34,21 +34,25 @@ pub async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Re
             accepted = accept(&listener) => accepted,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
-        let router = router.clone();
-        let answer = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer));
-            router.clone().call(request)
-        });
-        let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADERS);
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), answer);
-        let connection = ending.watch(connection.into_owned());
+        let (router, watcher) = (router.clone(), ending.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            // Who says nothing at all is not waited for either.
+            let first = tokio::time::timeout(HEADERS, stream.peek(&mut [0])).await;
+            if !matches!(first, Ok(Ok(length)) if length > 0) {
+                return;
+            }
+            let answer = service_fn(move |request: Request<Incoming>| {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(Peer(peer));
+                router.clone().call(request)
+            });
+            let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+            builder
+                .http1()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADERS);
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), answer);
+            if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(%error, "a connection broke off");
             }
         });

@@ -40,6 +40,20 @@ fn networks(value: &Value) -> Option<Vec<Network>> {
         .collect()
 }
 
+/// Schemes of addresses (RFC 3986 §3.1), lower-case; those that run code are none.
+fn schemes(value: &Value) -> Option<Vec<String>> {
+    let read = |item: &Value| {
+        let scheme = item.as_str()?.to_ascii_lowercase();
+        let sound = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+            && !["javascript", "data", "vbscript", "blob", "file"].contains(&&*scheme);
+        sound.then_some(scheme)
+    };
+    value.as_array()?.iter().map(read).collect()
+}
+
 fn host_entry(value: &Value) -> Option<HostEntry> {
     let text = value.as_str()?;
     if let Ok(ip) = text.parse() {
@@ -125,6 +139,13 @@ pub const KEYS: &[Key] = &[
         "a list of networks such as [\"127.0.0.1/32\"]",
         Some("[\"127.0.0.1/32\", \"::1/128\"]"),
         |s, v| s.server.trusted_proxies = networks(v)?
+    ),
+    key!(
+        "oauth.redirect_schemes",
+        "Schemes by which apps lead people back, beside https, known apps and domains read backwards (org.example.app).",
+        "a list of schemes such as [\"newapp\"]",
+        Some("[]"),
+        |s, v| s.redirect_schemes = schemes(v)?
     ),
     key!(
         "data.dir",

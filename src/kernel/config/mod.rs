@@ -178,6 +178,8 @@ pub struct Settings {
     pub node: NodeSettings,
     /// How requests come in.
     pub server: ServerSettings,
+    /// Further schemes by which apps lead people back.
+    pub redirect_schemes: Vec<String>,
     /// Where everything is kept.
     pub data_dir: PathBuf,
     /// The database's address.
@@ -215,6 +217,7 @@ impl Settings {
                 metrics_listen: None,
                 trusted_proxies: Vec::new(),
             },
+            redirect_schemes: Vec::new(),
             data_dir: PathBuf::new(),
             database_url: None,
             storage: StorageSettings::default(),

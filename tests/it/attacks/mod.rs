@@ -1,13 +1,18 @@
 //! The acceptance list of attacks, replayed against a running node: the status, and that nothing changed.
 //! The numbers are those of the list.
 
+mod answers;
 mod authority;
+mod budgets;
+mod connections;
 mod fetch;
 mod input;
 mod memory;
 mod pages;
+mod reflection;
 mod sender;
 mod sign_in;
+mod waiting;
 
 use afterparty::accounts;
 use serde_json::{Value, json};
