@@ -1,33 +1,30 @@
 //! Ids: 48 bits of milliseconds and 16 that tell apart what happened in one.
 
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicI64, AtomicU16, Ordering};
+use std::num::NonZeroUsize;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use lru::LruCache;
 
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 
-static LAST: AtomicI64 = AtomicI64::new(0);
-/// What tells ids of one moment apart: counted, from a start of chance, so that a process never says the same twice
-/// within 65,536 ids, wherever its clock stands.
-static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(crypt::random_u16()));
+/// Moments whose last id is remembered.
+const MOMENTS: NonZeroUsize = NonZeroUsize::new(4_096).expect("it is not zero");
 
-/// How far a clock may seem to go back, because two threads read it, while ids go on growing: 50 ms.
-const AHEAD: i64 = 50 << 16;
+/// The last number that was given out in each of the latest moments.
+static LAST: LazyLock<Mutex<LruCache<i64, i64>>> =
+    LazyLock::new(|| Mutex::new(LruCache::new(MOMENTS)));
 
-/// Mints an id for something that happens now; ids of one clock only grow.
+/// Mints an id for something that happens now; ids of one moment grow, from a start of chance.
 pub fn mint(now: Time) -> i64 {
-    let fresh = (now.0 << 16) | i64::from(NEXT.fetch_add(1, Ordering::SeqCst));
-    let previous = LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| {
-        Some(if fresh > last || last - fresh > AHEAD {
-            fresh
-        } else {
-            last + 1
-        })
-    });
-    match previous {
-        Ok(last) | Err(last) if fresh > last || last - fresh > AHEAD => fresh,
-        Ok(last) | Err(last) => last + 1,
-    }
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = match last.get(&now.0) {
+        Some(number) => number + 1,
+        // In the lower half, so that there is room to grow.
+        None => i64::from(crypt::random_u16() >> 1),
+    };
+    last.put(now.0, number);
+    (now.0 << 16) + number
 }
 
 /// Mints an id for something published earlier, so that it sorts where it belongs; never later than `now`.

@@ -232,7 +232,7 @@ async fn forms_and_json_are_read_alike(backend: Backend) {
     .await;
     assert_eq!(indexed["poll"]["options"].as_array().unwrap().len(), 2);
     // Redirect addresses as a list, as lines, as one.
-    for uris in [json!(["a://x", "b://y"]), json!("a://x\nb://y")] {
+    for uris in [json!(["tusky://x", "ivory://y"]), json!("tusky://x\nivory://y")] {
         let app = nina
             .post(
                 "/api/v1/apps",
@@ -241,7 +241,7 @@ async fn forms_and_json_are_read_alike(backend: Backend) {
             .await;
         assert_eq!(
             (&app["redirect_uris"], &app["client_secret_expires_at"]),
-            (&json!(["a://x", "b://y"]), &json!(0))
+            (&json!(["tusky://x", "ivory://y"]), &json!(0))
         );
     }
     // What cannot be used is refused with a sentence, and nothing is written.
