@@ -59,7 +59,7 @@ pub fn may_lead_to(settings: &Settings, address: &str) -> bool {
         return false;
     };
     let scheme = scheme.to_ascii_lowercase();
-    let named = settings.redirect_schemes.iter().any(|one| *one == scheme);
+    let named = settings.redirect_schemes.contains(&scheme);
     address == OUT_OF_BAND
         || matches!(scheme.as_str(), "https" | "http")
         || named
