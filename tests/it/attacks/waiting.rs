@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use afterparty::audiences::Audience;
+use afterparty::media::incoming::Incoming;
+use afterparty::media::upload::{self, Upload};
 use afterparty::posts::compose::Draft;
 use afterparty::posts::{Post, boosts, favourites, held, remove};
 use afterparty::relations::{blocks, follows};
@@ -162,25 +164,35 @@ async fn what_never_left_has_no_end(backend: Backend) {
     assert!(!everything(&s).contains("doubtful\""), "it left no more");
 }
 
+/// A post of nina's for her followers, with a picture.
+async fn with_picture(s: &Scene, text: &str) -> Post {
+    let upload = Upload {
+        file: Incoming::of_bytes(s.node.app(), png(40, 30)).await.unwrap(),
+        cover: None,
+        description: "The stage".to_owned(),
+        focus: (0, 0),
+    };
+    let picture = upload::upload(s.node.app(), &s.nina, upload).await.unwrap();
+    let draft = Draft {
+        text: text.to_owned(),
+        audience: Audience::Followers,
+        media: vec![picture.id],
+        ..Draft::default()
+    };
+    let post = s.node.write(&s.nina, draft).await;
+    settle(&[&s.node]).await;
+    post
+}
+
 async fn files_of_narrower_posts_open_for_minutes(backend: Backend) {
     let s = scene(&backend).await;
     s.evil.send(&s.node, &s.follow(1)).await;
     settle(&[&s.node]).await;
-    let cookie = s.node.cookie(&s.nina).await;
-    let picture = png(40, 30);
     let address_of = |activity: &Value| {
         let url = activity["object"]["attachment"][0]["url"].as_str().unwrap();
         url.replace("http://here.test", "")
     };
-    let form = [
-        ("text", "a picture for followers"),
-        ("audience", "followers"),
-        ("key", "1"),
-    ];
-    let files = [("file", "a.png", &*picture)];
-    let answer = s.node.upload("/posts", &cookie, &form, &files).await;
-    assert_eq!(answer.status(), 303);
-    settle(&[&s.node]).await;
+    let post = with_picture(&s, "a picture for followers").await;
     let first = address_of(&s.evil.received("Create")[0]);
     let bare = first.split('?').next().unwrap().to_owned();
     assert_eq!(s.node.get(&first, &[]).await.status(), 200);
@@ -193,46 +205,25 @@ async fn files_of_narrower_posts_open_for_minutes(backend: Backend) {
     s.net.clock.advance(Duration::from_secs(600));
     assert_eq!(s.node.get(&first, &[]).await.status(), 404, "it has ended");
     // A document asked for later has addresses that open; so has one that waited for a server that was down.
-    let post = afterparty::timelines::of_account(
-        s.node.app(),
-        Some(&s.nina),
-        s.nina.id,
-        afterparty::kernel::page::Window::newest(1),
-    )
-    .await
-    .unwrap();
-    let path = post[0].uri.replace("http://here.test", "");
+    let path = post.uri.replace("http://here.test", "");
     let (status, note) = s.evil.fetch(&s.node, &s.eve, &path).await;
     assert_eq!(status, 200);
     let again = address_of(&json!({"object": note}));
     assert_eq!(s.node.get(&again, &[]).await.status(), 200);
     s.evil.answer_inbox(503, &[]);
-    let form = [
-        ("text", "one more"),
-        ("audience", "followers"),
-        ("key", "2"),
-    ];
-    s.node.upload("/posts", &cookie, &form, &files).await;
-    settle(&[&s.node]).await;
+    with_picture(&s, "one more").await;
     back(&s).await;
     let late = s.evil.received("Create");
     let late = late.last().unwrap();
     let address = address_of(late);
     s.net.clock.advance(Duration::from_secs(1));
     // The clock moved on while it was delivered; what was handed out then lasted ten minutes at most.
-    let ends: i64 = address
-        .split("?e=")
-        .nth(1)
-        .and_then(|rest| rest.split('&').next())
-        .unwrap()
-        .parse()
-        .unwrap();
-    let first_ends: i64 = first
-        .split("?e=")
-        .nth(1)
-        .and_then(|rest| rest.split('&').next())
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert!(ends > first_ends + 600_000, "it was renewed before it left");
+    let ends = |address: &str| -> i64 {
+        let (_, rest) = address.split_once("?e=").unwrap();
+        rest.split('&').next().unwrap().parse().unwrap()
+    };
+    assert!(
+        ends(&address) > ends(&first) + 600_000,
+        "it was renewed before it left"
+    );
 }
