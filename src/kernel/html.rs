@@ -92,14 +92,35 @@ pub fn sanitize(html: &str) -> String {
     RICH.clean(&Pruned::of(html).out).to_string()
 }
 
+/// The pieces of a page that are shown: nothing of elements that are left out with everything in them.
+fn shown(html: &str) -> impl Iterator<Item = Token<'_>> {
+    // What is left out at the moment, and how often it was opened.
+    let mut hidden: Option<(&'static str, usize)> = None;
+    Scanner::new(html).filter(move |token| {
+        let Some((name, depth)) = hidden else {
+            let Token::Start(tag) = token else {
+                return true;
+            };
+            let found = known(&HIDDEN, tag.name);
+            hidden = found.filter(|_| !tag.closed).map(|name| (name, 1));
+            return found.is_none();
+        };
+        let depth = match token {
+            Token::Start(tag) if tag.name.eq_ignore_ascii_case(name) && !tag.closed => depth + 1,
+            Token::End(end) if end.eq_ignore_ascii_case(name) => depth - 1,
+            _ => depth,
+        };
+        hidden = (depth > 0).then_some((name, depth));
+        false
+    })
+}
+
 /// HTML of a few elements, each closed, none deep.
 #[derive(Default)]
 struct Pruned {
     out: String,
     open: Vec<&'static str>,
     elements: usize,
-    /// What is left out at the moment, and how often it was opened.
-    hidden: Option<(&'static str, usize)>,
 }
 
 fn known(names: &'static [&'static str], name: &str) -> Option<&'static str> {
@@ -112,7 +133,7 @@ fn known(names: &'static [&'static str], name: &str) -> Option<&'static str> {
 impl Pruned {
     fn of(html: &str) -> Self {
         let mut pruned = Self::default();
-        for token in Scanner::new(html) {
+        for token in shown(html) {
             pruned.take(token);
         }
         pruned.close_down_to(0);
@@ -120,17 +141,6 @@ impl Pruned {
     }
 
     fn take(&mut self, token: Token<'_>) {
-        if let Some((name, depth)) = self.hidden {
-            let depth = match token {
-                Token::Start(tag) if tag.name.eq_ignore_ascii_case(name) && !tag.closed => {
-                    depth + 1
-                }
-                Token::End(end) if end.eq_ignore_ascii_case(name) => depth - 1,
-                _ => depth,
-            };
-            self.hidden = (depth > 0).then_some((name, depth));
-            return;
-        }
         match token {
             Token::Text(text) => self.out.push_str(&text.replace('<', "&lt;")),
             Token::Raw(_) => {}
@@ -150,10 +160,6 @@ impl Pruned {
     }
 
     fn start(&mut self, tag: Tag<'_>) {
-        if let Some(name) = known(&HIDDEN, tag.name) {
-            self.hidden = (!tag.closed).then_some((name, 1));
-            return;
-        }
         let Some(name) = known(&KEPT, tag.name) else {
             return;
         };
@@ -243,19 +249,7 @@ pub fn to_text(html: &str) -> String {
     let mut text = String::new();
     // Line breaks that are due before more text.
     let mut due = 0;
-    let mut hidden: Option<(&'static str, usize)> = None;
-    for token in Scanner::new(html) {
-        if let Some((name, depth)) = hidden {
-            let depth = match token {
-                Token::Start(tag) if tag.name.eq_ignore_ascii_case(name) && !tag.closed => {
-                    depth + 1
-                }
-                Token::End(end) if end.eq_ignore_ascii_case(name) => depth - 1,
-                _ => depth,
-            };
-            hidden = (depth > 0).then_some((name, depth));
-            continue;
-        }
+    for token in shown(html) {
         match token {
             Token::Text(words) if due > 0 && words.trim().is_empty() => {}
             Token::Text(words) => {
@@ -264,11 +258,6 @@ pub fn to_text(html: &str) -> String {
                 text.push_str(&decode(words));
             }
             Token::Raw(_) => {}
-            Token::Start(tag) if known(&HIDDEN, tag.name).is_some() => {
-                hidden = known(&HIDDEN, tag.name)
-                    .filter(|_| !tag.closed)
-                    .map(|name| (name, 1));
-            }
             Token::Start(Tag { name, .. }) | Token::End(name) => {
                 let breaks = breaks(name);
                 if name.eq_ignore_ascii_case("br") {
