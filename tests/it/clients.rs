@@ -7,11 +7,18 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::node::ok;
-use crate::support::{Backend, Net, Process, TestNode, complete, settle};
+use crate::support::{Backend, Net, Process, TestNode, complete, settle, target};
 
 /// What runs a walk; nothing where it was not installed, which `tests/run` does not allow.
 fn runner(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    there(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+}
+
+fn python() -> Option<PathBuf> {
+    there(target("clients/python/bin/python"))
+}
+
+fn there(path: PathBuf) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
@@ -47,7 +54,7 @@ async fn walk(program: PathBuf, script: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_python_library_walks_two_nodes() {
-    if let Some(python) = runner("target/clients/python/bin/python") {
+    if let Some(python) = python() {
         walk(python, "tests/clients/python/walk.py").await;
     }
 }
@@ -62,7 +69,7 @@ async fn a_javascript_library_walks_two_nodes() {
 /// Mail to a list through a server that others wrote, read as mail programs read it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_server_takes_what_the_house_sends() {
-    let Some(python) = runner("target/clients/python/bin/python") else {
+    let Some(python) = python() else {
         return;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/python/mail.py");

@@ -20,6 +20,13 @@ pub fn complete() -> bool {
     std::env::var_os("AFTERPARTY_TESTS_COMPLETE").is_some()
 }
 
+/// Where `tests/run` puts what it builds and installs: the target folder, which may lie elsewhere.
+pub fn target(path: &str) -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let named = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root.join(named).join(path)
+}
+
 /// The folder of recorded documents: named by `AFTERPARTY_SHARED`, else beside the checkout.
 pub fn shared() -> Option<PathBuf> {
     let named = std::env::var_os("AFTERPARTY_SHARED").map(PathBuf::from);

@@ -1,6 +1,5 @@
 //! A server of the S3 protocol on loopback, as a process of its own.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ pub struct S3 {
 impl S3 {
     /// Starts it with one empty bucket, `media`; nothing where the program was not built.
     pub async fn start() -> Option<Self> {
-        let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/s3s-fs");
+        let program = super::target("tools/bin/s3s-fs");
         if !program.exists() {
             assert!(!complete(), "s3s-fs is not built; tests/run builds it");
             println!("left out: s3s-fs is not built; tests/run builds it");
