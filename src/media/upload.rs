@@ -140,9 +140,9 @@ async fn take_in(app: &App, account: &Account, upload: Upload) -> Result<Media> 
         .bind(upload.focus.1.clamp(-1000, 1000))
         .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
         .bind(taken.processing)
-        .bind(taken.facts.title)
-        .bind(taken.facts.artist)
-        .bind(taken.facts.album)
+        .bind(taken.facts.tags.title)
+        .bind(taken.facts.tags.artist)
+        .bind(taken.facts.tags.album)
         .bind(now)
         .bind(scanned == Scanned::Hold)
         .run(&mut tx)
@@ -274,6 +274,10 @@ async fn keep(
         (None, Some(bytes)) => pictures::process(bytes, pictures::COVER).await.ok(),
         (None, None) => None,
     };
+    if kind.group() == "audio" {
+        let drawn = cover.as_ref().map(|cover| cover.preview.as_slice());
+        sound::clean(file.path(), kind, &facts.tags, drawn).await?;
+    }
     let media_type = match (kind, group) {
         (Kind::WebM, "audio") => "audio/webm",
         _ => kind.media_type(),

@@ -1,5 +1,6 @@
 //! Sound: how long it is, what its tags say, its cover, and the shape of its waves.
 
+mod clean;
 mod vorbis;
 
 use std::fs::File;
@@ -44,14 +45,48 @@ static TURN: Semaphore = Semaphore::const_new(1);
 pub struct Facts {
     /// How long it is, milliseconds.
     pub duration_ms: Option<i64>,
+    /// What its tags say.
+    pub tags: Tags,
+    /// The picture inside it, as it lies there.
+    pub cover: Option<Vec<u8>>,
+}
+
+/// What belongs to a song, of all that tags can say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags {
     /// The title.
     pub title: Option<String>,
     /// Who plays.
     pub artist: Option<String>,
     /// What it is part of.
     pub album: Option<String>,
-    /// The picture inside it, as it lies there.
-    pub cover: Option<Vec<u8>>,
+    /// Its number there.
+    pub track: Option<u64>,
+    /// What sort of music it is.
+    pub genre: Option<String>,
+    /// When it came out: a year, or a day as digits and hyphens.
+    pub date: Option<String>,
+}
+
+/// Overwrites the tags of a file, in place, with these and a cover (a JPEG that was drawn anew); comments, places,
+/// serials and whatever else a program left go.
+///
+/// # Errors
+/// `Invalid` with a sentence when it is broken; it may be half cleaned then and must not be kept.
+pub async fn clean(path: &Path, kind: Kind, tags: &Tags, cover: Option<&[u8]>) -> Result<()> {
+    let (path, tags, cover) = (path.to_owned(), tags.clone(), cover.map(<[u8]>::to_vec));
+    let cleaned =
+        tokio::task::spawn_blocking(move || clean::clean(&path, kind, &tags, cover.as_deref()));
+    cleaned
+        .await
+        .map_err(anyhow::Error::from)?
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                tracing::debug!(%error, "an uploaded sound could not be cleaned");
+                Error::invalid("media", "error-sound-broken")
+            }
+            _ => error.into(),
+        })
 }
 
 /// Reads what a file tells.
@@ -102,7 +137,8 @@ fn inspect_now(path: &Path, kind: Kind) -> std::result::Result<Facts, String> {
             for held in iter::once(&revision.media)
                 .chain(revision.per_track.iter().map(|one| &one.metadata))
             {
-                read_tags(held, &mut facts);
+                read_tags(held, &mut facts.tags);
+                read_cover(held, &mut facts);
             }
         }
         if metadata.pop().is_none() {
@@ -111,7 +147,7 @@ fn inspect_now(path: &Path, kind: Kind) -> std::result::Result<Facts, String> {
     }
     if kind == Kind::Wav {
         // The list ends where the file does.
-        let _ = read_info_list(path, &mut facts);
+        let _ = read_info_list(path, &mut facts.tags);
     }
     Ok(facts)
 }
@@ -127,7 +163,7 @@ fn name(text: &str) -> Option<String> {
 }
 
 /// The tags of waves: a list of named texts (RIFF, `LIST` of the form `INFO`), which the decoder passes over.
-fn read_info_list(path: &Path, facts: &mut Facts) -> io::Result<()> {
+fn read_info_list(path: &Path, tags: &mut Tags) -> io::Result<()> {
     let mut file = File::open(path)?;
     let mut at = 12;
     for _ in 0..64 {
@@ -144,9 +180,12 @@ fn read_info_list(path: &Path, facts: &mut Facts) -> io::Result<()> {
                 let text = content.get(..length as usize).unwrap_or_default();
                 let text = name(&String::from_utf8_lossy(text));
                 match &kind {
-                    b"INAM" => facts.title = text,
-                    b"IART" => facts.artist = text,
-                    b"IPRD" => facts.album = text,
+                    b"INAM" => tags.title = text,
+                    b"IART" => tags.artist = text,
+                    b"IPRD" => tags.album = text,
+                    b"ITRK" | b"IPRT" => tags.track = text.and_then(|text| number(&text)),
+                    b"IGNR" => tags.genre = text,
+                    b"ICRD" => tags.date = text.and_then(|text| date(&text)),
                     _ => {}
                 }
                 let next = (length as usize).saturating_add(length as usize % 2);
@@ -163,18 +202,45 @@ fn chunk(head: &[u8; 8]) -> ([u8; 4], u32) {
     ([a, b, c, d], u32::from_le_bytes([e, f, g, h]))
 }
 
-fn read_tags(held: &MetadataContainer, facts: &mut Facts) {
+/// The number at the beginning of a text like `7/12`.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+/// The day or the year at the beginning of a text; nothing where it begins with something else.
+fn date(text: &str) -> Option<String> {
+    let day = text.chars().take_while(|c| c.is_ascii_digit() || *c == '-');
+    let day: String = day.take(10).collect();
+    (day.len() >= 4).then_some(day)
+}
+
+fn read_tags(held: &MetadataContainer, tags: &mut Tags) {
     for tag in held.tags.iter().filter_map(|tag| tag.std.as_ref()) {
         let (field, text) = match tag {
-            StandardTag::TrackTitle(text) => (&mut facts.title, text),
-            StandardTag::Artist(text) => (&mut facts.artist, text),
-            StandardTag::Album(text) => (&mut facts.album, text),
+            StandardTag::TrackTitle(text) => (&mut tags.title, name(text)),
+            StandardTag::Artist(text) => (&mut tags.artist, name(text)),
+            StandardTag::Album(text) => (&mut tags.album, name(text)),
+            StandardTag::Genre(text) => (&mut tags.genre, name(text)),
+            StandardTag::RecordingDate(text) | StandardTag::ReleaseDate(text) => {
+                (&mut tags.date, date(text))
+            }
+            StandardTag::RecordingYear(year) | StandardTag::ReleaseYear(year) => {
+                (&mut tags.date, date(&year.to_string()))
+            }
+            StandardTag::TrackNumber(number) => {
+                tags.track = tags.track.or(Some(*number));
+                continue;
+            }
             _ => continue,
         };
         if field.is_none() {
-            *field = name(text);
+            *field = text;
         }
     }
+}
+
+fn read_cover(held: &MetadataContainer, facts: &mut Facts) {
     let front = |visual: &&Visual| visual.usage == Some(StandardVisualKey::FrontCover);
     let covers = &held.visuals;
     if let Some(cover) = covers.iter().find(front).or(covers.first())
