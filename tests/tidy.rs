@@ -252,3 +252,58 @@ fn every_message_is_used() {
         .collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
+
+/// The functions of a file, each as its lines.
+fn functions(text: &str) -> Vec<Vec<&str>> {
+    let mut found: Vec<Vec<&str>> = Vec::new();
+    for line in shipped(text).lines() {
+        let begins = line
+            .trim_start_matches("pub ")
+            .trim_start_matches("pub(super) ");
+        if begins.starts_with("async fn ") || begins.starts_with("fn ") {
+            found.push(Vec::new());
+        }
+        if let Some(last) = found.last_mut() {
+            last.push(line);
+        }
+    }
+    found
+}
+
+#[test]
+fn nothing_is_read_beside_an_open_transaction() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        for function in functions(&text) {
+            let mut opened = None;
+            for line in function {
+                let depth = line.len() - line.trim_start().len();
+                let reads = line.contains("&app.db")
+                    || line.contains("(app, ") && line.contains(".await") && !line.contains("tx");
+                if line.contains(".begin().await") {
+                    opened = Some(depth);
+                } else if line.contains(".commit().await")
+                    || line.contains("drop(tx)")
+                    || opened.is_some_and(|at| depth < at && !line.trim().is_empty())
+                {
+                    opened = None;
+                } else if opened.is_some() && reads {
+                    wrong.push(format!("{path}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_moderation_says_that_something_was_screened() {
+    for (path, text) in sources() {
+        assert!(
+            path == "src/moderation/writing.rs"
+                || path == "src/posts/screened.rs"
+                || !text.contains("by_moderation"),
+            "{path} goes around the screening"
+        );
+    }
+}

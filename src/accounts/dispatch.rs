@@ -105,41 +105,40 @@ pub async fn is_bounced(conn: impl Conn, address: &str) -> sqlx::Result<bool> {
     Ok(row.is_some())
 }
 
-/// Sends nothing more to many at this address: `asked` by whom it is, or `bounced`.
+/// Sends nothing more to many at this address: `asked` by whom it is, or `bounced`. Whether that changed anything.
 ///
 /// # Errors
 /// What the database says.
-pub async fn stop(app: &App, address: &str, reason: &str) -> Result<()> {
+pub async fn stop(tx: &mut Tx, now: Time, address: &str, reason: &str) -> sqlx::Result<bool> {
     let address = address.trim().to_lowercase();
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    sql("INSERT INTO mail_stops (address, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT (address) DO NOTHING")
+    let mut touched = sql("INSERT INTO mail_stops (address, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT (address) DO NOTHING")
         .bind(&address)
         .bind(reason)
         .bind(now)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
     if reason == "bounced" {
-        sql("UPDATE invitations SET bounced_at = $2 WHERE address = $1 AND bounced_at IS NULL")
-            .bind(&address)
-            .bind(now)
-            .run(&mut tx)
-            .await?;
+        touched +=
+            sql("UPDATE invitations SET bounced_at = $2 WHERE address = $1 AND bounced_at IS NULL")
+                .bind(&address)
+                .bind(now)
+                .run(tx)
+                .await?;
     }
-    tx.commit().await?;
-    Ok(())
+    Ok(touched > 0)
 }
 
-/// Sends to this address again: who asked for none changed their mind, or the address exists after all.
+/// Sends to this address again: who asked for none changed their mind, or the address exists after all. Whether
+/// nothing was sent there so far.
 ///
 /// # Errors
 /// What the database says.
-pub async fn start_again(app: &App, address: &str) -> Result<()> {
-    sql("DELETE FROM mail_stops WHERE address = $1")
+pub async fn start_again(conn: impl Conn, address: &str) -> sqlx::Result<bool> {
+    let touched = sql("DELETE FROM mail_stops WHERE address = $1")
         .bind(address.trim().to_lowercase())
-        .run(&app.db)
+        .run(conn)
         .await?;
-    Ok(())
+    Ok(touched > 0)
 }
 
 /// Addresses that do not exist, as their servers said, the newest first.
@@ -288,7 +287,9 @@ pub async fn send(app: &App, id: MailId) -> anyhow::Result<()> {
             Ok(())
         }
         Sent::NoAddress(why) => {
-            stop(app, &to, "bounced").await?;
+            let mut tx = app.db.begin().await?;
+            stop(&mut tx, app.clock.now(), &to, "bounced").await?;
+            tx.commit().await?;
             fail(app, id, &why).await
         }
     }

@@ -197,7 +197,7 @@ pub async fn write_confirmation(
     locale: Locale,
     (account, email): (AccountId, &str),
 ) -> Result<()> {
-    let house = house::get(app).await?;
+    let house = house::read(&mut *tx).await?;
     let text = locale.text_with("mail-confirm-text", "house", house.name);
     let subject = locale.text("mail-confirm-subject");
     let purpose = (Purpose::Confirm, account);

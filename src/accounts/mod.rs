@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
+use crate::kernel::db::Tx;
 use crate::kernel::id::{AccountId, InboxId};
 use crate::kernel::origin::Origin;
 
@@ -346,36 +347,40 @@ pub async fn list_local(app: &App) -> Result<Vec<Account>> {
     Ok(store::list_local(&app.db).await?)
 }
 
-/// Locks an account out, or lets it in again; its sessions end.
+/// Locks an account out from now on, or lets it in again; its sessions end. Whether that changed anything.
 ///
 /// # Errors
 /// `Conflict` when it is the last host.
-pub async fn set_disabled(app: &App, account: &Account, disabled: bool) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    if disabled && account.is_host() && !store::another_host(&mut tx, account.id).await? {
+pub async fn set_disabled(tx: &mut Tx, id: AccountId, since: Option<Time>) -> Result<bool> {
+    let account = store::lock(&mut *tx, id).await?.ok_or(Error::NotFound)?;
+    if account.disabled_at.is_some() == since.is_some() {
+        return Ok(false);
+    }
+    if since.is_some() && account.is_host() && !store::another_host(&mut *tx, id).await? {
         return Err(Error::conflict("error-last-host"));
     }
-    store::set_disabled(&mut tx, account.id, disabled.then(|| app.clock.now())).await?;
-    sessions::end_all(&mut tx, account.id).await?;
-    tx.commit().await?;
-    Ok(())
+    store::set_disabled(&mut *tx, id, since).await?;
+    sessions::end_all(tx, id).await?;
+    Ok(true)
 }
 
-/// Gives an account another role.
+/// Gives an account another role. Whether that changed anything.
 ///
 /// # Errors
 /// `Conflict` when that would leave the house without a host.
-pub async fn set_role(app: &App, account: &Account, role: Role) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    if role != Role::Host && account.is_host() && !store::another_host(&mut tx, account.id).await? {
+pub async fn set_role(tx: &mut Tx, id: AccountId, role: Role) -> Result<bool> {
+    let account = store::lock(&mut *tx, id).await?.ok_or(Error::NotFound)?;
+    if account.role == role {
+        return Ok(false);
+    }
+    if account.is_host() && !store::another_host(&mut *tx, id).await? {
         return Err(Error::conflict("error-last-host"));
     }
-    store::set_role(&mut tx, account.id, role).await?;
+    store::set_role(&mut *tx, id, role).await?;
     if role != Role::Crew {
-        store::leave_crew(&mut tx, account.id).await?;
+        store::leave_crew(tx, id).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 /// How many members were here within the last four weeks, with a browser or an app.

@@ -3,9 +3,10 @@
 use super::{Account, Emoji, Field, store};
 use crate::app::App;
 use crate::error::Result;
+use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Tx, sql};
-use crate::kernel::id::AccountId;
+use crate::kernel::id::{AccountId, InboxId};
 use crate::nodes;
 
 /// What an actor document says, read and bounded.
@@ -59,11 +60,12 @@ pub struct Profile {
     pub created_at: Option<Time>,
 }
 
-/// Writes what an actor document says; a new account is made where it was not known.
+/// Writes what an actor document says; a new account is made where it was not known. With fetches, its handle is checked
+/// behind.
 ///
 /// # Errors
 /// What the database says.
-pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
+pub async fn upsert(app: &App, profile: &Profile, fetches: u32) -> Result<Account> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let known = store::find_by_uri(&mut tx, &profile.uri).await?;
@@ -95,6 +97,33 @@ pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
             id
         }
     };
+    revise(
+        &mut tx,
+        id,
+        profile,
+        (inbox_id, shared_inbox_id, &domain),
+        now,
+    )
+    .await?;
+    let account = store::find(&mut tx, id)
+        .await?
+        .ok_or(sqlx::Error::RowNotFound)?;
+    if fetches > 0 {
+        let account = account.id;
+        jobs::enqueue(&mut tx, now, Job::CheckHandle { account, fetches }).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(account)
+}
+
+async fn revise(
+    tx: &mut Tx,
+    id: AccountId,
+    profile: &Profile,
+    (inbox_id, shared_inbox_id, domain): (Option<InboxId>, Option<InboxId>, &str),
+    now: Time,
+) -> sqlx::Result<()> {
     let [followers, following, outbox, featured] = profile.collections.clone();
     sql("UPDATE accounts SET name = $2, name_key = $3, url = $4, actor_type = $5, display_name = $6, bio = $7, fields = $8, emojis = $9, avatar_url = $10, header_url = $11, locked = $12, discoverable = $13, indexable = $14, public_key_id = $15, public_key_pem = $16, ed25519_key_id = $17, ed25519_key = $18, keys_at = $19, inbox_id = $20, shared_inbox_id = $21, followers_uri = $22, following_uri = $23, outbox_uri = $24, featured_uri = $25, aliases = $26, moved_to = $27, bot = $28, domain = $29, updated_at = $19, fetched_at = $19, deleted_at = NULL, version = version + 1 WHERE id = $1")
         .bind(id)
@@ -125,14 +154,10 @@ pub async fn upsert(app: &App, profile: &Profile) -> Result<Account> {
         .bind(serde_json::to_string(&profile.aliases).unwrap_or_default())
         .bind(profile.moved_to.clone())
         .bind(matches!(profile.actor_type.as_str(), "Service" | "Application"))
-        .bind(&domain)
-        .run(&mut tx)
+        .bind(domain)
+        .run(tx)
         .await?;
-    let account = store::find(&mut tx, id)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
-    tx.commit().await?;
-    Ok(account)
+    Ok(())
 }
 
 async fn insert(tx: &mut Tx, profile: &Profile, now: Time) -> sqlx::Result<AccountId> {

@@ -16,33 +16,42 @@ use crate::kernel::id::AccountId;
 /// # Errors
 /// `Conflict` when it is the last host.
 pub async fn remove(app: &App, account: &Account) -> Result<()> {
-    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    if account.is_host() && !store::another_host(&mut tx, account.id).await? {
+    remove_in(&mut tx, account, app.clock.now()).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// As [`remove`], together with what else belongs to it. What was written to its address before is thrown away; a last
+/// word is written after this.
+///
+/// # Errors
+/// As [`remove`].
+pub async fn remove_in(tx: &mut Tx, account: &Account, now: Time) -> Result<()> {
+    if account.is_host() && !store::another_host(&mut *tx, account.id).await? {
         return Err(Error::conflict("error-last-host"));
     }
     sql("DELETE FROM mails WHERE recipient IN (SELECT email FROM credentials WHERE account_id = $1)")
         .bind(account.id)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
     // The houses they entered as a guest are left as well; that list goes with the account.
     let entered = sql("DELETE FROM entered_houses WHERE account_id = $1 RETURNING origin")
         .bind(account.id)
-        .all(&mut tx)
+        .all(&mut *tx)
         .await?;
     for row in entered {
         let leave = Job::SendLeave {
             account: account.id,
             house: row.get("origin")?,
         };
-        jobs::enqueue(&mut tx, now, leave).await?;
+        jobs::enqueue(&mut *tx, now, leave).await?;
     }
-    sessions::end_all(&mut tx, account.id).await?;
-    sign_in::store::delete(&mut tx, account.id).await?;
-    mark(&mut tx, account, now).await?;
-    jobs::enqueue(&mut tx, now, Job::SendFarewell(account.id)).await?;
-    tx.commit().await?;
-    app.wake.notify_waiters();
+    sessions::end_all(&mut *tx, account.id).await?;
+    sign_in::store::delete(&mut *tx, account.id).await?;
+    mark(&mut *tx, account, now).await?;
+    jobs::enqueue(tx, now, Job::SendFarewell(account.id)).await?;
     Ok(())
 }
 

@@ -254,6 +254,16 @@ pub async fn set_disabled(conn: impl Conn, id: AccountId, at: Option<Time>) -> s
     Ok(())
 }
 
+/// An account as it stands, held until the transaction ends: whoever changes it in the same moment waits.
+pub async fn lock(tx: &mut Tx, id: AccountId) -> sqlx::Result<Option<Account>> {
+    first(
+        sql("UPDATE accounts SET version = version WHERE id = $1 RETURNING *")
+            .bind(id)
+            .optional(tx)
+            .await?,
+    )
+}
+
 /// Takes an account out of the crew, and out of what only the crew reads.
 pub async fn leave_crew(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
     sql("DELETE FROM crew WHERE account_id = $1")

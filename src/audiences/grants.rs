@@ -214,13 +214,13 @@ pub async fn remove_member(
     conn: impl Conn,
     grant: AudienceId,
     account: AccountId,
-) -> sqlx::Result<()> {
-    sql("DELETE FROM audience_members WHERE audience_id = $1 AND account_id = $2")
+) -> sqlx::Result<bool> {
+    let touched = sql("DELETE FROM audience_members WHERE audience_id = $1 AND account_id = $2")
         .bind(grant)
         .bind(account)
         .run(conn)
         .await?;
-    Ok(())
+    Ok(touched == 1)
 }
 
 /// Who elsewhere is in a grant now and has no copy of a post yet, by id.

@@ -8,12 +8,17 @@ use super::{AccountVerb, Verb, say};
 use crate::accounts::create::{self, New};
 use crate::accounts::{self, Account, Kind, Role, bounces, dispatch, sign_in};
 use crate::app::App;
+use crate::crew::audit;
 use crate::federation::webfinger;
 use crate::jobs::{self, Job};
+use crate::kernel::clock::Time;
+use crate::kernel::db::Tx;
+use crate::kernel::id::AccountId;
 use crate::kernel::page::Window;
+use crate::moderation::{measures, writing};
 use crate::nodes::setup;
 use crate::oauth::{Scopes, apps, scopes, tokens};
-use crate::posts::compose::{self, Draft};
+use crate::posts::compose::Draft;
 use crate::posts::view;
 use crate::timelines;
 
@@ -52,7 +57,7 @@ pub async fn run(app: &App, verb: Verb) -> anyhow::Result<()> {
                 ..Draft::default()
             };
             webfinger::learn_mentions(app, &draft.text).await;
-            let post = compose::create(app, &author, draft).await?;
+            let post = writing::write(app, &author, draft).await?;
             say(&post.uri);
             Ok(())
         }
@@ -82,13 +87,28 @@ pub async fn run(app: &App, verb: Verb) -> anyhow::Result<()> {
 /// Most bytes of a mail that came back.
 const RETURNED: u64 = 4 << 20;
 
+/// Begins to change something; what is typed here is done in the name of the house.
+async fn begin(app: &App) -> anyhow::Result<(Tx, Time, AccountId)> {
+    let house = accounts::node_actor(app).await?;
+    Ok((app.db.begin().await?, app.clock.now(), house.id))
+}
+
 /// A mail that came back, as a mail server hands it to a program.
 async fn bounced(app: &App) -> anyhow::Result<()> {
     let mut mail = Vec::new();
     io::stdin().lock().take(RETURNED).read_to_end(&mut mail)?;
-    for address in bounces::addresses(&String::from_utf8_lossy(&mail)) {
-        dispatch::stop(app, &address, "bounced").await?;
-        say(&address);
+    let addresses = bounces::addresses(&String::from_utf8_lossy(&mail));
+    let (mut tx, now, house) = begin(app).await?;
+    let mut fresh = 0;
+    for address in &addresses {
+        fresh += u64::from(dispatch::stop(&mut tx, now, address, "bounced").await?);
+    }
+    if fresh > 0 {
+        audit::note(&mut tx, now, house, "mail-bounced", &fresh.to_string()).await?;
+    }
+    tx.commit().await?;
+    for address in &addresses {
+        say(address);
     }
     Ok(())
 }
@@ -99,61 +119,117 @@ async fn account(app: &App, verb: AccountVerb) -> anyhow::Result<()> {
             name,
             email,
             role: wanted,
-        } => {
-            let (password, generated) = password();
-            let new = New {
-                name: &name,
-                display_name: "",
-                email: email.as_deref(),
-                password: &password,
-                role: role(&wanted)?,
-                confirmed: true,
-            };
-            if setup::stored_origin(&app.db).await?.is_none() {
-                setup::keep_origin(&app.db, &app.origin()).await?;
-            }
-            let account = create::create(app, new).await?;
-            say(&format!("@{} is here.", account.handle(&app.origin())));
-            if generated {
-                say(&format!("Password: {password}"));
-            }
-        }
-        AccountVerb::List => {
-            for account in accounts::list_local(app).await? {
-                let state = if account.disabled_at.is_some() {
-                    "  locked out"
-                } else {
-                    ""
-                };
-                say(&format!(
-                    "{:<30} {:<8}{state}",
-                    account.name,
-                    account.role.name()
-                ));
-            }
-        }
+        } => make(app, &name, email.as_deref(), role(&wanted)?).await,
+        AccountVerb::List => list(app).await,
         AccountVerb::Disable { name } => {
-            accounts::set_disabled(app, &local(app, &name).await?, true).await?;
+            change(app, &name, Change::Disable).await?;
             say(&format!("{name} is locked out."));
+            Ok(())
         }
         AccountVerb::Enable { name } => {
-            accounts::set_disabled(app, &local(app, &name).await?, false).await?;
+            change(app, &name, Change::Enable).await?;
             say(&format!("{name} is let in again."));
+            Ok(())
         }
-        AccountVerb::ResetPassword { name } => {
-            let (password, generated) = password();
-            sign_in::set_password(app, local(app, &name).await?.id, &password).await?;
-            say(&format!(
-                "{name} has a new password and is signed out everywhere."
-            ));
-            if generated {
-                say(&format!("Password: {password}"));
-            }
-        }
+        AccountVerb::ResetPassword { name } => reset_password(app, &name).await,
         AccountVerb::Role { name, role: wanted } => {
-            accounts::set_role(app, &local(app, &name).await?, role(&wanted)?).await?;
+            change(app, &name, Change::Role(role(&wanted)?)).await?;
             say(&format!("{name} is {wanted} now."));
+            Ok(())
         }
+    }
+}
+
+async fn make(app: &App, name: &str, email: Option<&str>, role: Role) -> anyhow::Result<()> {
+    let (password, generated) = password();
+    let new = New {
+        name,
+        display_name: "",
+        email,
+        password: &password,
+        role,
+        confirmed: true,
+    };
+    let prepared = create::prepare(app, new).await?;
+    let known = setup::stored_origin(&app.db).await?.is_some();
+    let (mut tx, now, house) = begin(app).await?;
+    if !known {
+        setup::keep_origin(&mut tx, &app.origin()).await?;
+    }
+    let account = create::write(app, &mut tx, prepared).await?;
+    let said = format!("@{} ({})", account.name, role.name());
+    audit::note(&mut tx, now, house, "member-made", &said).await?;
+    tx.commit().await?;
+    say(&format!("@{} is here.", account.handle(&app.origin())));
+    if generated {
+        say(&format!("Password: {password}"));
+    }
+    Ok(())
+}
+
+async fn list(app: &App) -> anyhow::Result<()> {
+    for account in accounts::list_local(app).await? {
+        let state = if account.disabled_at.is_some() {
+            "  locked out"
+        } else {
+            ""
+        };
+        say(&format!(
+            "{:<30} {:<8}{state}",
+            account.name,
+            account.role.name()
+        ));
+    }
+    Ok(())
+}
+
+/// What changes about an account.
+#[derive(Clone, Copy)]
+enum Change {
+    Disable,
+    Enable,
+    Role(Role),
+}
+
+async fn change(app: &App, name: &str, change: Change) -> anyhow::Result<()> {
+    let member = local(app, name).await?;
+    let (mut tx, now, house) = begin(app).await?;
+    let (act, changed) = match change {
+        Change::Disable => {
+            let disabled = accounts::set_disabled(&mut tx, member.id, Some(now)).await?;
+            ("member-disable".to_owned(), disabled)
+        }
+        Change::Enable => {
+            let enabled = measures::let_in(&mut tx, now, member.id).await?;
+            ("member-enable".to_owned(), enabled)
+        }
+        Change::Role(role) => {
+            let given = accounts::set_role(&mut tx, member.id, role).await?;
+            (format!("member-make-{}", role.name()), given)
+        }
+    };
+    if changed {
+        let said = format!("@{}", member.name);
+        audit::note(&mut tx, now, house, &act, &said).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn reset_password(app: &App, name: &str) -> anyhow::Result<()> {
+    let member = local(app, name).await?;
+    let (password, generated) = password();
+    sign_in::check_password(&password)?;
+    let hash = app.passwords.hash(&password).await;
+    let (mut tx, now, house) = begin(app).await?;
+    sign_in::write_password(&mut tx, member.id, &hash).await?;
+    let said = format!("@{}", member.name);
+    audit::note(&mut tx, now, house, "member-password", &said).await?;
+    tx.commit().await?;
+    say(&format!(
+        "{name} has a new password and is signed out everywhere."
+    ));
+    if generated {
+        say(&format!("Password: {password}"));
     }
     Ok(())
 }
@@ -187,7 +263,11 @@ async fn token(app: &App, name: &str, scopes: &str) -> anyhow::Result<()> {
             anyhow::anyhow!("--scopes is `{scopes}`, expected some of {known}")
         })?;
     let client = apps::of_the_command_line(app).await?;
-    let (_, secret) = tokens::issue(app, &client, Some(member.id), &scopes).await?;
+    let (mut tx, now, house) = begin(app).await?;
+    let (_, secret) = tokens::issue_in(&mut tx, &client, Some(member.id), &scopes, now).await?;
+    let said = format!("@{}: {scopes}", member.name);
+    audit::note(&mut tx, now, house, "member-token", &said).await?;
+    tx.commit().await?;
     say(&format!(
         "A token for {name}, who sees it in the settings under Apps. It is shown only now."
     ));

@@ -19,9 +19,10 @@ use crate::kernel::id::{MediaId, PostId};
 use crate::media::incoming::Incoming;
 use crate::media::upload::{self, Upload};
 use crate::media::{files, pictures};
+use crate::moderation::writing;
 use crate::nodes::house::{self, House};
 use crate::nodes::setup;
-use crate::posts::compose::{self, Draft, NewPoll};
+use crate::posts::compose::{Draft, NewPoll};
 use crate::posts::{self, boosts, favourites};
 use crate::relations::follows;
 
@@ -188,7 +189,9 @@ async fn open_house(folder: &Path, script: &Script, port: u16) -> anyhow::Result
         .collect();
     let settings = config::load(None, &[], &flags)?.settings;
     let app = open_with(settings, Clock::System, true).await?;
-    setup::keep_origin(&app.db, &app.origin()).await?;
+    let mut tx = app.db.begin().await?;
+    setup::keep_origin(&mut tx, &app.origin()).await?;
+    tx.commit().await?;
     let listener = TcpListener::bind(app.settings.server.listen)
         .await
         .map_err(|cause| anyhow::anyhow!("port {port}: {cause}; choose another one with --port"))?;
@@ -196,16 +199,15 @@ async fn open_house(folder: &Path, script: &Script, port: u16) -> anyhow::Result
 }
 
 async fn furnish(app: &App, script: &Script) -> anyhow::Result<()> {
-    house::update(
-        app,
-        &House {
-            name: script.house.to_owned(),
-            line: script.line.to_owned(),
-            accent: script.accent.to_owned(),
-            ..House::default()
-        },
-    )
-    .await?;
+    let house = House {
+        name: script.house.to_owned(),
+        line: script.line.to_owned(),
+        accent: script.accent.to_owned(),
+        ..House::default()
+    };
+    let mut tx = app.db.begin().await?;
+    house::update(&mut tx, &house).await?;
+    tx.commit().await?;
     for person in &script.people {
         let new = New {
             name: person.name,
@@ -261,7 +263,7 @@ async fn write(
 ) -> anyhow::Result<posts::Post> {
     let author = local(app, name).await?;
     webfinger::learn_mentions(app, text).await;
-    Ok(compose::create(
+    Ok(writing::write(
         app,
         &author,
         Draft {
@@ -352,7 +354,7 @@ async fn meet(nova: &App, tide: &App) -> anyhow::Result<()> {
         seconds: 604_800,
     };
     let host = local(nova, "nova").await?;
-    compose::create(
+    writing::write(
         nova,
         &host,
         Draft {

@@ -4,8 +4,8 @@ use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, sql};
-use crate::kernel::id;
+use crate::kernel::db::{Row, Tx, sql};
+use crate::kernel::id::{self, AccountId};
 use crate::kernel::page::Window;
 
 /// Something that was done.
@@ -23,22 +23,69 @@ pub struct Entry {
     pub created_at: Time,
 }
 
-/// Notes that somebody did something with a right.
+/// Notes that somebody did something with a right, in the transaction in which they did it.
 ///
 /// # Errors
 /// What the database says.
-pub async fn note(app: &App, who: &Account, act: &str, object: &str) -> Result<()> {
+pub async fn note(
+    tx: &mut Tx,
+    now: Time,
+    who: AccountId,
+    act: &str,
+    object: &str,
+) -> sqlx::Result<()> {
+    write(tx, (id::mint(now), now), who, act, object).await
+}
+
+async fn write(
+    tx: &mut Tx,
+    (entry, now): (i64, Time),
+    who: AccountId,
+    act: &str,
+    object: &str,
+) -> sqlx::Result<()> {
     let object: String = object.chars().take(300).collect();
-    let now = app.clock.now();
-    sql("INSERT INTO audit_log (id, account_id, act, object, created_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(id::mint(now))
-        .bind(who.id)
+    sql("INSERT INTO audit_log (id, account_id, act, object, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET object = EXCLUDED.object")
+        .bind(entry)
+        .bind(who)
         .bind(act)
         .bind(object)
         .bind(now)
-        .run(&app.db)
+        .run(tx)
         .await?;
     Ok(())
+}
+
+/// One entry about many things, each of which is done in a transaction of its own: it is written with the first and
+/// counts one more with each, so that it never says more than was done.
+#[derive(Debug)]
+pub struct Tally {
+    entry: (i64, Time),
+    who: AccountId,
+    act: &'static str,
+    count: usize,
+}
+
+impl Tally {
+    /// Begins to count; nothing is written yet.
+    pub fn new(now: Time, who: AccountId, act: &'static str) -> Self {
+        Self {
+            entry: (id::mint(now), now),
+            who,
+            act,
+            count: 0,
+        }
+    }
+
+    /// Counts one more, in the transaction in which it is done.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn add(&mut self, tx: &mut Tx) -> sqlx::Result<()> {
+        self.count += 1;
+        let count = self.count.to_string();
+        write(tx, self.entry, self.who, self.act, &count).await
+    }
 }
 
 /// What was done, the newest first.

@@ -4,11 +4,12 @@ use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id;
 use crate::media;
+use crate::moderation::writing;
 use crate::posts::compose::{self, Draft};
-use crate::posts::{Post, scheduled};
+use crate::posts::scheduled;
 
 /// Longest sentence with which a draft is given back.
 const WORDS: usize = 500;
@@ -117,62 +118,109 @@ pub async fn get(app: &App, id: i64) -> Result<Prepared> {
     Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
 
-/// Lets something prepared through: it is published now, or put off until the moment it is meant for.
+/// Something prepared that may be published as it was looked at; whatever is read for it stands outside of the
+/// transaction.
+pub struct Ready {
+    id: i64,
+    seen: Time,
+    host: Account,
+    post: Moment,
+}
+
+enum Moment {
+    Now(compose::Prepared),
+    Later(Box<Draft>, Time),
+}
+
+/// Looks whether something prepared can be let through: now, or at the moment it is meant for. [`publish`] does it.
 ///
 /// # Errors
 /// `NotFound` when somebody else decided, `Invalid` when it reads differently than when it was looked at, or cannot be
 /// published any more.
-pub async fn publish(app: &App, id: i64, seen: Time) -> Result<Option<Post>> {
+pub async fn ready(app: &App, id: i64, seen: Time) -> Result<Ready> {
     let prepared = get(app, id).await?;
     if prepared.updated_at != seen {
         return Err(Error::invalid("words", "error-draft-changed"));
     }
     let host = accounts::first_host(app).await?.ok_or(Error::NotFound)?;
     let mut draft = prepared.draft;
-    // Two who press at the same moment publish one post.
+    // However often it is tried, it becomes one post.
     draft.idempotency_key = Some(format!("draft-{id}"));
     let later = prepared.run_at.filter(|at| *at > app.clock.now());
     let post = match later {
         Some(at) => {
-            scheduled::create(app, &host, draft, at).await?;
-            None
+            scheduled::check(app, &host, &draft, at).await?;
+            Moment::Later(Box::new(draft), at)
         }
-        None => Some(compose::create(app, &host, draft).await?),
+        None => {
+            let draft = writing::screen(app, &host, draft).await?;
+            Moment::Now(compose::prepare(app, &host, draft).await?)
+        }
     };
-    // Words that came in between are not what was published; they stay.
-    sql("DELETE FROM house_drafts WHERE id = $1 AND updated_at = $2")
-        .bind(id)
-        .bind(seen)
-        .run(&app.db)
+    Ok(Ready {
+        id,
+        seen,
+        host,
+        post,
+    })
+}
+
+/// Lets something prepared through: it is published, or put off until the moment it is meant for.
+///
+/// # Errors
+/// `NotFound` when somebody else decided or changed it in the same moment.
+pub async fn publish(app: &App, tx: &mut Tx, ready: Ready) -> Result<()> {
+    // First of all, so that of two who press at the same moment one publishes, and nothing but what was looked at.
+    let touched = sql("DELETE FROM house_drafts WHERE id = $1 AND updated_at = $2")
+        .bind(ready.id)
+        .bind(ready.seen)
+        .run(&mut *tx)
         .await?;
-    Ok(post)
+    if touched == 0 {
+        return Err(Error::NotFound);
+    }
+    match ready.post {
+        Moment::Now(post) => {
+            compose::write(app, tx, &ready.host, post).await?;
+        }
+        Moment::Later(draft, at) => {
+            let moments = (app.clock.now(), at);
+            scheduled::create_in(tx, ready.host.id, *draft, moments).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives something prepared back, with what is to be changed.
 ///
 /// # Errors
-/// `Invalid` when that is too long.
-pub async fn give_back(app: &App, id: i64, words: &str) -> Result<()> {
+/// `Invalid` when that is too long, `NotFound` when somebody else decided.
+pub async fn give_back(tx: &mut Tx, now: Time, id: i64, words: &str) -> Result<()> {
     if words.chars().count() > WORDS {
         return Err(Error::invalid_with("words", "error-too-long", WORDS));
     }
-    sql("UPDATE house_drafts SET state = 'returned', returned = $2, updated_at = $3 WHERE id = $1")
-        .bind(id)
-        .bind(words.trim())
-        .bind(app.clock.now())
-        .run(&app.db)
-        .await?;
+    let touched = sql(
+        "UPDATE house_drafts SET state = 'returned', returned = $2, updated_at = $3 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(words.trim())
+    .bind(now)
+    .run(tx)
+    .await?;
+    if touched == 0 {
+        return Err(Error::NotFound);
+    }
     Ok(())
 }
 
-/// Throws something prepared away.
+/// Throws something prepared away. Whether it was still there.
 ///
 /// # Errors
 /// What the database says.
-pub async fn discard(app: &App, id: i64) -> Result<()> {
-    sql("DELETE FROM house_drafts WHERE id = $1")
+pub async fn discard(tx: &mut Tx, id: i64) -> sqlx::Result<bool> {
+    let touched = sql("DELETE FROM house_drafts WHERE id = $1")
         .bind(id)
-        .run(&app.db)
+        .run(tx)
         .await?;
-    Ok(())
+    Ok(touched == 1)
 }

@@ -9,8 +9,9 @@ use crate::accounts::{self, Account, Role, store as account_store};
 use crate::app::App;
 use crate::audiences;
 use crate::error::{Error, Result};
+use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, Tx, sql};
-use crate::kernel::id::AudienceId;
+use crate::kernel::id::{AccountId, AudienceId};
 
 /// Something one may do for the house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,48 +124,60 @@ pub async fn list(app: &App) -> Result<Vec<(Account, Rights)>> {
 }
 
 /// Gives a member rights, other rights, or none: then they leave the crew, and it counts from the next request on.
+/// Whether that changed anything.
 ///
 /// # Errors
 /// `Invalid` when it is a host or no member.
-pub async fn set_rights(app: &App, member: &Account, rights: &Rights) -> Result<()> {
-    if member.kind != accounts::Kind::Local || member.is_host() || !member.is_active() {
-        return Err(Error::invalid("handle", "error-crew-member"));
+pub async fn set_rights(
+    tx: &mut Tx,
+    now: Time,
+    member: AccountId,
+    rights: &Rights,
+) -> Result<bool> {
+    let member = account_store::lock(&mut *tx, member).await?;
+    let fits = |member: &Account| {
+        member.kind == accounts::Kind::Local && !member.is_host() && member.is_active()
+    };
+    let member = member
+        .filter(fits)
+        .ok_or_else(|| Error::invalid("handle", "error-crew-member"))?;
+    let before = sql("SELECT rights FROM crew WHERE account_id = $1")
+        .bind(member.id)
+        .optional(&mut *tx)
+        .await?;
+    let before: Option<String> = before.map(|row| row.get("rights")).transpose()?;
+    if rights.any() == (member.role == Role::Crew) && before.unwrap_or_default() == rights.names() {
+        return Ok(false);
     }
-    let host = accounts::first_host(app).await?.ok_or(Error::NotFound)?;
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let inside = audience(&mut tx, &host, now).await?;
+    let host = account_store::first_host(&mut *tx).await?;
+    let host = host.ok_or(Error::NotFound)?;
+    let inside = audience(&mut *tx, &host, now).await?;
     if rights.any() {
         sql("INSERT INTO crew (account_id, rights, created_at) VALUES ($1, $2, $3) ON CONFLICT (account_id) DO UPDATE SET rights = EXCLUDED.rights")
             .bind(member.id)
             .bind(rights.names())
             .bind(now)
-            .run(&mut tx)
+            .run(&mut *tx)
             .await?;
-        audiences::add_member(&mut tx, inside, member.id, None, "crew").await?;
+        audiences::add_member(&mut *tx, inside, member.id, None, "crew").await?;
     } else {
         sql("DELETE FROM crew WHERE account_id = $1")
             .bind(member.id)
-            .run(&mut tx)
+            .run(&mut *tx)
             .await?;
-        audiences::remove_member(&mut tx, inside, member.id).await?;
+        audiences::remove_member(&mut *tx, inside, member.id).await?;
     }
     let role = if rights.any() {
         Role::Crew
     } else {
         Role::Member
     };
-    account_store::set_role(&mut tx, member.id, role).await?;
-    tx.commit().await?;
-    Ok(())
+    account_store::set_role(tx, member.id, role).await?;
+    Ok(true)
 }
 
 /// The audience of what only the crew reads.
-async fn audience(
-    tx: &mut Tx,
-    host: &Account,
-    now: crate::kernel::clock::Time,
-) -> sqlx::Result<AudienceId> {
+async fn audience(tx: &mut Tx, host: &Account, now: Time) -> sqlx::Result<AudienceId> {
     let known = sql("SELECT id FROM audiences WHERE kind = 'crew' ORDER BY id LIMIT 1")
         .optional(&mut *tx)
         .await?;

@@ -11,7 +11,6 @@ use crate::accounts::remote::{self, Profile};
 use crate::accounts::{self, Account, Emoji, Field, Kind, remove as tombs};
 use crate::app::App;
 use crate::error::Result;
-use crate::jobs::{self, Job};
 use crate::kernel::crypt::PublicKey;
 use crate::kernel::html::{sanitize, truncate};
 use crate::kernel::http::FetchError;
@@ -232,22 +231,13 @@ pub async fn write(app: &App, document: &Value, budget: &Budget) -> Result<Accou
     if let Some(inbox) = profile.foreign_inbox.take() {
         profile.inbox = confirmed(app, &profile, known.as_ref(), inbox, budget).await;
     }
-    let account = remote::upsert(app, &profile)
+    let fetches = if named { 0 } else { budget.set_aside(2) };
+    let account = remote::upsert(app, &profile, fetches)
         .await
         .map_err(|error| FetchError::Unreachable(error.to_string()))?;
     health::announced(&app.db, &account.host, shown(document), app.clock.now())
         .await
         .map_err(database)?;
-    let fetches = if named { 0 } else { budget.set_aside(2) };
-    if fetches > 0 {
-        let job = Job::CheckHandle {
-            account: account.id,
-            fetches,
-        };
-        jobs::enqueue(&app.db, app.clock.now(), job)
-            .await
-            .map_err(database)?;
-    }
     Ok(account)
 }
 

@@ -186,14 +186,14 @@ pub async fn counts(db: &Db) -> sqlx::Result<(i64, i64)> {
     Ok((all - dead, dead))
 }
 
-/// Lets jobs that were put aside try again.
+/// Lets jobs that were put aside try again; how many.
 ///
 /// # Errors
 /// What the database says.
-pub async fn retry_dead(db: &Db, now: Time, which: &[JobId]) -> sqlx::Result<u64> {
+pub async fn retry_dead(conn: impl Conn, now: Time, which: &[JobId]) -> sqlx::Result<u64> {
     sql("UPDATE jobs SET dead_at = NULL, attempts = 0, run_at = $1 WHERE dead_at IS NOT NULL AND id IN (SELECT value FROM json_each($2))")
         .bind(now)
         .bind(ids(which.iter().copied()))
-        .run(db)
+        .run(conn)
         .await
 }

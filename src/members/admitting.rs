@@ -1,49 +1,38 @@
 //! Letting people in from the waiting list, and what becomes of who did not come.
 
 use super::invitations::{self, New};
-use super::waiting::{self, Waiting};
+use super::waiting;
+use crate::accounts;
 use crate::accounts::dispatch::{self, OneOfMany};
-use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::Result;
 use crate::federation::activities::letter;
 use crate::jobs::{self, Job};
-use crate::kernel::db::sql;
+use crate::kernel::db::{Tx, sql};
+use crate::kernel::id::AccountId;
 use crate::nodes::house;
 
 /// How many days an invitation from the list counts.
 const DAYS: u64 = 7;
 
-/// Lets several in: each gets an invitation of their own, by mail in their turn or by a direct message; how many.
-/// Whose address does not exist stays on the list.
+/// Lets somebody in: they get an invitation of their own, by mail in their turn or by a direct message. Whether they
+/// were; if not, nothing of this may be committed. Whose address does not exist stays on the list.
 ///
 /// # Errors
 /// What the database says.
-pub async fn admit(app: &App, host: &Account, which: &[i64]) -> Result<usize> {
-    let house = house::get(app).await?.name;
-    let mut admitted = 0;
-    for number in which {
-        if let Some(one) = waiting::find(app, *number).await?
-            && admit_one(app, host, &one, &house).await?
-        {
-            admitted += 1;
-        }
-    }
-    app.wake.notify_waiters();
-    Ok(admitted)
-}
-
-async fn admit_one(app: &App, host: &Account, one: &Waiting, house: &str) -> Result<bool> {
+pub async fn admit(app: &App, tx: &mut Tx, host: AccountId, number: i64) -> Result<bool> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    dispatch::line_up(&mut tx).await?;
+    dispatch::line_up(&mut *tx).await?;
+    let Some(one) = waiting::find(&mut *tx, number).await? else {
+        return Ok(false);
+    };
     if let Some(email) = &one.email
-        && dispatch::is_bounced(&mut tx, email).await?
+        && dispatch::is_bounced(&mut *tx, email).await?
     {
         return Ok(false);
     }
     let leaves = match &one.email {
-        Some(_) => dispatch::turn(app, &mut tx).await?,
+        Some(_) => dispatch::turn(app, &mut *tx).await?,
         None => now,
     };
     let new = New {
@@ -52,12 +41,12 @@ async fn admit_one(app: &App, host: &Account, one: &Waiting, house: &str) -> Res
         days: Some(DAYS),
         ..New::default()
     };
-    let made = invitations::insert(&mut tx, host.id, &new, (now, leaves)).await?;
+    let made = invitations::insert(&mut *tx, host, &new, (now, leaves)).await?;
     let touched = sql("UPDATE waiting SET admitted_at = $1, invitation_id = $2 WHERE id = $3 AND admitted_at IS NULL AND verified_at IS NOT NULL")
         .bind(now)
         .bind(made.id)
         .bind(one.id)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
     if touched == 0 {
         // Somebody else let them in at the same moment, or they left.
@@ -65,20 +54,19 @@ async fn admit_one(app: &App, host: &Account, one: &Waiting, house: &str) -> Res
     }
     match &one.email {
         Some(email) => {
-            let locale = one.locale;
-            let text = locale.text_with("mail-admitted-text", "house", house.to_owned());
+            let (house, locale) = (house::read(&mut *tx).await?.name, one.locale);
+            let text = locale.text_with("mail-admitted-text", "house", house.clone());
             let mail = OneOfMany {
                 to: email,
-                subject: &locale.text_with("mail-admitted-subject", "house", house.to_owned()),
+                subject: &locale.text_with("mail-admitted-subject", "house", house),
                 body: &text.replace("{link}", &invitations::link(app, &made.code)),
                 invitation: made.id,
                 asked_for: true,
             };
-            dispatch::write_bulk(app, &mut tx, mail, leaves).await?;
+            dispatch::write_bulk(app, tx, mail, leaves).await?;
         }
-        None => jobs::enqueue(&mut tx, now, Job::SendAdmission(one.id)).await?,
+        None => jobs::enqueue(tx, now, Job::SendAdmission(one.id)).await?,
     }
-    tx.commit().await?;
     Ok(true)
 }
 
@@ -91,7 +79,7 @@ pub async fn tell(app: &App, number: i64) -> anyhow::Result<()> {
         .bind(number)
         .optional(&app.db)
         .await?;
-    let (Some(row), Some(one)) = (row, waiting::find(app, number).await?) else {
+    let (Some(row), Some(one)) = (row, waiting::find(&app.db, number).await?) else {
         return Ok(());
     };
     let Some(account) = one.account else {

@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Conn, Row, sql};
-use crate::kernel::id::{self, AudienceId};
+use crate::kernel::db::{Conn, Row, Tx, sql};
+use crate::kernel::id::{self, AccountId, AudienceId};
 use crate::kernel::text::csv_fields;
 use crate::locale::Locale;
 use crate::nodes::house;
@@ -156,7 +156,13 @@ pub struct How<'a> {
 ///
 /// # Errors
 /// `Invalid` without a proof.
-pub async fn begin(app: &App, host: &Account, list: &List, how: How<'_>) -> Result<()> {
+pub async fn begin(
+    tx: &mut Tx,
+    now: Time,
+    host: AccountId,
+    list: &List,
+    how: How<'_>,
+) -> Result<()> {
     let proof = how.proof.trim();
     if proof.is_empty() || proof.chars().count() > PROOF {
         return Err(Error::invalid_with("proof", "error-proof", PROOF));
@@ -166,23 +172,19 @@ pub async fn begin(app: &App, host: &Account, list: &List, how: How<'_>) -> Resu
         .iter()
         .map(|(address, locale)| (address.as_str(), locale.tag()))
         .collect();
-    let now = app.clock.now();
     let number = id::mint(now);
-    let mut tx = app.db.begin().await?;
     sql("INSERT INTO address_lists (id, account_id, proof, days, tier_id, lines, total, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(number)
-        .bind(host.id)
+        .bind(host)
         .bind(proof)
         .bind(how.days)
         .bind(how.tier)
         .bind(serde_json::to_string(&lines)?)
         .bind(i64::try_from(lines.len()).unwrap_or(i64::MAX))
         .bind(now)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
-    jobs::enqueue(&mut tx, now, Job::InviteList(number)).await?;
-    tx.commit().await?;
-    app.wake.notify_waiters();
+    jobs::enqueue(tx, now, Job::InviteList(number)).await?;
     Ok(())
 }
 
@@ -259,9 +261,9 @@ async fn invite(
     proof: &str,
 ) -> Result<bool> {
     let address = new.address.unwrap_or_default();
-    let house = house::get(app).await?.name;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    let house = house::read(&mut tx).await?.name;
     dispatch::line_up(&mut tx).await?;
     if dispatch::is_stopped(&mut tx, address).await? || is_known(&mut tx, address, now).await? {
         return Ok(false);

@@ -8,7 +8,7 @@ use crate::audiences;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Row, Tx, sql};
+use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, AudienceId};
 use crate::nodes::joining;
 
@@ -313,14 +313,15 @@ pub async fn revoke_own(app: &App, inviter: AccountId, id: i64) -> Result<()> {
         .optional(&app.db)
         .await?;
     row.ok_or(Error::NotFound)?;
-    revoke(app, id, false).await
+    revoke(&app.db, app.clock.now(), id, false).await?;
+    Ok(())
 }
 
-/// Takes invitations back: one, or with it everything that was made by whoever came by it, and so on.
+/// Takes invitations back: one, or with it everything that was made by whoever came by it, and so on; how many.
 ///
 /// # Errors
 /// What the database says.
-pub async fn revoke(app: &App, id: i64, branch: bool) -> Result<()> {
+pub async fn revoke(conn: impl Conn, now: Time, id: i64, branch: bool) -> sqlx::Result<u64> {
     let query = if branch {
         sql(
             "WITH RECURSIVE branch(id) AS (SELECT id FROM invitations WHERE id = $1 UNION SELECT invitations.id FROM invitations JOIN invited ON invited.account_id = invitations.inviter_id JOIN branch ON invited.invitation_id = branch.id) UPDATE invitations SET revoked_at = $2 WHERE revoked_at IS NULL AND id IN (SELECT id FROM branch)",
@@ -328,8 +329,7 @@ pub async fn revoke(app: &App, id: i64, branch: bool) -> Result<()> {
     } else {
         sql("UPDATE invitations SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
     };
-    query.bind(id).bind(app.clock.now()).run(&app.db).await?;
-    Ok(())
+    query.bind(id).bind(now).run(conn).await
 }
 
 /// Who came by an invitation of whom.

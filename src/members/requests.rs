@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::accounts::create::{self, New};
+use crate::accounts::create::{self, New, Prepared};
 use crate::accounts::{Account, Role, letters, sign_in, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id;
 use crate::locale::Locale;
 use crate::nodes::house;
@@ -123,18 +123,6 @@ pub async fn list(app: &App) -> Result<Vec<Request>> {
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
-/// The name somebody asks for.
-///
-/// # Errors
-/// What the database says.
-pub async fn name(app: &App, number: i64) -> Result<Option<String>> {
-    let row = sql("SELECT name FROM join_requests WHERE id = $1")
-        .bind(number)
-        .optional(&app.db)
-        .await?;
-    Ok(row.map(|row| row.get("name")).transpose()?)
-}
-
 /// How many wait.
 ///
 /// # Errors
@@ -146,17 +134,22 @@ pub async fn count(app: &App) -> Result<i64> {
     Ok(row.get("n")?)
 }
 
-/// Lets somebody in who asked, and tells them by mail.
+/// Somebody who asked, before they are let in: their keys take their time outside of the transaction.
+pub struct Welcome {
+    request: Request,
+    prepared: Prepared,
+}
+
+/// Prepares to let somebody in who asked; [`accept`] does it.
 ///
 /// # Errors
-/// `NotFound` when somebody else decided, `Invalid` when the name or the address was taken meanwhile.
-pub async fn accept(app: &App, number: i64) -> Result<Account> {
+/// `NotFound` when somebody else decided.
+pub async fn prepare(app: &App, number: i64) -> Result<Welcome> {
     let row = sql("SELECT * FROM join_requests WHERE id = $1")
         .bind(number)
         .optional(&app.db)
         .await?;
     let request = read(&row.ok_or(Error::NotFound)?)?;
-    let locale = Locale::of_header(&request.locale);
     let new = New {
         name: &request.name,
         display_name: "",
@@ -166,42 +159,45 @@ pub async fn accept(app: &App, number: i64) -> Result<Account> {
         confirmed: app.mailer.is_none(),
     };
     let prepared = create::prepare_with(app, new, request.password.clone()).await?;
-    let mut tx = app.db.begin().await?;
+    Ok(Welcome { request, prepared })
+}
+
+/// Lets somebody in who asked, and tells them by mail.
+///
+/// # Errors
+/// `NotFound` when somebody else decided, `Invalid` when the name or the address was taken meanwhile.
+pub async fn accept(app: &App, tx: &mut Tx, welcome: Welcome) -> Result<Account> {
+    let Welcome { request, prepared } = welcome;
     let taken = sql("DELETE FROM join_requests WHERE id = $1")
-        .bind(number)
-        .run(&mut tx)
+        .bind(request.id)
+        .run(&mut *tx)
         .await?;
     if taken == 0 {
         return Err(Error::NotFound);
     }
-    let account = create::write(app, &mut tx, prepared).await?;
+    let account = create::write(app, &mut *tx, prepared).await?;
     if app.mailer.is_some() {
-        letters::write_confirmation(app, &mut tx, locale, (account.id, &request.email)).await?;
+        let locale = Locale::of_header(&request.locale);
+        letters::write_confirmation(app, tx, locale, (account.id, &request.email)).await?;
     }
-    tx.commit().await?;
-    app.wake.notify_waiters();
     Ok(account)
 }
 
-/// Does not let somebody in who asked; they are told in calm words, and what they wrote is forgotten.
+/// Does not let somebody in who asked; they are told in calm words, and what they wrote is forgotten. The name they
+/// wanted, where nobody else decided.
 ///
 /// # Errors
 /// What the database says.
-pub async fn refuse(app: &App, number: i64) -> Result<()> {
-    let name = house::get(app).await?.name;
-    let mut tx = app.db.begin().await?;
-    let row = sql("DELETE FROM join_requests WHERE id = $1 RETURNING email, locale")
+pub async fn refuse(app: &App, tx: &mut Tx, number: i64) -> Result<Option<String>> {
+    let row = sql("DELETE FROM join_requests WHERE id = $1 RETURNING name, email, locale")
         .bind(number)
-        .optional(&mut tx)
+        .optional(&mut *tx)
         .await?;
-    if let Some(row) = row {
-        let (email, tag): (String, String) = (row.get("email")?, row.get("locale")?);
-        let locale = Locale::of_header(&tag);
-        let subject = locale.text_with("mail-refused-subject", "house", name.clone());
-        let text = locale.text_with("mail-refused-text", "house", name);
-        letters::write(app, &mut tx, &email, &subject, &text).await?;
-    }
-    tx.commit().await?;
-    app.wake.notify_waiters();
-    Ok(())
+    let Some(row) = row else { return Ok(None) };
+    let (email, tag): (String, String) = (row.get("email")?, row.get("locale")?);
+    let (house, locale) = (house::read(&mut *tx).await?.name, Locale::of_header(&tag));
+    let subject = locale.text_with("mail-refused-subject", "house", house.clone());
+    let text = locale.text_with("mail-refused-text", "house", house);
+    letters::write(app, tx, &email, &subject, &text).await?;
+    Ok(Some(row.get("name")?))
 }

@@ -7,7 +7,7 @@ use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Conn, Row, sql};
 use crate::kernel::id::{AccountId, AudienceId};
 
 /// Most people who are proposed at once.
@@ -55,11 +55,15 @@ pub async fn done(app: &App, host: AccountId, account: AccountId) -> Result<Done
 ///
 /// # Errors
 /// What the database says.
-pub async fn proposed(app: &App, host: AccountId, tier: &Tier) -> Result<Vec<(Account, Done)>> {
+pub async fn proposed(
+    conn: impl Conn,
+    now: Time,
+    host: AccountId,
+    tier: &Tier,
+) -> sqlx::Result<Vec<(Account, Done)>> {
     let Some(rule) = tier.rule else {
         return Ok(Vec::new());
     };
-    let now = app.clock.now();
     let days = u64::try_from(rule.days).unwrap_or(0);
     let rows = sql("SELECT * FROM (SELECT accounts.*, CASE WHEN accounts.kind = 'local' THEN accounts.created_at ELSE follows.accepted_at END AS here_since, (SELECT COUNT(*) FROM posts JOIN posts root ON root.id = posts.thread_id WHERE posts.account_id = accounts.id AND root.account_id = $1 AND posts.in_reply_to_id IS NOT NULL AND posts.audience IN ('public', 'unlisted') AND EXISTS (SELECT 1 FROM favourites WHERE favourites.post_id = posts.id AND favourites.account_id <> posts.account_id)) AS answers FROM accounts LEFT JOIN follows ON follows.follower_id = accounts.id AND follows.followee_id = $1 WHERE accounts.id <> $1 AND (accounts.kind = 'local' OR (accounts.kind = 'remote' AND follows.accepted_at IS NOT NULL)) AND accounts.deleted_at IS NULL AND accounts.disabled_at IS NULL AND NOT EXISTS (SELECT 1 FROM audience_members WHERE audience_members.audience_id = $2 AND audience_members.account_id = accounts.id AND (audience_members.until IS NULL OR audience_members.until > $3)) AND NOT EXISTS (SELECT 1 FROM tier_refusals WHERE tier_refusals.audience_id = $2 AND tier_refusals.account_id = accounts.id)) AS people WHERE here_since <= $4 AND answers >= $5 ORDER BY answers DESC, here_since, id LIMIT $6")
         .bind(host)
@@ -68,22 +72,22 @@ pub async fn proposed(app: &App, host: AccountId, tier: &Tier) -> Result<Vec<(Ac
         .bind(now.minus(Duration::from_secs(days * 86_400)))
         .bind(rule.answers)
         .bind(MOST)
-        .all(&app.db)
+        .all(conn)
         .await?;
     let read = |row: &Row| Ok((account_store::read(row)?, read(row, now)?));
-    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+    rows.iter().map(read).collect()
 }
 
 /// Whether somebody does not want a tier.
 ///
 /// # Errors
 /// What the database says.
-pub async fn refused(app: &App, tier: AudienceId, account: AccountId) -> Result<bool> {
+pub async fn refused(conn: impl Conn, tier: AudienceId, account: AccountId) -> sqlx::Result<bool> {
     let row =
         sql("SELECT account_id FROM tier_refusals WHERE audience_id = $1 AND account_id = $2")
             .bind(tier)
             .bind(account)
-            .optional(&app.db)
+            .optional(conn)
             .await?;
     Ok(row.is_some())
 }

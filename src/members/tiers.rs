@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::audiences::{self, Shown};
 use crate::error::{Error, Problem, Result, Sentence};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{AccountId, AudienceId};
 
 /// Longest name.
@@ -136,79 +136,81 @@ fn check(face: Face) -> Result<Face> {
 ///
 /// # Errors
 /// `Invalid` when it has no name, or there are too many.
-pub async fn create(app: &App, host: &Account, face: Face) -> Result<Tier> {
+pub async fn create(tx: &mut Tx, now: Time, host: AccountId, face: Face) -> Result<AudienceId> {
     let face = check(face)?;
-    if list(app).await?.len() >= MOST {
+    if all(&mut *tx, now).await?.len() >= MOST {
         return Err(Error::invalid_with("tier", "error-too-many", MOST));
     }
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let id = audiences::create_grant(&mut tx, host.id, "tier", &face.name, now).await?;
+    let id = audiences::create_grant(&mut *tx, host, "tier", &face.name, now).await?;
     sql("INSERT INTO tiers (audience_id, how) VALUES ($1, '')")
         .bind(id)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
-    tx.commit().await?;
-    change(app, id, face).await?;
-    get(app, id).await
+    change(tx, id, face).await?;
+    Ok(id)
 }
 
 /// Changes what a tier looks like and says.
 ///
 /// # Errors
 /// `Invalid` when it has no name, `NotFound` when there is none.
-pub async fn change(app: &App, id: AudienceId, face: Face) -> Result<()> {
+pub async fn change(tx: &mut Tx, id: AudienceId, face: Face) -> Result<()> {
     let face = check(face)?;
-    get(app, id).await?;
-    let mut tx = app.db.begin().await?;
-    sql("UPDATE tiers SET how = $2 WHERE audience_id = $1")
+    let touched = sql("UPDATE tiers SET how = $2 WHERE audience_id = $1")
         .bind(id)
         .bind(face.how)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
+    if touched == 0 {
+        return Err(Error::NotFound);
+    }
     sql("UPDATE audiences SET name = $2, colour = $3, badge = $4 WHERE id = $1")
         .bind(id)
         .bind(face.name)
         .bind(face.colour)
         .bind(face.sign)
-        .run(&mut tx)
+        .run(tx)
         .await?;
-    tx.commit().await?;
     Ok(())
 }
 
-/// Removes a tier. Who had it has it no more; what was written for it alone stays for its author.
+/// Removes a tier. Who had it has it no more; what was written for it alone stays for its author. Whether there was
+/// one.
 ///
 /// # Errors
 /// What the database says.
-pub async fn remove(app: &App, id: AudienceId) -> Result<()> {
-    let mut tx = app.db.begin().await?;
+pub async fn remove(tx: &mut Tx, id: AudienceId) -> sqlx::Result<bool> {
     for statement in [
         sql("DELETE FROM audience_members WHERE audience_id = $1"),
         sql("DELETE FROM tier_refusals WHERE audience_id = $1"),
         sql("UPDATE invitations SET tier_id = NULL WHERE tier_id = $1"),
-        sql("DELETE FROM tiers WHERE audience_id = $1"),
     ] {
-        statement.bind(id).run(&mut tx).await?;
+        statement.bind(id).run(&mut *tx).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    let touched = sql("DELETE FROM tiers WHERE audience_id = $1")
+        .bind(id)
+        .run(tx)
+        .await?;
+    Ok(touched == 1)
 }
 
 /// Switches the rule of a tier on, changes it, or switches it off.
 ///
 /// # Errors
-/// What the database says.
-pub async fn set_rule(app: &App, id: AudienceId, rule: Option<Rule>) -> Result<()> {
-    let since = rule.map(|_| app.clock.now());
+/// `NotFound` when there is none.
+pub async fn set_rule(tx: &mut Tx, now: Time, id: AudienceId, rule: Option<Rule>) -> Result<()> {
+    let since = rule.map(|_| now);
     let rule = rule.unwrap_or_default();
-    sql("UPDATE tiers SET rule_since = $2, rule_days = $3, rule_answers = $4 WHERE audience_id = $1")
+    let touched = sql("UPDATE tiers SET rule_since = $2, rule_days = $3, rule_answers = $4 WHERE audience_id = $1")
         .bind(id)
         .bind(since)
         .bind(rule.days.clamp(0, 3_650))
         .bind(rule.answers.clamp(0, 10_000))
-        .run(&app.db)
+        .run(tx)
         .await?;
+    if touched == 0 {
+        return Err(Error::NotFound);
+    }
     Ok(())
 }
 
@@ -217,11 +219,15 @@ pub async fn set_rule(app: &App, id: AudienceId, rule: Option<Rule>) -> Result<(
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<Tier>> {
+    Ok(all(&app.db, app.clock.now()).await?)
+}
+
+async fn all(conn: impl Conn, now: Time) -> sqlx::Result<Vec<Tier>> {
     let rows = sql("SELECT audiences.*, tiers.*, (SELECT COUNT(*) FROM audience_members WHERE audience_members.audience_id = audiences.id AND (until IS NULL OR until > $1)) AS holders FROM tiers JOIN audiences ON audiences.id = tiers.audience_id ORDER BY audiences.id")
-        .bind(app.clock.now())
-        .all(&app.db)
+        .bind(now)
+        .all(conn)
         .await?;
-    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+    rows.iter().map(read).collect()
 }
 
 /// A tier.
@@ -272,17 +278,17 @@ pub async fn held(app: &App, account: AccountId) -> Result<Vec<Held>> {
 /// # Errors
 /// What the database says.
 pub async fn grant(
-    app: &App,
-    tier: AudienceId,
-    account: AccountId,
+    tx: &mut Tx,
+    now: Time,
+    (tier, account): (AudienceId, AccountId),
     days: Option<u64>,
     reason: &str,
-) -> Result<()> {
+) -> sqlx::Result<()> {
     let until = days.map(|days| {
         let days = Duration::from_secs(days.min(36_500) * 86_400);
-        app.clock.now().plus(days)
+        now.plus(days)
     });
-    Ok(audiences::add_member(&app.db, tier, account, until, reason).await?)
+    audiences::add_member(tx, tier, account, until, reason).await
 }
 
 /// The audience of whoever has one of several tiers of the house; nothing where none is named.
@@ -305,10 +311,10 @@ pub async fn any_of(
     Ok(audience)
 }
 
-/// Takes a tier from somebody: what it opened is closed at once.
+/// Takes a tier from somebody: what it opened is closed at once. Whether they had it.
 ///
 /// # Errors
 /// What the database says.
-pub async fn take(app: &App, tier: AudienceId, account: AccountId) -> Result<()> {
-    Ok(audiences::remove_member(&app.db, tier, account).await?)
+pub async fn take(tx: &mut Tx, tier: AudienceId, account: AccountId) -> sqlx::Result<bool> {
+    audiences::remove_member(tx, tier, account).await
 }

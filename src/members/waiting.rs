@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Conn, Row, sql};
 use crate::kernel::id::{self, AccountId};
 use crate::locale::Locale;
 use crate::moderation::rules;
@@ -296,12 +296,12 @@ pub async fn leave(app: &App, token: &str) -> Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn find(app: &App, number: i64) -> Result<Option<Waiting>> {
+pub async fn find(conn: impl Conn, number: i64) -> sqlx::Result<Option<Waiting>> {
     let row = sql("SELECT * FROM waiting WHERE id = $1")
         .bind(number)
-        .optional(&app.db)
+        .optional(conn)
         .await?;
-    Ok(row.as_ref().map(read).transpose()?)
+    row.as_ref().map(read).transpose()
 }
 
 #[cfg(test)]

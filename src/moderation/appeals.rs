@@ -1,7 +1,7 @@
 //! Statements of reasons, and what whoever they are about answers.
 
 use super::measures::{self, Kind, Measure, WORDS, check, read};
-use crate::accounts::{self, Account, Kind as Lives, letters, sign_in};
+use crate::accounts::{self, Account, Kind as Lives, letters, sign_in, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
@@ -24,7 +24,7 @@ pub async fn by_link(app: &App, id: i64, given: &str) -> Result<Measure> {
     if !crypt::equal(given.as_bytes(), key(app, id).as_bytes()) {
         return Err(Error::NotFound);
     }
-    measures::get(app, id).await
+    measures::get(&app.db, id).await
 }
 
 /// The statement of reasons: what is done and why, with where to answer.
@@ -36,6 +36,8 @@ pub struct Statement {
     pub text: String,
     /// That address.
     pub link: String,
+    /// Whether it is about the end of an account, and so told to one that ended.
+    pub is_last: bool,
 }
 
 fn statement(
@@ -54,6 +56,7 @@ fn statement(
             .replace("{reasons}", reasons)
             .replace("{link}", &link),
         link,
+        is_last: kind == Kind::Delete,
     }
 }
 
@@ -62,11 +65,24 @@ fn statement(
 /// # Errors
 /// `NotFound` when there is no such measure.
 pub async fn statement_of(app: &App, id: i64) -> Result<(Account, Statement)> {
-    let measure = measures::get(app, id).await?;
+    let measure = measures::get(&app.db, id).await?;
     let account = accounts::get(app, measure.account).await?;
     let house = house::get(app).await?.name;
     let about = (id, measure.kind, measure.reasons.as_str());
     Ok((account, statement(app, house, Locale::En, about)))
+}
+
+/// A mail address, and the language that is read there.
+pub(super) type Mailbox = (String, Locale);
+
+/// The address that a member or a guest proved.
+pub(super) async fn mailbox(tx: &mut Tx, account: &Account) -> sqlx::Result<Option<Mailbox>> {
+    let address = match account.kind {
+        Lives::Local => sign_in::store::address(tx, account.id).await?,
+        Lives::Guest => guest_address(tx, account.id).await?,
+        Lives::Remote | Lives::Node => None,
+    };
+    Ok(address.map(|(address, tag)| (address, Locale::of_header(&tag.unwrap_or_default()))))
 }
 
 /// Tells somebody what is done and why: a member and a guest by mail to the address they proved, whoever has a home
@@ -77,26 +93,18 @@ pub async fn statement_of(app: &App, id: i64) -> Result<(Account, Statement)> {
 pub(super) async fn tell(
     app: &App,
     tx: &mut Tx,
-    account: &Account,
+    (account, mailbox): (&Account, Option<Mailbox>),
     about: (i64, Kind, &str),
 ) -> Result<()> {
-    let address = match account.kind {
-        Lives::Local => sign_in::store::address(&mut *tx, account.id).await?,
-        Lives::Guest => guest_address(&mut *tx, account.id).await?,
-        _ => {
-            if !account.is_local() && account.inbox_id.is_some() {
-                jobs::enqueue(&mut *tx, app.clock.now(), Job::SendMeasure(about.0)).await?;
-            }
-            None
-        }
-    };
-    let Some((address, locale)) = address else {
-        return Ok(());
-    };
-    let locale = Locale::of_header(&locale.unwrap_or_default());
-    let house = house::get(app).await?.name;
-    let said = statement(app, house, locale, about);
-    letters::write(app, tx, &address, &said.subject, &said.text).await
+    if let Some((address, locale)) = mailbox {
+        let house = house::read(&mut *tx).await?.name;
+        let said = statement(app, house, locale, about);
+        return letters::write(app, tx, &address, &said.subject, &said.text).await;
+    }
+    if account.kind == Lives::Remote && account.inbox_id.is_some() {
+        jobs::enqueue(tx, app.clock.now(), Job::SendMeasure(about.0)).await?;
+    }
+    Ok(())
 }
 
 async fn guest_address(
@@ -132,25 +140,36 @@ pub async fn appeal(app: &App, account: AccountId, id: i64, words: &str) -> Resu
 /// Answers an appeal: the measure is lifted, or stays; they read why.
 ///
 /// # Errors
-/// `NotFound` when it was answered already.
-pub async fn answer(app: &App, id: i64, words: &str, lifts: bool) -> Result<()> {
+/// `NotFound` when it was answered already, `Conflict` when what was deleted should be given back.
+pub async fn answer(
+    app: &App,
+    tx: &mut Tx,
+    id: i64,
+    (words, lifts): (&str, bool),
+) -> Result<Measure> {
+    let now = app.clock.now();
+    let measure = measures::get(&mut *tx, id).await?;
+    if lifts && measure.kind == Kind::Delete {
+        return Err(Error::conflict("error-deleted-stays"));
+    }
+    // The account before the measure, as whoever lifts one does.
+    let account = account_store::lock(&mut *tx, measure.account).await?;
+    let account = account.ok_or(Error::NotFound)?;
     let touched = sql("UPDATE measures SET answer = $1, answered_at = $2 WHERE id = $3 AND appealed_at IS NOT NULL AND answered_at IS NULL")
         .bind(words.chars().take(WORDS).collect::<String>())
-        .bind(app.clock.now())
+        .bind(now)
         .bind(id)
-        .run(&app.db)
+        .run(&mut *tx)
         .await?;
     if touched == 0 {
         return Err(Error::NotFound);
     }
     if lifts {
-        measures::lift(app, id).await?;
+        measures::lift(&mut *tx, now, id).await?;
     }
-    let measure = measures::get(app, id).await?;
-    let mut tx = app.db.begin().await?;
-    if let Some((address, locale)) = sign_in::store::address(&mut tx, measure.account).await? {
-        let locale = Locale::of_header(&locale.unwrap_or_default());
-        let house = house::get(app).await?.name;
+    let measure = measures::get(&mut *tx, id).await?;
+    if let Some((address, locale)) = mailbox(&mut *tx, &account).await? {
+        let house = house::read(&mut *tx).await?.name;
         let subject = locale.text_with("mail-measure-subject", "house", house);
         let said = locale.text(if lifts {
             "mail-appeal-granted"
@@ -158,11 +177,9 @@ pub async fn answer(app: &App, id: i64, words: &str, lifts: bool) -> Result<()> 
             "mail-appeal-kept"
         });
         let text = format!("{said}\n\n{}", measure.answer);
-        letters::write(app, &mut tx, &address, &subject, text.trim()).await?;
+        letters::write(app, tx, &address, &subject, text.trim()).await?;
     }
-    tx.commit().await?;
-    app.wake.notify_waiters();
-    Ok(())
+    Ok(measure)
 }
 
 /// Appeals that wait for an answer, with whose they are.

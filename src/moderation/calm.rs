@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::accounts::{self, Account, letters, sign_in, store as account_store};
+use crate::accounts::{Account, letters, sign_in, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, Tx, sql};
+use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::origin::covering;
 use crate::locale::Locale;
@@ -115,12 +115,20 @@ fn read(row: &Row) -> sqlx::Result<Option<Calm>> {
 /// # Errors
 /// What the database says.
 pub async fn active(app: &App) -> Result<Vec<Calm>> {
+    Ok(active_at(&app.db, app.clock.now()).await?)
+}
+
+async fn active_at(conn: impl Conn, now: Time) -> sqlx::Result<Vec<Calm>> {
     let rows = sql("SELECT * FROM calm WHERE until > $1 ORDER BY kind, host")
-        .bind(app.clock.now())
-        .all(&app.db)
+        .bind(now)
+        .all(conn)
         .await?;
     let all: Vec<Option<Calm>> = rows.iter().map(read).collect::<sqlx::Result<_>>()?;
     Ok(all.into_iter().flatten().collect())
+}
+
+fn pauses(active: &[Calm]) -> bool {
+    active.iter().any(|calm| calm.kind == Kind::Pause)
 }
 
 /// Whether nobody answers at the moment.
@@ -128,10 +136,7 @@ pub async fn active(app: &App) -> Result<Vec<Calm>> {
 /// # Errors
 /// What the database says.
 pub async fn is_paused(app: &App) -> Result<bool> {
-    Ok(active(app)
-        .await?
-        .iter()
-        .any(|calm| calm.kind == Kind::Pause))
+    Ok(pauses(&active(app).await?))
 }
 
 /// Whether a node is among those of which everybody waits.
@@ -145,14 +150,12 @@ pub fn quarantines(active: &[Calm], host: &str) -> bool {
 ///
 /// # Errors
 /// `Invalid` when a node is needed and none is named.
-pub async fn begin(app: &App, by: &Account, calm: &Calm) -> Result<()> {
+pub async fn begin(tx: &mut Tx, now: Time, by: &Account, calm: &Calm) -> Result<()> {
     let host = match calm.kind {
         Kind::Quarantine => crate::kernel::origin::ascii_domain(&calm.host)
             .ok_or_else(|| Error::invalid("host", "error-domain"))?,
         _ => String::new(),
     };
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
     sql("INSERT INTO calm (kind, host, minutes, until, by_id, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kind, host) DO UPDATE SET minutes = EXCLUDED.minutes, until = EXCLUDED.until, by_id = EXCLUDED.by_id")
         .bind(calm.kind.name())
         .bind(host)
@@ -160,44 +163,38 @@ pub async fn begin(app: &App, by: &Account, calm: &Calm) -> Result<()> {
         .bind(calm.until)
         .bind(by.id)
         .bind(now)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
     if calm.kind == Kind::Pause {
-        tell_others(&mut tx, now).await?;
+        tell_others(&mut *tx, now).await?;
         // It ends by itself, and others hear of that, too.
-        jobs::enqueue_at(&mut tx, now, calm.until, Job::TellPolicies).await?;
+        jobs::enqueue_at(tx, now, calm.until, Job::TellPolicies).await?;
     }
-    tx.commit().await?;
-    app.wake.notify_waiters();
     Ok(())
 }
 
-/// Ends one thing, or everything that is done.
+/// Ends one thing, or everything that is done. Whether there was anything to end.
 ///
 /// # Errors
 /// What the database says.
-pub async fn end(app: &App, which: Option<(Kind, &str)>) -> Result<()> {
-    let now = app.clock.now();
-    let paused = is_paused(app).await?;
-    let mut tx = app.db.begin().await?;
+pub async fn end(tx: &mut Tx, now: Time, which: Option<(Kind, &str)>) -> sqlx::Result<bool> {
+    let paused = pauses(&active_at(&mut *tx, now).await?);
     let statement = match which {
         Some((kind, host)) => sql("DELETE FROM calm WHERE kind = $1 AND host = $2")
             .bind(kind.name())
             .bind(host),
         None => sql("DELETE FROM calm"),
     };
-    statement.run(&mut tx).await?;
+    let touched = statement.run(&mut *tx).await?;
     if which.is_none() {
-        set_note(&mut tx, "").await?;
+        set_note(&mut *tx, "").await?;
         // What the alarm hid in looking back is shown again; what waited from the start is for a look.
-        jobs::enqueue(&mut tx, now, Job::ReleaseHeld("alarm".to_owned())).await?;
+        jobs::enqueue(&mut *tx, now, Job::ReleaseHeld("alarm".to_owned())).await?;
     }
     if paused && which.is_none_or(|(kind, _)| kind == Kind::Pause) {
-        tell_others(&mut tx, now).await?;
+        tell_others(tx, now).await?;
     }
-    tx.commit().await?;
-    app.wake.notify_waiters();
-    Ok(())
+    Ok(touched > 0 || which.is_none())
 }
 
 async fn set_note(tx: &mut Tx, text: &str) -> sqlx::Result<()> {
@@ -208,19 +205,18 @@ async fn set_note(tx: &mut Tx, text: &str) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Pins a mediating sentence above the conversations of the house, or takes it down.
+/// Pins a mediating sentence above the conversations of the house, or takes it down. Whether that changed anything.
 ///
 /// # Errors
 /// `Invalid` when it is too long.
-pub async fn pin(app: &App, text: &str) -> Result<()> {
+pub async fn pin(tx: &mut Tx, text: &str) -> Result<bool> {
     let text = text.trim();
     if text.chars().count() > 300 {
         return Err(Error::invalid_with("note", "error-too-long", 300));
     }
-    let mut tx = app.db.begin().await?;
-    set_note(&mut tx, text).await?;
-    tx.commit().await?;
-    Ok(())
+    let before = house::read(&mut *tx).await?.note;
+    set_note(tx, text).await?;
+    Ok(before != text)
 }
 
 /// Tells other nodes, by an Update of the host's newest posts, who may answer them now.
@@ -296,7 +292,7 @@ pub async fn count(app: &App, author: AccountId, held: bool) -> Result<bool> {
 }
 
 /// Rings, once an hour: whoever keeps the peace gets a mail and a message on their devices, and strangers wait for a
-/// look where the rules say so.
+/// look where the rules say so, with what they wrote in the minutes that rang it.
 async fn ring(app: &App, meter: Meter) -> Result<bool> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
@@ -313,7 +309,7 @@ async fn ring(app: &App, meter: Meter) -> Result<bool> {
     if first == 0 {
         return Ok(false);
     }
-    let holds = rules::get(app).await?.holds;
+    let holds = rules::read(&mut tx).await?.holds;
     if holds {
         // What somebody set by hand for longer stays.
         sql("INSERT INTO calm (kind, host, minutes, until, by_id, created_at) VALUES ($1, '', 0, $2, NULL, $3) ON CONFLICT (kind, host) DO UPDATE SET until = CASE WHEN calm.until > EXCLUDED.until THEN calm.until ELSE EXCLUDED.until END")
@@ -322,8 +318,10 @@ async fn ring(app: &App, meter: Meter) -> Result<bool> {
             .bind(now)
             .run(&mut tx)
             .await?;
+        jobs::enqueue(&mut tx, now, Job::HoldRecent).await?;
     }
-    let house = house::get(app).await?.name;
+    let house = house::read(&mut tx).await?.name;
+    let node = account_store::node_actor(&mut tx).await?;
     sql("DELETE FROM notifications WHERE kind = 'alarm'")
         .run(&mut tx)
         .await?;
@@ -334,14 +332,15 @@ async fn ring(app: &App, meter: Meter) -> Result<bool> {
             let text = text.replace("{link}", &app.origin().at("/operator/peace"));
             letters::write(app, &mut tx, &address, &subject, &text).await?;
         }
-        let host = accounts::node_actor(app).await?;
-        let job = Job::Notify {
-            account: keeper,
-            kind: jobs::Notice::Alarm,
-            from: host.id,
-            post: None,
-        };
-        jobs::enqueue(&mut tx, now, job).await?;
+        if let Some(node) = &node {
+            let job = Job::Notify {
+                account: keeper,
+                kind: jobs::Notice::Alarm,
+                from: node.id,
+                post: None,
+            };
+            jobs::enqueue(&mut tx, now, job).await?;
+        }
     }
     tx.commit().await?;
     app.wake.notify_waiters();

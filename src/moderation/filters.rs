@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::db::{Row, sql};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::html::{to_text, truncate};
 use crate::kernel::id;
 use crate::kernel::origin::ascii_domain;
@@ -137,8 +138,7 @@ pub async fn list(app: &App) -> Result<Vec<Filter>> {
 ///
 /// # Errors
 /// `Invalid` when there are too many.
-pub async fn add(app: &App, filter: &Filter) -> Result<()> {
-    let now = app.clock.now();
+pub async fn add(tx: &mut Tx, now: Time, filter: &Filter) -> Result<()> {
     let touched = sql("INSERT INTO word_filters (id, kind, pattern, act, created_at) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) WHERE (SELECT COUNT(*) FROM word_filters) < $6")
         .bind(id::mint(now))
         .bind(&filter.kind)
@@ -146,7 +146,7 @@ pub async fn add(app: &App, filter: &Filter) -> Result<()> {
         .bind(&filter.act)
         .bind(now)
         .bind(MOST)
-        .run(&app.db)
+        .run(tx)
         .await?;
     if touched == 0 {
         return Err(Error::invalid_with("pattern", "error-too-many", MOST));
@@ -154,16 +154,16 @@ pub async fn add(app: &App, filter: &Filter) -> Result<()> {
     Ok(())
 }
 
-/// Removes a filter.
+/// Removes a filter; its pattern, where it was still there.
 ///
 /// # Errors
 /// What the database says.
-pub async fn remove(app: &App, id: i64) -> Result<()> {
-    sql("DELETE FROM word_filters WHERE id = $1")
+pub async fn remove(tx: &mut Tx, id: i64) -> sqlx::Result<Option<String>> {
+    let row = sql("DELETE FROM word_filters WHERE id = $1 RETURNING pattern")
         .bind(id)
-        .run(&app.db)
+        .optional(tx)
         .await?;
-    Ok(())
+    row.map(|row| row.get("pattern")).transpose()
 }
 
 /// What a filter would have caught of the last thousand open answers: how many, and the newest of them.

@@ -6,7 +6,6 @@ use crate::accounts::{self, Account, Kind as Lives};
 use crate::app::App;
 use crate::audiences::{self, Audience};
 use crate::error::{Error, Result};
-use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::sql;
 use crate::kernel::id::AccountId;
@@ -116,7 +115,6 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
         && calm::count(app, author.id, matches!(verdict, Verdict::Hold(_))).await?
     {
         // What strangers wrote in the minutes that rang the alarm waits as well, this one included.
-        jobs::enqueue(&app.db, app.clock.now(), Job::HoldRecent).await?;
         return Box::pin(judge(app, &writer, about, incoming)).await;
     }
     Ok(verdict)

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, Tx, sql};
+use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, ReportId};
 use crate::moderation::appeals;
 
@@ -119,28 +119,26 @@ pub(super) fn check(field: &'static str, words: &str) -> Result<String> {
 /// `Invalid` without reasons, `Forbidden` for who belongs to the house.
 pub async fn apply(
     app: &App,
+    tx: &mut Tx,
     by: &Account,
-    account: &Account,
+    account: AccountId,
     (kind, reasons): (Kind, &str),
     report: Option<ReportId>,
 ) -> Result<Measure> {
     let reasons = check("reasons", reasons)?;
+    // Whoever does the same in the same moment waits here.
+    let account = account_store::lock(&mut *tx, account).await?;
+    let account = &account.ok_or(Error::NotFound)?;
     let ours = account.role != accounts::Role::Member || account.kind == Lives::Node;
     if account.id == by.id || ours || account.deleted_at.is_some() {
         return Err(Error::Forbidden);
     }
     let now = app.clock.now();
     let id = id::mint(now);
-    let mut tx = app.db.begin().await?;
-    // Whoever does the same in the same moment waits here.
-    sql("UPDATE accounts SET version = version WHERE id = $1")
-        .bind(account.id)
-        .run(&mut tx)
-        .await?;
     let same = sql("SELECT id FROM measures WHERE account_id = $1 AND kind = $2 AND lifted_at IS NULL AND kind <> 'warn' LIMIT 1")
         .bind(account.id)
         .bind(kind.name())
-        .optional(&mut tx)
+        .optional(&mut *tx)
         .await?;
     if same.is_some() {
         return Err(Error::invalid("reasons", "error-measure-twice"));
@@ -153,37 +151,32 @@ pub async fn apply(
         .bind(by.id)
         .bind(report)
         .bind(now)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
-    appeals::tell(app, &mut tx, account, (id, kind, &reasons)).await?;
-    enforce(&mut tx, account, kind, Some(now)).await?;
-    tx.commit().await?;
+    // The end of an account throws its address away, and with it what was written there before: where to write is
+    // found first, and the reasons are written last.
+    let mailbox = appeals::mailbox(&mut *tx, account).await?;
+    enforce(&mut *tx, account.id, kind, Some(now)).await?;
     match kind {
-        Kind::Delete => end(app, account).await?,
+        Kind::Delete => end(&mut *tx, account, now).await?,
         Kind::Suspend if account.kind != Lives::Local => {
-            jobs::enqueue(&app.db, now, Job::EndGuest(account.id)).await?;
+            jobs::enqueue(&mut *tx, now, Job::EndGuest(account.id)).await?;
         }
         _ => {}
     }
-    app.wake.notify_waiters();
-    get(app, id).await
+    appeals::tell(app, &mut *tx, (account, mailbox), (id, kind, &reasons)).await?;
+    get(tx, id).await
 }
 
 /// Puts a measure into force, or lifts it.
 async fn enforce(
     tx: &mut Tx,
-    account: &Account,
+    account: AccountId,
     kind: Kind,
     since: Option<Time>,
 ) -> sqlx::Result<()> {
     let statement = match kind {
         Kind::Warn => return Ok(()),
-        Kind::Delete => {
-            // Locked out at once; the rest follows, after a crash by the next sweep.
-            account_store::set_disabled(&mut *tx, account.id, since).await?;
-            sessions::end_all(&mut *tx, account.id).await?;
-            sql("UPDATE accounts SET purge_at = $1 WHERE id = $2")
-        }
         Kind::Sensitive => {
             sql("UPDATE accounts SET sensitised_at = $1, version = version + 1 WHERE id = $2")
         }
@@ -193,33 +186,31 @@ async fn enforce(
         Kind::Freeze => {
             sql("UPDATE accounts SET frozen_at = $1, version = version + 1 WHERE id = $2")
         }
-        Kind::Suspend => {
-            account_store::set_disabled(&mut *tx, account.id, since).await?;
-            sessions::end_all(&mut *tx, account.id).await?;
+        Kind::Suspend | Kind::Delete => {
+            account_store::set_disabled(&mut *tx, account, since).await?;
+            sessions::end_all(&mut *tx, account).await?;
+            let waits = since.filter(|_| kind == Kind::Suspend);
             sql("UPDATE accounts SET purge_at = $1 WHERE id = $2")
-                .bind(since.map(|since| since.plus(PURGE)))
-                .bind(account.id)
-                .run(&mut *tx)
+                .bind(waits.map(|since| since.plus(PURGE)))
+                .bind(account)
+                .run(tx)
                 .await?;
             return Ok(());
         }
     };
-    statement.bind(since).bind(account.id).run(tx).await?;
+    statement.bind(since).bind(account).run(tx).await?;
     Ok(())
 }
 
 /// Removes an account for good: a member says farewell, of others everything that is known here goes.
-async fn end(app: &App, account: &Account) -> Result<()> {
+async fn end(tx: &mut Tx, account: &Account, now: Time) -> Result<()> {
     if account.kind == Lives::Local {
-        return remove::remove(app, account).await;
+        return remove::remove_in(tx, account, now).await;
     }
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    remove::mark(&mut tx, account, now).await?;
-    remove::sever(&mut tx, account.id).await?;
-    jobs::enqueue(&mut tx, now, Job::EndGuest(account.id)).await?;
-    jobs::enqueue(&mut tx, now, Job::EraseAccount(account.id)).await?;
-    tx.commit().await?;
+    remove::mark(&mut *tx, account, now).await?;
+    remove::sever(&mut *tx, account.id).await?;
+    jobs::enqueue(&mut *tx, now, Job::EndGuest(account.id)).await?;
+    jobs::enqueue(tx, now, Job::EraseAccount(account.id)).await?;
     Ok(())
 }
 
@@ -227,10 +218,10 @@ async fn end(app: &App, account: &Account) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound` when there is none.
-pub async fn get(app: &App, id: i64) -> Result<Measure> {
+pub async fn get(conn: impl Conn, id: i64) -> Result<Measure> {
     let row = sql("SELECT * FROM measures WHERE id = $1")
         .bind(id)
-        .optional(&app.db)
+        .optional(conn)
         .await?;
     Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
@@ -251,14 +242,14 @@ pub async fn of(app: &App, account: AccountId) -> Result<Vec<Measure>> {
 ///
 /// # Errors
 /// `NotFound` when it was lifted already.
-pub async fn lift(app: &App, id: i64) -> Result<Measure> {
-    let measure = get(app, id).await?;
-    let account = accounts::get(app, measure.account).await?;
-    let mut tx = app.db.begin().await?;
+pub async fn lift(tx: &mut Tx, now: Time, id: i64) -> Result<Measure> {
+    let measure = get(&mut *tx, id).await?;
+    // Whoever does something about them in the same moment waits here, so that both see what goes on.
+    account_store::lock(&mut *tx, measure.account).await?;
     let touched = sql("UPDATE measures SET lifted_at = $1 WHERE id = $2 AND lifted_at IS NULL AND kind <> 'delete'")
-        .bind(app.clock.now())
+        .bind(now)
         .bind(id)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
     if touched == 0 {
         return Err(Error::NotFound);
@@ -269,32 +260,31 @@ pub async fn lift(app: &App, id: i64) -> Result<Measure> {
     )
     .bind(measure.account)
     .bind(measure.kind.name())
-    .optional(&mut tx)
+    .optional(&mut *tx)
     .await?;
     if row.is_none() {
-        enforce(&mut tx, &account, measure.kind, None).await?;
+        enforce(tx, measure.account, measure.kind, None).await?;
     }
-    tx.commit().await?;
     Ok(measure)
 }
 
-/// Lifts every suspension of somebody who is let in again.
+/// Lets somebody in again who was locked out: every suspension of them is lifted, and they are not removed. Whether
+/// that changed anything.
 ///
 /// # Errors
-/// What the database says.
-pub async fn let_in_again(app: &App, account: AccountId) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    sql("UPDATE measures SET lifted_at = $1 WHERE account_id = $2 AND kind = 'suspend' AND lifted_at IS NULL")
-        .bind(app.clock.now())
+/// `NotFound` when there is no such account.
+pub async fn let_in(tx: &mut Tx, now: Time, account: AccountId) -> Result<bool> {
+    let opened = accounts::set_disabled(&mut *tx, account, None).await?;
+    let lifted = sql("UPDATE measures SET lifted_at = $1 WHERE account_id = $2 AND kind = 'suspend' AND lifted_at IS NULL")
+        .bind(now)
         .bind(account)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
-    sql("UPDATE accounts SET purge_at = NULL WHERE id = $1")
+    let stays = sql("UPDATE accounts SET purge_at = NULL WHERE id = $1 AND purge_at IS NOT NULL")
         .bind(account)
-        .run(&mut tx)
+        .run(tx)
         .await?;
-    tx.commit().await?;
-    Ok(())
+    Ok(opened || lifted > 0 || stays > 0)
 }
 
 /// Removes for good what was suspended 30 days ago, unless somebody waits for an answer to what they said about it.
@@ -307,7 +297,15 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
         .all(&app.db)
         .await?;
     for account in account_store::read_all(&rows)? {
-        end(app, &account).await?;
+        let mut tx = app.db.begin().await?;
+        // Who is let in again in this very moment stays.
+        let account = account_store::lock(&mut tx, account.id).await?;
+        let locked_out = |one: &Account| one.disabled_at.is_some() && one.deleted_at.is_none();
+        if let Some(account) = account.filter(locked_out) {
+            end(&mut tx, &account, app.clock.now()).await?;
+            tx.commit().await?;
+            app.wake.notify_waiters();
+        }
     }
     Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::accounts::{self, Account, letters, sign_in, store as account_store};
+use crate::accounts::{Account, letters, sign_in, store as account_store};
 use crate::app::App;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Query, Row, sql};
+use crate::kernel::db::{Query, Row, Tx, sql};
 use crate::kernel::html::to_text;
 use crate::kernel::id::{self, AccountId, ReportId};
 use crate::locale::Locale;
@@ -257,17 +257,17 @@ pub async fn times(app: &App, target: AccountId) -> Result<i64> {
     Ok(row.get("n")?)
 }
 
-/// Somebody of the crew looks at a report.
+/// Somebody of the crew looks at a report. Whether they did not so far.
 ///
 /// # Errors
 /// What the database says.
-pub async fn assign(app: &App, id: ReportId, to: AccountId) -> Result<()> {
-    sql("UPDATE reports SET assigned_id = $1 WHERE id = $2")
+pub async fn assign(tx: &mut Tx, id: ReportId, to: AccountId) -> sqlx::Result<bool> {
+    let touched = sql("UPDATE reports SET assigned_id = $1 WHERE id = $2 AND (assigned_id IS NULL OR assigned_id <> $1)")
         .bind(to)
         .bind(id)
-        .run(&app.db)
+        .run(tx)
         .await?;
-    Ok(())
+    Ok(touched == 1)
 }
 
 /// What the crew noted about a report, the oldest first.
@@ -293,63 +293,69 @@ pub async fn notes(app: &App, id: ReportId) -> Result<Vec<Note>> {
 ///
 /// # Errors
 /// `Invalid` when it is empty or too long.
-pub async fn add_note(app: &App, id: ReportId, by: AccountId, text: &str) -> Result<()> {
+pub async fn add_note(
+    tx: &mut Tx,
+    now: Time,
+    id: ReportId,
+    by: AccountId,
+    text: &str,
+) -> Result<()> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > 2_000 {
         return Err(Error::invalid_with("text", "error-too-long", 2_000));
     }
-    let now = app.clock.now();
     sql("INSERT INTO report_notes (id, report_id, account_id, text, created_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(id::mint(now))
         .bind(id)
         .bind(by)
         .bind(text)
         .bind(now)
-        .run(&app.db)
+        .run(tx)
         .await?;
     Ok(())
 }
 
-/// Closes a report, and tells a member who made it by mail what came of it: `measure` or `none`.
+/// Closes a report, and tells a member who made it by mail what came of it: `measure` or `none`. Whether it was open.
 ///
 /// # Errors
 /// What the database says.
-pub async fn close(app: &App, id: ReportId, outcome: &'static str) -> Result<()> {
-    let mut tx = app.db.begin().await?;
+pub async fn close(app: &App, tx: &mut Tx, id: ReportId, outcome: &'static str) -> Result<bool> {
     let row = sql("UPDATE reports SET closed_at = $1, outcome = $2 WHERE id = $3 AND closed_at IS NULL RETURNING from_id, target_id")
         .bind(app.clock.now())
         .bind(outcome)
         .bind(id)
-        .optional(&mut tx)
+        .optional(&mut *tx)
         .await?;
-    let Some(row) = row else { return Ok(()) };
+    let Some(row) = row else { return Ok(false) };
     let from: AccountId = row.get("from_id")?;
-    if let Some((address, locale)) = sign_in::store::address(&mut tx, from).await? {
+    if let Some((address, locale)) = sign_in::store::address(&mut *tx, from).await? {
         let locale = Locale::of_header(&locale.unwrap_or_default());
-        let target = accounts::get(app, row.get("target_id")?).await?;
-        let subject = locale.text_with("mail-report-subject", "house", house::get(app).await?.name);
+        let target = account_store::find(&mut *tx, row.get("target_id")?).await?;
+        let target = target.ok_or(Error::NotFound)?;
+        let house = house::read(&mut *tx).await?.name;
+        let subject = locale.text_with("mail-report-subject", "house", house);
         let text = locale.text_with(
             &format!("mail-report-{outcome}"),
             "name",
             format!("@{}", target.handle(&app.origin())),
         );
-        letters::write(app, &mut tx, &address, &subject, &text).await?;
+        letters::write(app, tx, &address, &subject, &text).await?;
     }
-    tx.commit().await?;
-    app.wake.notify_waiters();
-    Ok(())
+    Ok(true)
 }
 
-/// Opens a report again.
+/// Opens a report again. Whether it was closed.
 ///
 /// # Errors
 /// What the database says.
-pub async fn reopen(app: &App, id: ReportId) -> Result<()> {
-    sql("UPDATE reports SET closed_at = NULL, outcome = '' WHERE id = $1")
-        .bind(id)
-        .run(&app.db)
-        .await?;
-    Ok(())
+pub async fn reopen(tx: &mut Tx, id: ReportId) -> sqlx::Result<bool> {
+    let touched = sql(
+        "UPDATE reports SET closed_at = NULL, outcome = '' WHERE id = $1 AND closed_at IS NOT NULL",
+    )
+    .bind(id)
+    .run(tx)
+    .await?;
+    Ok(touched == 1)
 }
 
 /// Whether a file is kept for a report.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::db::sql;
+use crate::kernel::db::{Conn, Tx, sql};
 use crate::kernel::id::AudienceId;
 
 /// Most mail domains that are turned away.
@@ -63,8 +63,16 @@ impl Rules {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App) -> Result<Rules> {
+    Ok(read(&app.db).await?)
+}
+
+/// As [`get`], inside a transaction too.
+///
+/// # Errors
+/// What the database says.
+pub async fn read(conn: impl Conn) -> sqlx::Result<Rules> {
     let row = sql("SELECT value FROM node_state WHERE key = 'peace.rules'")
-        .optional(&app.db)
+        .optional(conn)
         .await?;
     let kept: Option<String> = row.map(|row| row.get("value")).transpose()?;
     Ok(kept
@@ -76,26 +84,20 @@ pub async fn get(app: &App) -> Result<Rules> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn forget_tier(app: &App, tier: AudienceId) -> Result<()> {
-    let rules = get(app).await?;
-    if rules.tier != Some(tier) {
-        return Ok(());
+pub async fn forget_tier(tx: &mut Tx, tier: AudienceId) -> Result<()> {
+    let rules = read(&mut *tx).await?;
+    if rules.tier == Some(tier) {
+        let tier = None;
+        set(tx, Rules { tier, ..rules }).await?;
     }
-    set(
-        app,
-        Rules {
-            tier: None,
-            ..rules
-        },
-    )
-    .await
+    Ok(())
 }
 
-/// Changes the rules.
+/// Changes the rules. Whether that changed anything.
 ///
 /// # Errors
 /// `Invalid` when a mail domain is none or there are too many.
-pub async fn set(app: &App, rules: Rules) -> Result<()> {
+pub async fn set(tx: &mut Tx, rules: Rules) -> Result<bool> {
     let mut domains = Vec::new();
     for domain in &rules.mail_domains {
         let domain = crate::kernel::origin::ascii_domain(domain.trim_start_matches('@'))
@@ -117,9 +119,10 @@ pub async fn set(app: &App, rules: Rules) -> Result<()> {
         mail_domains: domains,
         ..rules
     };
+    let before = read(&mut *tx).await?;
     sql("INSERT INTO node_state (key, value) VALUES ('peace.rules', $1) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value")
         .bind(serde_json::to_string(&rules)?)
-        .run(&app.db)
+        .run(tx)
         .await?;
-    Ok(())
+    Ok(before != rules)
 }

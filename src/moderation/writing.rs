@@ -10,16 +10,17 @@ use crate::kernel::html::escape;
 use crate::kernel::id::PostId;
 use crate::media;
 use crate::moderation::filters::{self, Content, Filter};
+use crate::posts::arrive::Arrived;
 use crate::posts::compose::{self, Draft};
 use crate::posts::edit::{self, Edit};
-use crate::posts::{self, Post, held, scheduled};
+use crate::posts::{self, Post, Screened, held, scheduled};
 
 /// Writes a member's post, if the gate lets it through, or lets it wait.
 ///
 /// # Errors
 /// As [`compose::create`], and what the gate says.
 pub async fn write(app: &App, author: &Account, draft: Draft) -> Result<Post> {
-    let draft = judged(app, author, draft).await?;
+    let draft = screen(app, author, draft).await?;
     compose::create(app, author, draft).await
 }
 
@@ -40,11 +41,11 @@ async fn readable(app: &App, draft: &Draft, html: &str) -> Result<String> {
     Ok(all)
 }
 
-/// A draft with what the gate says about it.
+/// Looks at a draft, and lets it wait where the gate says so; nothing else makes one that can be written.
 ///
 /// # Errors
 /// What the gate says.
-async fn judged(app: &App, author: &Account, mut draft: Draft) -> Result<Draft> {
+pub async fn screen(app: &App, author: &Account, mut draft: Draft) -> Result<Screened<Draft>> {
     if author.frozen_at.is_some() {
         return Err(Error::invalid("text", "error-frozen"));
     }
@@ -60,7 +61,7 @@ async fn judged(app: &App, author: &Account, mut draft: Draft) -> Result<Draft> 
         let meant = held::meant(app, parent.id).await?;
         draft.audience = draft.audience.narrower(meant);
         draft.held = Some("first".to_owned());
-        return Ok(draft);
+        return Ok(Screened::by_moderation(draft));
     }
     let quoted = match draft.quote {
         Some(id) => posts::find(app, id).await?,
@@ -87,7 +88,7 @@ async fn judged(app: &App, author: &Account, mut draft: Draft) -> Result<Draft> 
     {
         draft.held = Some("scan".to_owned());
     }
-    Ok(draft)
+    Ok(Screened::by_moderation(draft))
 }
 
 /// Whether a post of somebody concerns the house, so that it is read by the filters: in one of its conversations, or
@@ -133,7 +134,7 @@ pub async fn change(
         }
         wished.sensitive |= before.sensitive && gate::hides_pictures_of(app, author).await?;
     }
-    edit::edit(app, author, post, wished).await
+    edit::edit(app, author, post, Screened::by_moderation(wished)).await
 }
 
 /// Looks at a post whose place became known only after it came: what answers the house meets the gate like any answer.
@@ -164,27 +165,28 @@ pub async fn look_at_place(app: &App, id: PostId) -> Result<()> {
     }
 }
 
-/// Looks at a post from elsewhere that reads differently now: what the filters would not have let through waits.
+/// Looks at what a post from elsewhere is to read from now on: what the filters would not have let through waits.
 ///
 /// # Errors
 /// What the database says.
-pub async fn look_again(app: &App, author: &Account, before: &Post, after: &Post) -> Result<()> {
-    let readable = |post: &Post| {
-        format!(
-            "{} {} {}",
-            post.html,
-            escape(&post.warning),
-            escape(&post.title)
-        )
+pub async fn look_again(
+    app: &App,
+    author: &Account,
+    before: &Post,
+    after: &mut Arrived,
+) -> Result<()> {
+    let readable = |html: &str, warning: &str, title: &str| {
+        format!("{html} {} {}", escape(warning), escape(title))
     };
-    let (old, new) = (readable(before), readable(after));
-    if old == new || !is_read(app, author, after).await? {
+    let old = readable(&before.html, &before.warning, &before.title);
+    let new = readable(&after.html, &after.warning, &after.title);
+    if old == new || !is_read(app, author, before).await? {
         return Ok(());
     }
     let content = Content::of(&new);
     let stops = |filter: &Filter| filter.act != "hide" && filter.catches(&content);
     if filters::list(app).await?.iter().any(stops) {
-        held::hold(app, after, "filter").await?;
+        after.held = Some("filter");
     }
     Ok(())
 }
@@ -197,17 +199,17 @@ pub async fn publish_scheduled(app: &App, id: i64) -> Result<()> {
     let Some((author, draft)) = scheduled::due(app, id).await? else {
         return Ok(());
     };
-    let judged = match judged(app, &author, draft.clone()).await {
+    let screened = match screen(app, &author, draft.clone()).await {
         // Who may not write at the moment may not by having written before.
         Err(Error::Invalid(_)) if author.frozen_at.is_some() => {
             return scheduled::put_aside(app, id, "error-frozen").await;
         }
         // It was meant to be read: what would be turned away now waits for a look instead of being lost.
-        Err(Error::Invalid(_)) => Draft {
+        Err(Error::Invalid(_)) => Screened::by_moderation(Draft {
             held: Some("pause".to_owned()),
             ..draft
-        },
-        judged => judged?,
+        }),
+        screened => screened?,
     };
-    scheduled::publish(app, id, &author, judged).await
+    scheduled::publish(app, id, &author, screened).await
 }

@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id::{AccountId, AnnouncementId};
 use crate::kernel::text::simple_html;
 
@@ -69,9 +69,8 @@ fn check(text: &str) -> Result<&str> {
 ///
 /// # Errors
 /// `Invalid` when it is empty or too long.
-pub async fn publish(app: &App, text: &str, days: Option<u64>) -> Result<()> {
+pub async fn publish(tx: &mut Tx, now: Time, text: &str, days: Option<u64>) -> Result<()> {
     let text = check(text)?;
-    let now = app.clock.now();
     let ends_at = days.map(|days| now.plus(Duration::from_secs(days.clamp(1, 366) * 86_400)));
     sql("INSERT INTO announcements (id, text, html, created_at, updated_at, ends_at) VALUES ($1, $2, $3, $4, $4, $5)")
         .bind(AnnouncementId::mint(now))
@@ -79,7 +78,7 @@ pub async fn publish(app: &App, text: &str, days: Option<u64>) -> Result<()> {
         .bind(simple_html(text))
         .bind(now)
         .bind(ends_at)
-        .run(&app.db)
+        .run(tx)
         .await?;
     Ok(())
 }
@@ -88,43 +87,42 @@ pub async fn publish(app: &App, text: &str, days: Option<u64>) -> Result<()> {
 ///
 /// # Errors
 /// `Invalid` when it is empty or too long, `NotFound` when it is gone.
-pub async fn change(app: &App, id: AnnouncementId, text: &str) -> Result<()> {
+pub async fn change(tx: &mut Tx, now: Time, id: AnnouncementId, text: &str) -> Result<()> {
     let text = check(text)?;
-    let mut tx = app.db.begin().await?;
     let touched =
         sql("UPDATE announcements SET text = $1, html = $2, updated_at = $3 WHERE id = $4")
             .bind(text)
             .bind(simple_html(text))
-            .bind(app.clock.now())
+            .bind(now)
             .bind(id)
-            .run(&mut tx)
+            .run(&mut *tx)
             .await?;
     if touched == 0 {
         return Err(Error::NotFound);
     }
     sql("DELETE FROM announcement_reads WHERE announcement_id = $1")
         .bind(id)
-        .run(&mut tx)
+        .run(tx)
         .await?;
-    tx.commit().await?;
     Ok(())
 }
 
-/// Takes it back.
+/// Takes it back; what it said, where it was still told.
 ///
 /// # Errors
 /// What the database says.
-pub async fn take_back(app: &App, id: AnnouncementId) -> Result<()> {
-    let mut tx = app.db.begin().await?;
+pub async fn take_back(tx: &mut Tx, id: AnnouncementId) -> sqlx::Result<Option<String>> {
     for statement in [
         sql("DELETE FROM announcement_reads WHERE announcement_id = $1"),
         sql("DELETE FROM announcement_reactions WHERE announcement_id = $1"),
-        sql("DELETE FROM announcements WHERE id = $1"),
     ] {
-        statement.bind(id).run(&mut tx).await?;
+        statement.bind(id).run(&mut *tx).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    let row = sql("DELETE FROM announcements WHERE id = $1 RETURNING text")
+        .bind(id)
+        .optional(tx)
+        .await?;
+    row.map(|row| row.get("text")).transpose()
 }
 
 /// What is told now, newest first, as a member sees it.

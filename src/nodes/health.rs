@@ -6,7 +6,7 @@ use super::Node;
 use crate::app::App;
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Conn, sql};
+use crate::kernel::db::{Conn, Tx, sql};
 use crate::kernel::id::NodeId;
 
 /// Waits after the first, second … failure in a row; the last goes on.
@@ -123,39 +123,43 @@ pub async fn announced(conn: impl Conn, host: &str, shown: Shown, now: Time) -> 
     Ok(())
 }
 
-/// Lets everything that waits for a node, and what was given up, go at once.
+/// Lets everything that waits for a node, and what was given up, go at once; the node's host, where there is one.
 ///
 /// # Errors
 /// What the database says.
-pub async fn retry(app: &App, node: NodeId) -> sqlx::Result<()> {
-    let mut tx = app.db.begin().await?;
-    sql("UPDATE nodes SET failures = 0, failing_since = NULL, next_attempt_at = 0, suspended_at = NULL WHERE id = $1")
+pub async fn retry(tx: &mut Tx, node: NodeId) -> sqlx::Result<Option<String>> {
+    let row = sql("UPDATE nodes SET failures = 0, failing_since = NULL, next_attempt_at = 0, suspended_at = NULL WHERE id = $1 RETURNING host")
         .bind(node)
-        .run(&mut tx)
+        .optional(&mut *tx)
         .await?;
     sql("UPDATE inboxes SET waits_until = 0 WHERE node_id = $1")
         .bind(node)
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
     sql("UPDATE deliveries SET dead_at = NULL, attempts = 0, parked_until = 0, unknown_since = NULL WHERE node_id = $1")
         .bind(node)
-        .run(&mut tx)
+        .run(tx)
         .await?;
-    tx.commit().await?;
-    app.wake.notify_waiters();
-    Ok(())
+    row.map(|row| row.get("host")).transpose()
 }
 
-/// Drops what waits for a node.
+/// Drops what waits for a node; the node's host, where something did.
 ///
 /// # Errors
 /// What the database says.
-pub async fn give_up(app: &App, node: NodeId) -> sqlx::Result<()> {
-    sql("DELETE FROM deliveries WHERE node_id = $1")
+pub async fn give_up(tx: &mut Tx, node: NodeId) -> sqlx::Result<Option<String>> {
+    let touched = sql("DELETE FROM deliveries WHERE node_id = $1")
         .bind(node)
-        .run(&app.db)
+        .run(&mut *tx)
         .await?;
-    Ok(())
+    if touched == 0 {
+        return Ok(None);
+    }
+    let row = sql("SELECT host FROM nodes WHERE id = $1")
+        .bind(node)
+        .optional(tx)
+        .await?;
+    row.map(|row| row.get("host")).transpose()
 }
 
 /// Writes what a node says it runs.

@@ -6,7 +6,7 @@ use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::config::RegistrationMode;
-use crate::kernel::db::sql;
+use crate::kernel::db::{Conn, Tx, sql};
 
 /// Most questions that are asked.
 const QUESTIONS: usize = 5;
@@ -64,8 +64,12 @@ pub struct Joining {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App) -> Result<Joining> {
+    Ok(read(app, &app.db).await?)
+}
+
+async fn read(app: &App, conn: impl Conn) -> sqlx::Result<Joining> {
     let rows = sql("SELECT key, value FROM node_state WHERE key IN ('joining.mode', 'joining.questions', 'joining.allowance', 'joining.waiting', 'joining.waiting_question')")
-        .all(&app.db)
+        .all(conn)
         .await?;
     let kept: HashMap<String, String> = rows
         .iter()
@@ -85,11 +89,11 @@ pub async fn get(app: &App) -> Result<Joining> {
     })
 }
 
-/// Changes how people become members.
+/// Changes how people become members. Whether that changed anything.
 ///
 /// # Errors
 /// `Invalid` when a question is too long or there are too many.
-pub async fn set(app: &App, joining: &Joining) -> Result<()> {
+pub async fn set(app: &App, tx: &mut Tx, joining: &Joining) -> Result<bool> {
     let long = joining
         .questions
         .iter()
@@ -100,7 +104,7 @@ pub async fn set(app: &App, joining: &Joining) -> Result<()> {
     }
     let allowance = joining.allowance.clamp(0, 1_000).to_string();
     let questions = serde_json::to_string(&joining.questions)?;
-    let mut tx = app.db.begin().await?;
+    let before = read(app, &mut *tx).await?;
     let pairs = [
         ("joining.mode", joining.mode.name()),
         ("joining.questions", questions.as_str()),
@@ -109,8 +113,7 @@ pub async fn set(app: &App, joining: &Joining) -> Result<()> {
         ("joining.waiting_question", joining.waiting_question.trim()),
     ];
     for (key, value) in pairs {
-        store::set_state(&mut tx, key, value).await?;
+        store::set_state(&mut *tx, key, value).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    Ok(read(app, tx).await? != before)
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, Tx, sql};
+use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::origin::{ascii_domain, covering};
 
 /// Longest comment.
@@ -89,10 +89,14 @@ fn read(row: &Row) -> sqlx::Result<Measure> {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<Measure>> {
+    Ok(all(&app.db).await?)
+}
+
+async fn all(conn: impl Conn) -> sqlx::Result<Vec<Measure>> {
     let rows = sql("SELECT * FROM node_blocks ORDER BY host")
-        .all(&app.db)
+        .all(conn)
         .await?;
-    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+    rows.iter().map(read).collect()
 }
 
 /// What is done about a host, by its name or one above it, taken together.
@@ -124,11 +128,12 @@ pub async fn about(app: &App, host: &str) -> Result<Measure> {
     Ok(together)
 }
 
-/// Does something about a node: it counts at once, for who is known from there and for who comes.
+/// Does something about a node, for who is known from there and for who comes; its host. Whoever commits it calls
+/// [`enforce`], so that it counts at once; where they do not come to that, the job does.
 ///
 /// # Errors
 /// `Invalid` when it is no domain or our own.
-pub async fn set(app: &App, measure: &Measure) -> Result<()> {
+pub async fn set(app: &App, tx: &mut Tx, measure: &Measure) -> Result<String> {
     let host = ascii_domain(&measure.host).ok_or_else(|| Error::invalid("host", "error-domain"))?;
     if host == app.origin().authority() {
         return Err(Error::invalid("host", "error-own-domain"));
@@ -136,32 +141,27 @@ pub async fn set(app: &App, measure: &Measure) -> Result<()> {
     if measure.comment.chars().count() > COMMENT {
         return Err(Error::invalid_with("comment", "error-too-long", COMMENT));
     }
-    let mut tx = app.db.begin().await?;
-    insert(
-        &mut tx,
-        &Measure {
-            host,
-            ..measure.clone()
-        },
-        app.clock.now(),
-    )
-    .await?;
-    tx.commit().await?;
-    enforce(app).await
+    let now = app.clock.now();
+    let measure = Measure {
+        host,
+        ..measure.clone()
+    };
+    insert(&mut *tx, &measure, now).await?;
+    jobs::enqueue(tx, now, Job::EnforceNodes).await?;
+    Ok(measure.host)
 }
 
 /// Takes a list over: what is stricter already stays so, and our own name on it cuts nothing; how many counted.
 ///
 /// # Errors
 /// What the database says.
-pub async fn set_all(app: &App, measures: &[Measure]) -> Result<usize> {
-    let known: HashMap<String, Measure> = list(app)
+pub async fn set_all(app: &App, tx: &mut Tx, measures: &[Measure]) -> Result<usize> {
+    let known: HashMap<String, Measure> = all(&mut *tx)
         .await?
         .into_iter()
         .map(|one| (one.host.clone(), one))
         .collect();
-    let own = app.origin().authority().to_owned();
-    let mut tx = app.db.begin().await?;
+    let (own, now) = (app.origin().authority().to_owned(), app.clock.now());
     let mut counted = 0;
     for one in measures.iter().filter(|one| one.host != own) {
         let together = match known.get(&one.host) {
@@ -173,13 +173,11 @@ pub async fn set_all(app: &App, measures: &[Measure]) -> Result<usize> {
             },
             None => one.clone(),
         };
-        insert(&mut tx, &together, app.clock.now()).await?;
+        insert(&mut *tx, &together, now).await?;
         counted += 1;
     }
     // A long list takes its time, and goes on where it was cut off.
-    jobs::enqueue(&mut tx, app.clock.now(), Job::EnforceNodes).await?;
-    tx.commit().await?;
-    app.wake.notify_waiters();
+    jobs::enqueue(tx, now, Job::EnforceNodes).await?;
     Ok(counted)
 }
 
@@ -246,11 +244,23 @@ pub async fn enforce(app: &App) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn remove(app: &App, host: &str) -> Result<()> {
-    sql("DELETE FROM node_blocks WHERE host = $1")
-        .bind(host)
-        .run(&app.db)
-        .await?;
+    let mut tx = app.db.begin().await?;
+    remove_in(&mut tx, app.clock.now(), host).await?;
+    tx.commit().await?;
     enforce(app).await
+}
+
+/// As [`remove`], together with what else belongs to it; whether there was one. It is enforced as after [`set`].
+///
+/// # Errors
+/// What the database says.
+pub async fn remove_in(tx: &mut Tx, now: Time, host: &str) -> sqlx::Result<bool> {
+    let touched = sql("DELETE FROM node_blocks WHERE host = $1")
+        .bind(host)
+        .run(&mut *tx)
+        .await?;
+    jobs::enqueue(tx, now, Job::EnforceNodes).await?;
+    Ok(touched > 0)
 }
 
 /// What suspending each of several hosts would cut.
@@ -321,13 +331,15 @@ pub async fn names_only(app: &App) -> Result<bool> {
     Ok(kept.as_deref() == Some("1"))
 }
 
-/// Lets the house talk to named nodes only, or to all that are not suspended.
+/// Lets the house talk to named nodes only, or to all that are not suspended. Whether that changed anything.
 ///
 /// # Errors
 /// What the database says.
-pub async fn set_names_only(app: &App, only: bool) -> Result<()> {
+pub async fn set_names_only(tx: &mut Tx, only: bool) -> sqlx::Result<bool> {
+    let before = store::state(&mut *tx, "federation.names_only").await?;
     let value = if only { "1" } else { "0" };
-    Ok(store::set_state(&app.db, "federation.names_only", value).await?)
+    store::set_state(tx, "federation.names_only", value).await?;
+    Ok(before.as_deref().unwrap_or("0") != value)
 }
 
 /// The nodes such a house talks to.
@@ -344,21 +356,20 @@ pub async fn named(app: &App) -> Result<Vec<String>> {
         .collect::<sqlx::Result<_>>()?)
 }
 
-/// Names a node, or no longer.
+/// Names a node, or no longer. Whether that changed anything.
 ///
 /// # Errors
 /// `Invalid` when it is no domain.
-pub async fn name(app: &App, host: &str, wanted: bool) -> Result<()> {
+pub async fn name(tx: &mut Tx, now: Time, host: &str, wanted: bool) -> Result<bool> {
     let host = ascii_domain(host).ok_or_else(|| Error::invalid("named", "error-domain"))?;
     let statement = if wanted {
         sql("INSERT INTO node_allows (host, created_at) VALUES ($1, $2) ON CONFLICT (host) DO NOTHING")
             .bind(host)
-            .bind(app.clock.now())
+            .bind(now)
     } else {
         sql("DELETE FROM node_allows WHERE host = $1").bind(host)
     };
-    statement.run(&app.db).await?;
-    Ok(())
+    Ok(statement.run(tx).await? > 0)
 }
 
 /// Whether a house that talks to named nodes only talks to this one.

@@ -159,7 +159,10 @@ pub async fn block(app: &App, domain: &str) -> Result<()> {
         reject_reports: false,
         comment: String::new(),
     };
-    measures::set(app, &measure).await
+    let mut tx = app.db.begin().await?;
+    measures::set(app, &mut tx, &measure).await?;
+    tx.commit().await?;
+    measures::enforce(app).await
 }
 
 /// Something of the node's own that is kept sealed.

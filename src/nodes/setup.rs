@@ -9,7 +9,7 @@ use crate::accounts::{self, Account, Role};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::crypt;
-use crate::kernel::db::{Db, sql};
+use crate::kernel::db::{Conn, Db, Tx, sql};
 use crate::kernel::origin::Origin;
 
 /// What the set-up page asks.
@@ -57,9 +57,9 @@ pub async fn stored_origin(db: &Db) -> sqlx::Result<Option<Origin>> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn keep_origin(db: &Db, origin: &Origin) -> sqlx::Result<()> {
-    store::set_state(db, "origin.url", &origin.url).await?;
-    store::set_state(db, "origin.domain", &origin.domain).await
+pub async fn keep_origin(tx: &mut Tx, origin: &Origin) -> sqlx::Result<()> {
+    store::set_state(&mut *tx, "origin.url", &origin.url).await?;
+    store::set_state(tx, "origin.domain", &origin.domain).await
 }
 
 /// A fresh token for the set-up address; earlier ones no longer count.
@@ -114,8 +114,11 @@ pub async fn finish(app: &App, answers: &Answers) -> Result<Account> {
         accent: answers.accent.clone(),
         ..House::default()
     };
-    house::update(app, &house).await?;
-    move_to(app, origin).await?;
+    let mut tx = app.db.begin().await?;
+    house::update(&mut tx, &house).await?;
+    move_to(app, &mut tx, &origin).await?;
+    tx.commit().await?;
+    app.set_origin(origin);
     let email = Some(answers.email.as_str()).filter(|email| !email.trim().is_empty());
     let new = New {
         name: &answers.name,
@@ -129,24 +132,20 @@ pub async fn finish(app: &App, answers: &Answers) -> Result<Account> {
 }
 
 /// Takes the public address over, also into the ids that exist already (the node's own actor).
-async fn move_to(app: &App, origin: Origin) -> Result<()> {
+async fn move_to(app: &App, tx: &mut Tx, origin: &Origin) -> sqlx::Result<()> {
     let before = app.origin();
     if before.url != origin.url {
-        let mut tx = app.db.begin().await?;
-        rewrite(&mut tx, &before.url, &origin.url).await?;
-        tx.commit().await?;
+        rewrite(&mut *tx, &before.url, &origin.url).await?;
     }
-    keep_origin(&app.db, &origin).await?;
-    app.set_origin(origin);
-    Ok(())
+    keep_origin(tx, origin).await
 }
 
 /// Whether another node may know ids of this one.
 ///
 /// # Errors
 /// What the database says.
-pub async fn is_known_elsewhere(db: &Db) -> sqlx::Result<bool> {
-    Ok(store::state(db, "origin.known_at").await?.is_some())
+pub async fn is_known_elsewhere(conn: impl Conn) -> sqlx::Result<bool> {
+    Ok(store::state(conn, "origin.known_at").await?.is_some())
 }
 
 /// Notes that another node learned an id of this one; from then on the address stays.
@@ -167,17 +166,17 @@ pub async fn note_known_elsewhere(app: &App) -> sqlx::Result<()> {
 /// # Errors
 /// `Conflict` when one does.
 pub async fn rehome(db: &Db, before: &Origin, after: &Origin) -> Result<()> {
-    if is_known_elsewhere(db).await? {
+    let mut tx = db.begin().await?;
+    if is_known_elsewhere(&mut tx).await? {
         return Err(Error::conflict("error-rehome"));
     }
-    let mut tx = db.begin().await?;
     rewrite(&mut tx, &before.url, &after.url).await?;
+    keep_origin(&mut tx, after).await?;
     tx.commit().await?;
-    keep_origin(db, after).await?;
     Ok(())
 }
 
-async fn rewrite(tx: &mut crate::kernel::db::Tx, before: &str, after: &str) -> sqlx::Result<()> {
+async fn rewrite(tx: &mut Tx, before: &str, after: &str) -> sqlx::Result<()> {
     let statements = [
         sql(
             "UPDATE accounts SET uri = REPLACE(uri, $1, $2), url = REPLACE(url, $1, $2), public_key_id = REPLACE(public_key_id, $1, $2), ed25519_key_id = REPLACE(ed25519_key_id, $1, $2), followers_uri = REPLACE(followers_uri, $1, $2), following_uri = REPLACE(following_uri, $1, $2), outbox_uri = REPLACE(outbox_uri, $1, $2), featured_uri = REPLACE(featured_uri, $1, $2) WHERE kind IN ('local', 'node', 'guest')",

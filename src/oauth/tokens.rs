@@ -95,9 +95,23 @@ pub async fn issue(
     scopes: &Scopes,
 ) -> Result<(Token, String)> {
     let mut tx = app.db.begin().await?;
-    let issued = insert(&mut tx, client, account, scopes, None, app.clock.now()).await?;
+    let issued = issue_in(&mut tx, client, account, scopes, app.clock.now()).await?;
     tx.commit().await?;
     Ok(issued)
+}
+
+/// As [`issue`], together with what else belongs to it.
+///
+/// # Errors
+/// What the database says.
+pub async fn issue_in(
+    tx: &mut Tx,
+    client: &Client,
+    account: Option<AccountId>,
+    scopes: &Scopes,
+    now: Time,
+) -> sqlx::Result<(Token, String)> {
+    insert(tx, client, account, scopes, None, now).await
 }
 
 /// The token behind what an app showed, and the member it acts for.

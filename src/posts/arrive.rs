@@ -1,11 +1,12 @@
 //! Posts of other nodes, as their documents say.
 
-use super::{Post, compose, counts, edit, held, polls, previews, references, store, words};
+use super::{Post, counts, edit, held, polls, previews, references, store, telling, words};
 use crate::accounts::{Account, Emoji, remove as tombs};
 use crate::app::App;
 use crate::audiences::Audience;
 use crate::error::Result;
 use crate::jobs::news::{self, News};
+use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::Tx;
 use crate::kernel::id::{self, AccountId, PostId};
@@ -76,8 +77,8 @@ pub struct Arrived {
 /// How a post came here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// It was sent to us.
-    Delivered,
+    /// It was sent to us; so many requests are left for what it answers and quotes.
+    Delivered(u32),
     /// We fetched it; nobody is told.
     Fetched,
 }
@@ -125,22 +126,31 @@ pub async fn insert(
         return Ok(None);
     }
     write_parts(&mut tx, author, &post, arrived, now).await?;
+    let is_orphan = post.in_reply_to_uri.is_some() && post.in_reply_to.is_none();
+    if let Way::Delivered(fetches) = way
+        && (is_orphan || post.quote_uri.is_some())
+    {
+        // Another host may be slow; what comes after this does not wait for it.
+        let post = post.id;
+        jobs::enqueue(&mut tx, now, Job::FetchAround { post, fetches }).await?;
+    }
     if let Some(reason) = arrived.held {
         held::note(&mut tx, post.id, post.audience, reason).await?;
         tx.commit().await?;
+        app.wake.notify_waiters();
         return Ok(store::find(&app.db, post.id).await?);
     }
     counts::count(&mut tx, &post, 1, Some(arrived.published.min(now))).await?;
     references::adopt_replies(&mut tx, &post, now).await?;
-    if way == Way::Delivered {
+    if way != Way::Fetched {
         let mentioned: Vec<Account> = arrived
             .people
             .iter()
             .filter(|(_, mentioned)| *mentioned)
             .map(|(account, _)| account.clone())
             .collect();
-        compose::tell_mentioned(&mut tx, &post, &mentioned, now).await?;
-        compose::tell_listeners(&mut tx, &post, now).await?;
+        telling::tell_mentioned(&mut tx, &post, &mentioned, now).await?;
+        telling::tell_listeners(&mut tx, &post, now).await?;
         news::tell(&mut tx, now, &News::Post(post.id)).await?;
     }
     tx.commit().await?;
@@ -172,11 +182,17 @@ async fn place(
     Ok(written)
 }
 
-/// Writes what an Update says about a known post; an older one is ignored.
+/// Writes what an Update says about a known post; an older one is ignored. So many requests are left for what it quotes.
 ///
 /// # Errors
 /// What the database says.
-pub async fn update(app: &App, author: &Account, before: &Post, arrived: &Arrived) -> Result<()> {
+pub async fn update(
+    app: &App,
+    author: &Account,
+    before: &Post,
+    arrived: &Arrived,
+    fetches: u32,
+) -> Result<()> {
     let now = app.clock.now();
     let updated = arrived.updated.unwrap_or(now).min(now);
     let mut after = blank(author, arrived, None, now);
@@ -206,7 +222,18 @@ pub async fn update(app: &App, author: &Account, before: &Post, arrived: &Arrive
     }
     after.version = store::update(&mut tx, &after).await?;
     write_parts(&mut tx, author, &after, arrived, now).await?;
-    news::tell(&mut tx, now, &News::Edited(after.id)).await?;
+    if after.quote_uri.is_some() && after.quote_state.as_deref() != Some("accepted") {
+        let job = Job::FetchAround {
+            post: after.id,
+            fetches,
+        };
+        jobs::enqueue(&mut tx, now, job).await?;
+    }
+    match arrived.held {
+        // What the house does not take it takes by no edit.
+        Some(reason) => held::hold_in(&mut tx, before, reason, now).await?,
+        None => news::tell(&mut tx, now, &News::Edited(after.id)).await?,
+    }
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())

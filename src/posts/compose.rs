@@ -6,19 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::copies::{self, Travels};
 use super::render::{self, Rendered};
-use super::{Post, bylines, counts, held, polls, previews, quotes, store, words};
+use super::{Post, Screened, bylines, held, polls, previews, quotes, store, telling, words};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::audiences::{self, Audience};
 use crate::error::{Error, Problem, Result, Sentence};
-use crate::jobs::news::{self, News};
-use crate::jobs::{self, Job, Notice};
-use crate::kernel::clock::Time;
+use crate::jobs::{self, Job};
 use crate::kernel::db::Tx;
 use crate::kernel::id::{AccountId, AppId, MediaId, PostId};
 use crate::kernel::text;
 use crate::media;
-use crate::relations::between;
 
 /// A poll as it is asked.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -178,12 +175,35 @@ pub async fn was_sent(app: &App, author: &Account, key: &str) -> Result<bool> {
 ///
 /// # Errors
 /// `Invalid` when something is too long or empty, `NotFound` when what it answers or quotes is not for this author.
-pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
+pub async fn create(app: &App, author: &Account, draft: Screened<Draft>) -> Result<Post> {
+    let prepared = prepare(app, author, draft).await?;
+    let mut tx = app.db.begin().await?;
+    let (post, _) = write(app, &mut tx, author, prepared).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(post)
+}
+
+/// A post before it is written: whatever is read for it stands outside of the transaction.
+#[derive(Debug)]
+pub enum Prepared {
+    /// The same key made this one already.
+    Known(Box<Post>),
+    /// It is to be written.
+    New(Box<(Post, Draft, Rendered)>),
+}
+
+/// Prepares a post; [`write`] writes it.
+///
+/// # Errors
+/// As [`create`].
+pub async fn prepare(app: &App, author: &Account, draft: Screened<Draft>) -> Result<Prepared> {
+    let draft = draft.into_inner();
     check(app, &draft)?;
     if let Some(key) = &draft.idempotency_key
         && let Some(post) = store::find_idempotent(&app.db, author.id, key).await?
     {
-        return Ok(post);
+        return Ok(Prepared::Known(Box::new(post)));
     }
     let parent = match draft.in_reply_to {
         Some(id) => Some(super::get_for(app, Some(author), id).await?),
@@ -197,50 +217,64 @@ pub async fn create(app: &App, author: &Account, draft: Draft) -> Result<Post> {
     let rendered = render::render(app, &draft.text).await?;
     let post = blank(app, author, &draft, &rendered, parent.as_ref());
     let post = quotes::prepare(app, author, post, quoted.as_ref()).await?;
+    Ok(Prepared::New(Box::new((post, draft, rendered))))
+}
+
+/// Writes a prepared post with everything that follows from it, together with what else belongs to it; and whether it
+/// is a new one.
+///
+/// # Errors
+/// `Conflict` when it could not be written.
+pub async fn write(
+    app: &App,
+    tx: &mut Tx,
+    author: &Account,
+    prepared: Prepared,
+) -> Result<(Post, bool)> {
+    let (post, draft, rendered) = match prepared {
+        Prepared::Known(post) => return Ok((*post, false)),
+        Prepared::New(new) => *new,
+    };
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    if !store::insert(&mut tx, &post, draft.idempotency_key.as_deref(), now).await? {
+    if !store::insert(&mut *tx, &post, draft.idempotency_key.as_deref(), now).await? {
         // Another request with the same key was faster.
-        drop(tx);
         let key = draft.idempotency_key.unwrap_or_default();
-        return store::find_idempotent(&app.db, author.id, &key)
-            .await?
-            .ok_or_else(|| Error::conflict("error-again"));
+        let known = store::find_idempotent(tx, author.id, &key).await?;
+        let known = known.ok_or_else(|| Error::conflict("error-again"))?;
+        return Ok((known, false));
     }
     let people: Vec<(AccountId, bool)> = rendered
         .mentions
         .iter()
         .map(|account| (account.id, true))
         .collect();
-    store::set_people(&mut tx, post.id, &people).await?;
-    store::set_tags(&mut tx, post.id, &rendered.tags).await?;
-    store::set_app(&mut tx, post.id, draft.app).await?;
-    bylines::set(&mut tx, post.id, draft.byline).await?;
+    store::set_people(&mut *tx, post.id, &people).await?;
+    store::set_tags(&mut *tx, post.id, &rendered.tags).await?;
+    store::set_app(&mut *tx, post.id, draft.app).await?;
+    bylines::set(&mut *tx, post.id, draft.byline).await?;
     if matches!(post.audience, Audience::Grant(_)) {
         let travels = Travels::parse(&draft.travels);
         let seen = (draft.teaser.trim(), draft.blurred);
-        copies::set_locked(&mut tx, post.id, seen, travels).await?;
+        copies::set_locked(&mut *tx, post.id, seen, travels).await?;
     }
     if draft.held.is_none() {
-        words::keep(&mut tx, author, &post).await?;
-        previews::expect(&mut tx, &post, now).await?;
+        words::keep(&mut *tx, author, &post).await?;
+        previews::expect(&mut *tx, &post, now).await?;
     }
-    media::attach(&mut tx, author.id, post.id, &draft.media).await?;
+    media::attach(&mut *tx, author.id, post.id, &draft.media).await?;
     if let Some(poll) = &draft.poll {
         let lasts = Duration::from_secs(u64::try_from(poll.seconds).unwrap_or(0));
-        polls::insert(&mut tx, post.id, poll, now.plus(lasts), now).await?;
+        polls::insert(&mut *tx, post.id, poll, now.plus(lasts), now).await?;
     }
     if let Some(reason) = &draft.held {
-        held::note(&mut tx, post.id, post.audience, reason).await?;
-        tx.commit().await?;
-        return store::find(&app.db, post.id).await?.ok_or(Error::NotFound);
+        held::note(&mut *tx, post.id, post.audience, reason).await?;
+        let post = store::find(tx, post.id).await?.ok_or(Error::NotFound)?;
+        return Ok((post, true));
     }
-    announce(&mut tx, &post, &rendered.mentions, now).await?;
-    jobs::enqueue(&mut tx, now, Job::SendPost(post.id)).await?;
-    quotes::settle(&mut tx, app, &post).await?;
-    tx.commit().await?;
-    app.wake.notify_waiters();
-    Ok(post)
+    telling::announce(&mut *tx, &post, &rendered.mentions, now).await?;
+    jobs::enqueue(&mut *tx, now, Job::SendPost(post.id)).await?;
+    quotes::settle(tx, app, &post).await?;
+    Ok((post, true))
 }
 
 /// Nobody writes for a grant that is not theirs, unless they answer what is for it; the crew writes for the crew.
@@ -262,59 +296,6 @@ async fn check_grant(
         return Ok(());
     }
     Err(Error::Forbidden)
-}
-
-/// Does what follows from a post that is seen from now on: its thread counts it, and whom it concerns is told.
-pub(super) async fn announce(
-    tx: &mut Tx,
-    post: &Post,
-    mentioned: &[Account],
-    now: Time,
-) -> sqlx::Result<()> {
-    counts::count(&mut *tx, post, 1, Some(post.created_at)).await?;
-    tell_mentioned(&mut *tx, post, mentioned, now).await?;
-    tell_listeners(&mut *tx, post, now).await?;
-    news::tell(tx, now, &News::Post(post.id)).await
-}
-
-/// Tells the mentioned whose home is here; at most twenty.
-pub(super) async fn tell_mentioned(
-    tx: &mut Tx,
-    post: &Post,
-    mentioned: &[Account],
-    now: Time,
-) -> sqlx::Result<()> {
-    for account in mentioned
-        .iter()
-        .filter(|account| account.is_local() && account.id != post.account)
-        .take(20)
-    {
-        let job = Job::Notify {
-            account: account.id,
-            kind: Notice::Mention,
-            from: post.account,
-            post: Some(post.id),
-        };
-        jobs::enqueue(&mut *tx, now, job).await?;
-    }
-    Ok(())
-}
-
-/// Tells the members who want to hear of every post of this author; answers are not told of.
-pub(super) async fn tell_listeners(tx: &mut Tx, post: &Post, now: Time) -> sqlx::Result<()> {
-    if post.in_reply_to_uri.is_some() || post.audience == Audience::People {
-        return Ok(());
-    }
-    for listener in between::who_wants_all(&mut *tx, post.account).await? {
-        let job = Job::Notify {
-            account: listener,
-            kind: Notice::Post,
-            from: post.account,
-            post: Some(post.id),
-        };
-        jobs::enqueue(&mut *tx, now, job).await?;
-    }
-    Ok(())
 }
 
 fn blank(

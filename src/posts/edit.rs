@@ -1,7 +1,7 @@
 //! Changing a post, with its history.
 
 use super::compose::{self, Draft};
-use super::{Post, previews, render, store, words};
+use super::{Post, Screened, previews, render, store, telling, words};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -43,7 +43,8 @@ pub struct Edit {
 ///
 /// # Errors
 /// `NotFound` when it is not the author's, `Invalid` when something is too long.
-pub async fn edit(app: &App, author: &Account, id: PostId, edit: Edit) -> Result<Post> {
+pub async fn edit(app: &App, author: &Account, id: PostId, edit: Screened<Edit>) -> Result<Post> {
+    let edit = edit.into_inner();
     let before = store::find(&app.db, id)
         .await?
         .filter(|post| post.account == author.id && post.boost_of.is_none())
@@ -83,7 +84,7 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Edit) -> Result
     if let Some(media) = &edit.media {
         crate::media::rearrange(&mut tx, author.id, id, media).await?;
     }
-    compose::tell_mentioned(&mut tx, &after, &rendered.mentions, now).await?;
+    telling::tell_mentioned(&mut tx, &after, &rendered.mentions, now).await?;
     tell_boosters(&mut tx, &after, now).await?;
     jobs::enqueue(
         &mut tx,

@@ -1,10 +1,10 @@
 //! Posts that wait for a look: seen by their author alone until somebody lets them through.
 
-use super::{Post, compose, counts, previews, quotes, references, store, words};
-use crate::accounts::{self, Account};
+use super::{Post, counts, previews, quotes, references, store, telling, words};
+use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::audiences::Audience;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
@@ -72,17 +72,23 @@ pub async fn meant(app: &App, post: PostId) -> Result<Audience> {
 /// What the database says.
 pub async fn hold(app: &App, post: &Post, reason: &str) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    if !note(&mut tx, post.id, post.audience, reason).await? {
+    hold_in(&mut tx, post, reason, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`hold`], together with what else belongs to it.
+pub(super) async fn hold_in(tx: &mut Tx, post: &Post, reason: &str, now: Time) -> Result<()> {
+    if !note(&mut *tx, post.id, post.audience, reason).await? {
         return Ok(());
     }
-    counts::count(&mut tx, post, -1, None).await?;
+    counts::count(&mut *tx, post, -1, None).await?;
     let gone = News::Gone {
         post: post.id,
         author: post.account,
         open: post.audience.is_open(),
     };
-    news::tell(&mut tx, app.clock.now(), &gone).await?;
-    tx.commit().await?;
+    news::tell(tx, now, &gone).await?;
     Ok(())
 }
 
@@ -159,27 +165,45 @@ pub async fn which(app: &App, wished: &Wished, limit: i64) -> Result<Vec<PostId>
     Ok(read_ids(&rows)?)
 }
 
-/// Lets posts through: everybody they are for sees them, is told of them, and gets them; how many.
+/// Lets posts through, each in a transaction of its own.
 ///
 /// # Errors
 /// What the database says.
-pub async fn release(app: &App, which: &[PostId]) -> Result<usize> {
-    let mut released = 0;
+pub async fn release(app: &App, which: &[PostId]) -> Result<()> {
     for id in which {
         let mut tx = app.db.begin().await?;
-        let row = sql("UPDATE posts SET audience = held_audience, held_audience = NULL, held_for = NULL, dropped_at = NULL WHERE id = $1 AND held_audience IS NOT NULL RETURNING *")
-            .bind(*id)
-            .optional(&mut tx)
-            .await?;
-        let Some(row) = row else { continue };
-        let post = store::read(&row)?;
-        announce(app, &mut tx, &post).await?;
-        tx.commit().await?;
-        quotes::take_up_request(app, &post).await?;
-        released += 1;
+        if let Some(post) = release_in(app, &mut tx, *id).await? {
+            tx.commit().await?;
+            released(app, &post).await?;
+        }
     }
+    Ok(())
+}
+
+/// Lets a post through: everybody it is for sees it, is told of it, and gets it. Nothing where it does not wait any
+/// more. Whoever commits it calls [`released`].
+///
+/// # Errors
+/// What the database says.
+pub async fn release_in(app: &App, tx: &mut Tx, id: PostId) -> Result<Option<Post>> {
+    let row = sql("UPDATE posts SET audience = held_audience, held_audience = NULL, held_for = NULL, dropped_at = NULL WHERE id = $1 AND held_audience IS NOT NULL RETURNING *")
+        .bind(id)
+        .optional(&mut *tx)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let post = store::read(&row)?;
+    announce(app, tx, &post).await?;
+    Ok(Some(post))
+}
+
+/// Does what waits until a post that was let through is seen: its request to quote is answered.
+///
+/// # Errors
+/// What the database says.
+pub async fn released(app: &App, post: &Post) -> Result<()> {
+    quotes::take_up_request(app, post).await?;
     app.wake.notify_waiters();
-    Ok(released)
+    Ok(())
 }
 
 /// Does what did not happen when a post came or was written, because it waited.
@@ -191,10 +215,11 @@ async fn announce(app: &App, tx: &mut Tx, post: &Post) -> Result<()> {
         .filter(|(_, mentioned)| *mentioned)
         .map(|(account, _)| account)
         .collect();
-    let author = accounts::get(app, post.account).await?;
+    let author = account_store::find(&mut *tx, post.account).await?;
+    let author = author.ok_or(Error::NotFound)?;
     words::keep(&mut *tx, &author, post).await?;
     previews::expect(&mut *tx, post, now).await?;
-    compose::announce(&mut *tx, post, &mentioned, now).await?;
+    telling::announce(&mut *tx, post, &mentioned, now).await?;
     if author.is_local() {
         jobs::enqueue(&mut *tx, now, Job::SendPost(post.id)).await?;
         quotes::settle(tx, app, post).await?;
@@ -208,12 +233,12 @@ async fn announce(app: &App, tx: &mut Tx, post: &Post) -> Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn drop(app: &App, which: &[PostId]) -> Result<u64> {
-    Ok(sql("UPDATE posts SET dropped_at = $1 WHERE held_audience IS NOT NULL AND dropped_at IS NULL AND id IN (SELECT value FROM json_each($2))")
-        .bind(app.clock.now())
+pub async fn drop(tx: &mut Tx, now: Time, which: &[PostId]) -> sqlx::Result<u64> {
+    sql("UPDATE posts SET dropped_at = $1 WHERE held_audience IS NOT NULL AND dropped_at IS NULL AND id IN (SELECT value FROM json_each($2))")
+        .bind(now)
         .bind(ids(which.iter().copied()))
-        .run(&app.db)
-        .await?)
+        .run(tx)
+        .await
 }
 
 /// What was put aside last, to be looked at again.
@@ -233,9 +258,9 @@ pub async fn dropped(app: &App, since: Time, limit: i64) -> Result<Vec<PostId>> 
 ///
 /// # Errors
 /// What the database says.
-pub async fn take_back(app: &App, which: &[PostId]) -> Result<u64> {
-    Ok(sql("UPDATE posts SET dropped_at = NULL WHERE held_audience IS NOT NULL AND id IN (SELECT value FROM json_each($1))")
+pub async fn take_back(tx: &mut Tx, which: &[PostId]) -> sqlx::Result<u64> {
+    sql("UPDATE posts SET dropped_at = NULL WHERE held_audience IS NOT NULL AND dropped_at IS NOT NULL AND id IN (SELECT value FROM json_each($1))")
         .bind(ids(which.iter().copied()))
-        .run(&app.db)
-        .await?)
+        .run(tx)
+        .await
 }

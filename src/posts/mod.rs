@@ -18,11 +18,15 @@ mod references;
 pub mod remove;
 pub mod render;
 pub mod scheduled;
+mod screened;
 pub(crate) mod store;
+mod telling;
 pub mod thread;
 pub mod view;
 pub mod web;
 pub mod words;
+
+pub use screened::Screened;
 
 use crate::accounts::{Account, Emoji};
 use crate::app::App;

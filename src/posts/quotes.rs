@@ -253,12 +253,17 @@ pub async fn receive_answer(app: &App, post: &Post, stamp: Option<&str>) -> Resu
 ///
 /// # Errors
 /// What the database says.
-pub async fn set_state(app: &App, post: PostId, state: &str, quoted: Option<PostId>) -> Result<()> {
+pub async fn set_state(
+    conn: impl Conn,
+    post: PostId,
+    state: &str,
+    quoted: Option<PostId>,
+) -> Result<()> {
     sql("UPDATE posts SET quote_state = $1, quote_of_id = COALESCE($2, quote_of_id), version = version + 1 WHERE id = $3")
         .bind(state)
         .bind(quoted)
         .bind(post)
-        .run(&app.db)
+        .run(conn)
         .await?;
     Ok(())
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::compose::{self, Draft};
-use super::store;
+use super::{Screened, store};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id::{self, AccountId};
 use crate::kernel::page::Window;
 use crate::media;
@@ -55,47 +55,72 @@ fn check_time(app: &App, run_at: Time) -> Result<()> {
 /// # Errors
 /// `Invalid` when the moment is too soon or the post could not be written.
 pub async fn create(app: &App, author: &Account, draft: Draft, run_at: Time) -> Result<Scheduled> {
+    check(app, author, &draft, run_at).await?;
+    let mut tx = app.db.begin().await?;
+    let (made, _) = create_in(&mut tx, author.id, draft, (app.clock.now(), run_at)).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// Whether a post can be put off; [`create_in`] does it.
+///
+/// # Errors
+/// As [`create`].
+pub async fn check(app: &App, author: &Account, draft: &Draft, run_at: Time) -> Result<()> {
     check_time(app, run_at)?;
-    compose::check(app, &draft)?;
+    compose::check(app, draft)?;
     for id in &draft.media {
         media::get(app, author.id, *id)
             .await
             .map_err(|_| Error::invalid("media", "error-media-gone"))?;
     }
-    let now = app.clock.now();
+    Ok(())
+}
+
+/// Puts a post off that was looked at, together with what else belongs to it; and whether it is a new one, for the same
+/// key again is the same post.
+///
+/// # Errors
+/// `Invalid` when there are too many.
+pub async fn create_in(
+    tx: &mut Tx,
+    author: AccountId,
+    draft: Draft,
+    (now, run_at): (Time, Time),
+) -> Result<(Scheduled, bool)> {
     let id = id::mint(now);
-    let mut tx = app.db.begin().await?;
     let touched = sql("INSERT INTO scheduled_posts (id, account_id, app_id, run_at, draft, idempotency_key) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($7 AS TEXT) WHERE (SELECT COUNT(*) FROM scheduled_posts WHERE account_id = $2) < $6 ON CONFLICT DO NOTHING")
         .bind(id)
-        .bind(author.id)
+        .bind(author)
         .bind(draft.app)
         .bind(run_at)
         .bind(serde_json::to_string(&draft)?)
         .bind(MOST)
         .bind(draft.idempotency_key.clone())
-        .run(&mut tx)
+        .run(&mut *tx)
         .await?;
     if touched == 0 {
-        drop(tx);
         // The same key again is the same post; else there are too many.
         let known =
             sql("SELECT * FROM scheduled_posts WHERE account_id = $1 AND idempotency_key = $2")
-                .bind(author.id)
+                .bind(author)
                 .bind(draft.idempotency_key.clone())
-                .optional(&app.db)
+                .optional(tx)
                 .await?;
         let known = known.as_ref().map(read).transpose()?;
-        return known.ok_or_else(|| Error::invalid_with("scheduled_at", "error-too-many", MOST));
+        let known =
+            known.ok_or_else(|| Error::invalid_with("scheduled_at", "error-too-many", MOST))?;
+        return Ok((known, false));
     }
-    media::hold(&mut tx, author.id, &draft.media, run_at).await?;
-    jobs::enqueue_at(&mut tx, now, run_at, Job::PublishScheduled(id)).await?;
-    tx.commit().await?;
-    Ok(Scheduled {
+    media::hold(&mut *tx, author, &draft.media, run_at).await?;
+    jobs::enqueue_at(tx, now, run_at, Job::PublishScheduled(id)).await?;
+    let made = Scheduled {
         id,
         run_at,
         draft,
         failed: None,
-    })
+    };
+    Ok((made, true))
 }
 
 /// What a member has put off, the next one first.
@@ -152,15 +177,24 @@ pub async fn put_off(app: &App, member: AccountId, id: i64, run_at: Time) -> Res
 /// `NotFound` when it is not theirs.
 pub async fn cancel(app: &App, member: AccountId, id: i64) -> Result<()> {
     let mut tx = app.db.begin().await?;
+    cancel_in(&mut tx, app.clock.now(), member, id).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`cancel`], together with what else belongs to it; what was to be written.
+///
+/// # Errors
+/// As [`cancel`].
+pub async fn cancel_in(tx: &mut Tx, now: Time, member: AccountId, id: i64) -> Result<Scheduled> {
     let row = sql("DELETE FROM scheduled_posts WHERE id = $1 AND account_id = $2 RETURNING *")
         .bind(id)
         .bind(member)
-        .optional(&mut tx)
+        .optional(&mut *tx)
         .await?;
     let gone = read(&row.ok_or(Error::NotFound)?)?;
-    media::hold(&mut tx, member, &gone.draft.media, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(())
+    media::hold(tx, member, &gone.draft.media, now).await?;
+    Ok(gone)
 }
 
 /// What is to be written now that its moment has come, and by whom; nothing where it was written already.
@@ -189,7 +223,7 @@ fn key(id: i64) -> String {
 ///
 /// # Errors
 /// What the database says.
-pub async fn publish(app: &App, id: i64, author: &Account, draft: Draft) -> Result<()> {
+pub async fn publish(app: &App, id: i64, author: &Account, draft: Screened<Draft>) -> Result<()> {
     let written = store::find_idempotent(&app.db, author.id, &key(id)).await?;
     if author.is_active() && written.is_none() {
         match compose::create(app, author, draft).await {

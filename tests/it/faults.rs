@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use afterparty::error::Error;
 use afterparty::kernel::db::{Db, sql};
-use afterparty::posts::compose::{self, Draft};
+use afterparty::moderation::writing;
+use afterparty::posts::compose::Draft;
 use serde_json::{Value, json};
 
 use crate::both;
@@ -176,7 +177,7 @@ async fn a_full_database_refuses_and_recovers() {
             text: format!("{number} {}", "x".repeat(480)),
             ..Draft::default()
         };
-        match compose::create(here.app(), &ana, draft).await {
+        match writing::write(here.app(), &ana, draft).await {
             Ok(_) => taken += 1,
             Err(error) => refusals.push(error),
         }

@@ -140,7 +140,7 @@ impl Bench {
         if let Ok(Some(known)) = accounts::find_by_uri(self.node.app(), uri).await {
             return Some(known);
         }
-        remote::upsert(self.node.app(), &profile).await.ok()
+        remote::upsert(self.node.app(), &profile, 0).await.ok()
     }
 
     async fn follow(&self, follower: AccountId, followee: AccountId, uri: &str, accepted: bool) {

@@ -599,7 +599,8 @@ async fn the_rule_of_a_tier_proposes_and_people_refuse(backend: Backend) {
     let id = AudienceId(fans.parse().unwrap());
     let proposed = async || {
         let tier = tiers::get(node.app(), id).await.unwrap();
-        let found = rules::proposed(node.app(), nina.id, &tier).await.unwrap();
+        let (db, now) = (&node.app().db, node.app().clock.now());
+        let found = rules::proposed(db, now, nina.id, &tier).await.unwrap();
         found
             .into_iter()
             .map(|(account, _)| account.name)

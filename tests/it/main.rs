@@ -12,6 +12,7 @@
 
 mod api;
 mod attacks;
+mod audit;
 mod browser;
 mod clients;
 mod crew;

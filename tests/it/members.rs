@@ -719,18 +719,14 @@ async fn who_never_showed_an_address_is_theirs_stays_out(backend: Backend) {
     node.form("/invitations", &cookie, &[("most", "3"), ("days", "7")])
         .await;
     let code = newest(&node, &cookie).await;
-    afterparty::accounts::set_disabled(node.app(), &ana, true)
-        .await
-        .unwrap();
+    assert!(node.lock_out(&ana, true).await);
     assert_eq!(
         join("fourth", "four@mail.example", code.clone())
             .await
             .status(),
         422
     );
-    afterparty::accounts::set_disabled(node.app(), &ana, false)
-        .await
-        .unwrap();
+    assert!(node.lock_out(&ana, false).await);
     // Turned-away domains are, however they are written.
     let rules = [("mail_domains", "banned.example")];
     assert_eq!(

@@ -12,6 +12,7 @@ use super::{Account, second_factor};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::crypt;
+use crate::kernel::db::Tx;
 use crate::kernel::id::AccountId;
 
 /// Shortest password.
@@ -207,10 +208,18 @@ pub async fn set_password(app: &App, account: AccountId, password: &str) -> Resu
     check_password(password)?;
     let hash = app.passwords.hash(password).await;
     let mut tx = app.db.begin().await?;
-    store::set_password(&mut tx, account, &hash).await?;
-    super::sessions::end_all(&mut tx, account).await?;
+    write_password(&mut tx, account, &hash).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Writes the hash of a new password; every session ends.
+///
+/// # Errors
+/// What the database says.
+pub async fn write_password(tx: &mut Tx, account: AccountId, hash: &str) -> sqlx::Result<()> {
+    store::set_password(&mut *tx, account, hash).await?;
+    super::sessions::end_all(tx, account).await
 }
 
 /// Whether this is the account's password; only wrong ones count against the limit.

@@ -92,14 +92,19 @@ pub async fn cancel(
     SignedIn(member, visitor): SignedIn,
     Path(id): Path<i64>,
 ) -> PageResult {
-    if scheduled::cancel(&app, member.id, id).await.is_err() {
+    let own = scheduled::cancel(&app, member.id, id).await;
+    if let Err(Error::NotFound) = own {
         let host = accounts::first_host(&app).await?.ok_or(Error::NotFound)?;
         if !visitor.ui.rights.has(Right::Post) {
             return Err(Error::NotFound.into());
         }
-        let before = scheduled::get(&app, host.id, id).await?;
-        scheduled::cancel(&app, host.id, id).await?;
-        audit::note(&app, &member, "cancelled", &before.draft.text).await?;
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let gone = scheduled::cancel_in(&mut tx, now, host.id, id).await?;
+        audit::note(&mut tx, now, member.id, "cancelled", &gone.draft.text).await?;
+        tx.commit().await?;
+    } else {
+        own?;
     }
     Ok(see_other("/calendar"))
 }
@@ -122,28 +127,54 @@ pub async fn act(
 ) -> PageResult {
     let draft = drafts::get(&app, id).await?;
     let publishes = visitor.ui.rights.has(Right::Post);
-    let own = draft.by.id == me.id;
     let done = match verb.as_str() {
-        "publish" if publishes => drafts::publish(&app, id, Time(form.seen)).await.map(|_| ()),
-        "return" if publishes => drafts::give_back(&app, id, &form.words).await,
-        "discard" if publishes || own => drafts::discard(&app, id).await,
+        "publish" | "return" if publishes => decide(&app, &me, &draft, (&verb, &form)).await,
+        "discard" if publishes || draft.by.id == me.id => {
+            decide(&app, &me, &draft, (&verb, &form)).await
+        }
         "publish" | "return" | "discard" => Err(Error::Forbidden),
         _ => Err(Error::NotFound),
     };
     match done {
-        Ok(()) => {
-            let act = match verb.as_str() {
-                "publish" => "draft-published",
-                "return" => "draft-returned",
-                _ => "draft-discarded",
-            };
-            audit::note(&app, &me, act, &draft.draft.text).await?;
-            Ok(see_other("/calendar"))
-        }
+        Ok(()) => Ok(see_other("/calendar")),
         Err(Error::Invalid(problems)) => {
             let page = page(&app, visitor.ui, &me, (form.words, problems)).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn decide(
+    app: &App,
+    me: &Account,
+    draft: &Prepared,
+    (verb, form): (&str, &DraftForm),
+) -> Result<()> {
+    let ready = match verb {
+        "publish" => Some(drafts::ready(app, draft.id, Time(form.seen)).await?),
+        _ => None,
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let (act, changed) = match (verb, ready) {
+        (_, Some(ready)) => {
+            drafts::publish(app, &mut tx, ready).await?;
+            ("draft-published", true)
+        }
+        ("return", _) => {
+            drafts::give_back(&mut tx, now, draft.id, &form.words).await?;
+            ("draft-returned", true)
+        }
+        _ => {
+            let thrown = drafts::discard(&mut tx, draft.id).await?;
+            ("draft-discarded", thrown)
+        }
+    };
+    if changed {
+        audit::note(&mut tx, now, me.id, act, &draft.draft.text).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }

@@ -176,9 +176,13 @@ async fn change(
             return Err(Error::Forbidden);
         }
     }
-    crew::set_rights(app, member, &rights).await?;
-    let said = format!("@{}: {}", member.name, rights.names());
-    audit::note(app, me, "crew", &said).await
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if crew::set_rights(&mut tx, now, member.id, &rights).await? {
+        let said = format!("@{}: {}", member.name, rights.names());
+        audit::note(&mut tx, now, me.id, "crew", &said).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// `POST /operator/crew/{id}`: other rights, or none.

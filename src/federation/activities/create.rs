@@ -10,7 +10,6 @@ use crate::federation::doc::Doc;
 use crate::federation::objects::{self, note};
 use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, Refused};
-use crate::jobs::{self, Job};
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::origin::same_origin;
 use crate::posts::arrive::{self, Arrived, Way};
@@ -63,20 +62,10 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
     if !known && !objects::admit(app, &context.sender, &mut arrived, true).await? {
         return Err(Refused::Drop("the house does not want it"));
     }
-    let post = arrive::insert(app, &context.sender, &arrived, Way::Delivered)
+    let way = Way::Delivered(context.budget.left());
+    arrive::insert(app, &context.sender, &arrived, way)
         .await?
         .ok_or(Refused::Drop("it was deleted, or is somebody else's"))?;
-    if !known {
-        let orphan = post.in_reply_to_uri.is_some() && post.in_reply_to.is_none();
-        if orphan || post.quote_uri.is_some() {
-            // Another host may be slow; what comes after this does not wait for it.
-            let job = Job::FetchAround {
-                post: post.id,
-                fetches: context.budget.left(),
-            };
-            jobs::enqueue(&app.db, app.clock.now(), job).await?;
-        }
-    }
     Ok(())
 }
 

@@ -158,20 +158,22 @@ pub async fn check(app: &App, id: PostId, budget: &Budget) -> anyhow::Result<()>
         Err(error) if error.is_passing() => return Err(error.into()),
         // Not looked at is not refused.
         Err(_) if budget.left() == 0 => return Ok(()),
-        Err(_) => return Ok(quotes::set_state(app, id, "rejected", None).await?),
+        Err(_) => return Ok(quotes::set_state(&app.db, id, "rejected", None).await?),
     };
     if posts::find_named(app, &quoted.uri, post.account)
         .await?
         .is_none()
     {
         // What its author may not see is not there for them.
-        return Ok(quotes::set_state(app, id, "rejected", None).await?);
+        return Ok(quotes::set_state(&app.db, id, "rejected", None).await?);
     }
     let consented =
         quoted.account == post.account || stamp_counts(app, &post, &quoted, budget).await?;
     let state = if consented { "accepted" } else { "pending" };
-    quotes::set_state(app, id, state, Some(quoted.id)).await?;
     let author = accounts::get(app, quoted.account).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    quotes::set_state(&mut tx, id, state, Some(quoted.id)).await?;
     if consented && author.is_local() && quoted.account != post.account {
         let job = crate::jobs::Job::Notify {
             account: author.id,
@@ -179,8 +181,10 @@ pub async fn check(app: &App, id: PostId, budget: &Budget) -> anyhow::Result<()>
             from: post.account,
             post: Some(post.id),
         };
-        crate::jobs::enqueue(&app.db, app.clock.now(), job).await?;
+        crate::jobs::enqueue(&mut tx, now, job).await?;
     }
+    tx.commit().await?;
+    app.wake.notify_waiters();
     Ok(())
 }
 

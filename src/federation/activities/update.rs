@@ -10,7 +10,6 @@ use crate::federation::doc::Doc;
 use crate::federation::objects::note;
 use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, Refused, actor};
-use crate::jobs::{self, Job};
 use crate::kernel::db::sql;
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::origin::same_origin;
@@ -74,17 +73,9 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
     {
         arrived.media.clear();
     }
-    arrive::update(app, &context.sender, &before, &arrived).await?;
-    if let Some(after) = posts::find(app, before.id).await? {
-        writing::look_again(app, &context.sender, &before, &after).await?;
-    }
-    if arrived.quote_uri.is_some() && before.quote_state.as_deref() != Some("accepted") {
-        let job = Job::FetchAround {
-            post: before.id,
-            fetches: context.budget.left(),
-        };
-        jobs::enqueue(&app.db, app.clock.now(), job).await?;
-    }
+    writing::look_again(app, &context.sender, &before, &mut arrived).await?;
+    let fetches = context.budget.left();
+    arrive::update(app, &context.sender, &before, &arrived, fetches).await?;
     Ok(())
 }
 

@@ -75,18 +75,10 @@ pub async fn show(
     Ok(Page(page).into_response())
 }
 
-/// What came of a form, with what it is called in the log.
-async fn outcome(
-    app: &App,
-    (me, ui): (&Account, Ui),
-    typed: Option<Joining>,
-    (act, object, result): (&str, &str, Result<()>),
-) -> PageResult {
+/// What came of a form.
+async fn outcome(app: &App, ui: Ui, typed: Option<Joining>, result: Result<()>) -> PageResult {
     match result {
-        Ok(()) => {
-            audit::note(app, me, act, object).await?;
-            Ok(see_other("/operator/joining"))
-        }
+        Ok(()) => Ok(see_other("/operator/joining")),
         Err(Error::Invalid(problems)) => {
             let page = page(app, ui, (typed, None), problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
@@ -118,9 +110,17 @@ pub async fn update(
         waiting: !text("waiting").is_empty(),
         waiting_question: text("waiting_question").to_owned(),
     };
-    let result = joining::set(&app, &joining).await;
-    let done = ("joining", joining.mode.name(), result);
-    outcome(&app, (&me, visitor.ui), Some(joining.clone()), done).await
+    let result = save(&app, &me, &joining).await;
+    outcome(&app, visitor.ui, Some(joining), result).await
+}
+
+async fn save(app: &App, me: &Account, joining: &Joining) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if joining::set(app, &mut tx, joining).await? {
+        let mode = joining.mode.name();
+        audit::note(&mut tx, app.clock.now(), me.id, "joining", mode).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// `POST /operator/requests/{id}/{verb}`
@@ -129,13 +129,32 @@ pub async fn decide(
     Admitter(me, visitor): Admitter,
     Path((id, verb)): Path<(i64, String)>,
 ) -> PageResult {
-    let name = requests::name(&app, id).await?.unwrap_or_default();
-    let (act, result) = match verb.as_str() {
-        "accept" => ("let-in", requests::accept(&app, id).await.map(|_| ())),
-        "refuse" => ("not-let-in", requests::refuse(&app, id).await),
+    let result = match verb.as_str() {
+        "accept" => accept(&app, &me, id).await,
+        "refuse" => refuse(&app, &me, id).await,
         _ => return Err(Error::NotFound.into()),
     };
-    outcome(&app, (&me, visitor.ui), None, (act, &name, result)).await
+    outcome(&app, visitor.ui, None, result).await
+}
+
+async fn accept(app: &App, me: &Account, id: i64) -> Result<()> {
+    let welcome = requests::prepare(app, id).await?;
+    let mut tx = app.db.begin().await?;
+    let account = requests::accept(app, &mut tx, welcome).await?;
+    audit::note(&mut tx, app.clock.now(), me.id, "let-in", &account.name).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+async fn refuse(app: &App, me: &Account, id: i64) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if let Some(name) = requests::refuse(app, &mut tx, id).await? {
+        audit::note(&mut tx, app.clock.now(), me.id, "not-let-in", &name).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }
 
 /// `POST /operator/invitations/{id}/{verb}`: takes one back, or everything that grew from it.
@@ -147,7 +166,16 @@ pub async fn revoke(
     if !["revoke", "revoke-branch"].contains(&verb.as_str()) {
         return Err(Error::NotFound.into());
     }
-    let result = invitations::revoke(&app, id, verb == "revoke-branch").await;
-    let done = ("taken-back", "", result);
-    outcome(&app, (&me, visitor.ui), None, done).await
+    let result = take_back(&app, &me, id, verb == "revoke-branch").await;
+    outcome(&app, visitor.ui, None, result).await
+}
+
+async fn take_back(app: &App, me: &Account, id: i64, branch: bool) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let taken = invitations::revoke(&mut tx, now, id, branch).await?;
+    if taken > 0 {
+        audit::note(&mut tx, now, me.id, "taken-back", &taken.to_string()).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::accounts::dispatch;
+use crate::accounts::{Account, dispatch};
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
@@ -93,17 +93,11 @@ pub async fn send(
 ) -> PageResult {
     let ui = visitor.ui;
     if !form.again.is_empty() {
-        dispatch::start_again(&app, &form.again).await?;
+        start_again(&app, &me, &form.again).await?;
         return Ok(see_other("/operator/import"));
     }
     if !form.bounced.is_empty() {
-        for address in form
-            .bounced
-            .split_whitespace()
-            .filter(|one| one.contains('@'))
-        {
-            dispatch::stop(&app, address, "bounced").await?;
-        }
+        bounced(&app, &me, &form.bounced).await?;
         return Ok(see_other("/operator/import"));
     }
     let done = async {
@@ -120,9 +114,7 @@ pub async fn send(
             days: form.days.parse().ok().map(|days: i64| days.clamp(1, 365)),
             tier,
         };
-        import::begin(&app, &me, &list, how).await?;
-        let note = format!("{}: {}", list.addresses.len(), form.proof);
-        audit::note(&app, &me, "imported", &note).await?;
+        begin(&app, &me, &list, how).await?;
         Ok(None)
     };
     match done.await {
@@ -137,4 +129,39 @@ pub async fn send(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn begin(app: &App, me: &Account, list: &List, how: How<'_>) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    import::begin(&mut tx, now, me.id, list, how).await?;
+    let said = format!("{}: {}", list.addresses.len(), how.proof);
+    audit::note(&mut tx, now, me.id, "imported", &said).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// Lets mail go to an address again; the log keeps where it is, not whose.
+async fn start_again(app: &App, me: &Account, address: &str) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if dispatch::start_again(&mut tx, address).await? {
+        let at = address.trim().rsplit('@').next().unwrap_or_default();
+        audit::note(&mut tx, app.clock.now(), me.id, "mail-again", at).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Notes that addresses do not exist; the log keeps how many.
+async fn bounced(app: &App, me: &Account, addresses: &str) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let mut fresh = 0;
+    for address in addresses.split_whitespace().filter(|one| one.contains('@')) {
+        fresh += u64::from(dispatch::stop(&mut tx, now, address, "bounced").await?);
+    }
+    if fresh > 0 {
+        audit::note(&mut tx, now, me.id, "mail-bounced", &fresh.to_string()).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -48,7 +48,7 @@ pub async fn index(State(app): State<App>, visitor: Visitor) -> PageResult {
     for tier in all {
         let at = held.iter().position(|held| held.tier.id == tier.id);
         let refused = match visitor.viewer() {
-            Some(viewer) => rules::refused(&app, tier.id, viewer.id).await?,
+            Some(viewer) => rules::refused(&app.db, tier.id, viewer.id).await?,
             None => false,
         };
         standings.push(Standing {

@@ -7,13 +7,14 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::accounts::web::ConfirmPage;
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
 use crate::federation::objects::Found;
 use crate::federation::webfinger;
 use crate::kernel::clock::Time;
+use crate::kernel::db::Tx;
 use crate::kernel::id::{AccountId, AudienceId};
 use crate::members::rules::{self, Done};
 use crate::members::tiers::{self, Face, Rule, Tier};
@@ -104,7 +105,7 @@ async fn page(app: &App, ui: Ui, form: TierForm, problems: Vec<Problem>) -> Resu
     for tier in tiers::list(app).await? {
         all.push(Shown {
             holders: tiers::holders(app, tier.id).await?,
-            proposed: rules::proposed(app, host.id, &tier).await?,
+            proposed: rules::proposed(&app.db, app.clock.now(), host.id, &tier).await?,
             tier,
         });
     }
@@ -122,18 +123,10 @@ pub async fn index(State(app): State<App>, Admitter(_, visitor): Admitter) -> Pa
     Ok(Page(page).into_response())
 }
 
-/// What came of a form, with what it is called in the log.
-async fn outcome(
-    app: &App,
-    (me, ui): (&Account, Ui),
-    form: TierForm,
-    (act, object, result): (&str, &str, Result<()>),
-) -> PageResult {
+/// What came of a form.
+async fn outcome(app: &App, ui: Ui, form: TierForm, result: Result<()>) -> PageResult {
     match result {
-        Ok(()) => {
-            audit::note(app, me, act, object).await?;
-            Ok(see_other("/operator/tiers"))
-        }
+        Ok(()) => Ok(see_other("/operator/tiers")),
         Err(Error::Invalid(problems)) => {
             let page = page(app, ui, form, problems).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
@@ -148,12 +141,18 @@ pub async fn create(
     Admitter(me, visitor): Admitter,
     Form(form): Form<TierForm>,
 ) -> PageResult {
+    let done = make(&app, &me, &form).await;
+    outcome(&app, visitor.ui, form, done).await
+}
+
+async fn make(app: &App, me: &Account, form: &TierForm) -> Result<()> {
     // What is the house's is its first host's, whoever of the hosts makes it.
-    let host = accounts::first_host(&app).await?.ok_or(Error::NotFound)?;
-    let made = tiers::create(&app, &host, form.face()).await;
-    let name = form.name.clone();
-    let done = ("tier-made", name.as_str(), made.map(|_| ()));
-    outcome(&app, (&me, visitor.ui), form, done).await
+    let host = accounts::first_host(app).await?.ok_or(Error::NotFound)?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    tiers::create(&mut tx, now, host.id, form.face()).await?;
+    audit::note(&mut tx, now, me.id, "tier-made", form.name.trim()).await?;
+    Ok(tx.commit().await?)
 }
 
 /// `GET /operator/tiers/{id}/remove`: asks once.
@@ -190,51 +189,73 @@ pub async fn act(
 ) -> PageResult {
     let tier = tiers::get(&app, id).await?;
     form.of = Some(id);
-    let done = match verb.as_str() {
-        "change" => tiers::change(&app, id, form.face()).await,
-        "remove" => {
-            let removed = tiers::remove(&app, id).await;
-            gate_rules::forget_tier(&app, id).await?;
-            removed
+    let done = perform(&app, &me, &tier, (&verb, &form)).await;
+    outcome(&app, visitor.ui, form, done).await
+}
+
+async fn perform(
+    app: &App,
+    me: &Account,
+    tier: &Tier,
+    (verb, form): (&str, &TierForm),
+) -> Result<()> {
+    let (id, name) = (tier.id, tier.face.name.clone());
+    // Who is not known yet is looked up before anything is held.
+    let named = match verb {
+        "grant" => Some(named(app, form.handle.trim()).await?),
+        _ => None,
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let (act, object) = match (verb, named) {
+        ("change", _) => {
+            tiers::change(&mut tx, id, form.face()).await?;
+            ("tier-changed", Some(name))
         }
-        "rule" => {
+        ("remove", _) => {
+            let removed = tiers::remove(&mut tx, id).await?;
+            gate_rules::forget_tier(&mut tx, id).await?;
+            ("tier-removed", removed.then_some(name))
+        }
+        ("rule", _) => {
             let rule = Rule {
                 days: form.days.parse().unwrap_or(0),
                 answers: form.answers.parse().unwrap_or(0),
             };
-            tiers::set_rule(&app, id, Some(rule).filter(|_| !form.on.is_empty())).await
+            let rule = Some(rule).filter(|_| !form.on.is_empty());
+            tiers::set_rule(&mut tx, now, id, rule).await?;
+            ("tier-rule", Some(name))
         }
-        "grant" => give(&app, &tier, &form).await,
-        "grant-proposed" => give_all(&app, &tier).await,
-        _ => Err(Error::NotFound),
+        ("grant", Some(account)) => {
+            if rules::refused(&mut tx, id, account.id).await? {
+                return Err(Error::invalid("handle", "error-tier-refused"));
+            }
+            let days = form.days.parse().ok();
+            tiers::grant(&mut tx, now, (id, account.id), days, "hand").await?;
+            ("tier-given", Some(format!("{name}: @{}", account.acct())))
+        }
+        ("grant-proposed", _) => {
+            let given = give_all(&mut tx, now, tier).await?;
+            let said = format!("{name}: {given}");
+            ("tier-given", Some(said).filter(|_| given > 0))
+        }
+        _ => return Err(Error::NotFound),
     };
-    let act = match verb.as_str() {
-        "change" => "tier-changed",
-        "remove" => "tier-removed",
-        "rule" => "tier-rule",
-        _ => "tier-given",
-    };
-    let object = match form.handle.trim() {
-        "" => tier.face.name.clone(),
-        handle => format!("{}: {handle}", tier.face.name),
-    };
-    outcome(&app, (&me, visitor.ui), form, (act, &object, done)).await
+    if let Some(object) = object {
+        audit::note(&mut tx, now, me.id, act, &object).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
-async fn give(app: &App, tier: &Tier, form: &TierForm) -> Result<()> {
-    let account = named(app, form.handle.trim()).await?;
-    if rules::refused(app, tier.id, account.id).await? {
-        return Err(Error::invalid("handle", "error-tier-refused"));
+/// Gives a tier to all who are proposed for it; how many.
+async fn give_all(tx: &mut Tx, now: Time, tier: &Tier) -> Result<usize> {
+    let host = account_store::first_host(&mut *tx).await?;
+    let host = host.ok_or(Error::NotFound)?;
+    let proposed = rules::proposed(&mut *tx, now, host.id, tier).await?;
+    for (account, _) in &proposed {
+        tiers::grant(&mut *tx, now, (tier.id, account.id), None, "rule").await?;
     }
-    tiers::grant(app, tier.id, account.id, form.days.parse().ok(), "hand").await
-}
-
-async fn give_all(app: &App, tier: &Tier) -> Result<()> {
-    let host = accounts::first_host(app).await?.ok_or(Error::NotFound)?;
-    for (account, _) in rules::proposed(app, host.id, tier).await? {
-        tiers::grant(app, tier.id, account.id, None, "rule").await?;
-    }
-    Ok(())
+    Ok(proposed.len())
 }
 
 /// The account of a handle, looked up where it is not known.
@@ -252,15 +273,17 @@ pub async fn take(
     Admitter(me, _): Admitter,
     Path((id, account)): Path<(AudienceId, AccountId)>,
 ) -> PageResult {
-    let tier = tiers::get(&app, id).await?.face.name;
-    tiers::take(&app, id, account).await?;
-    let whose = accounts::get(&app, account).await?;
-    audit::note(
-        &app,
-        &me,
-        "tier-taken",
-        &format!("{tier}: @{}", whose.acct()),
-    )
-    .await?;
+    take_from(&app, &me, id, account).await?;
     Ok(see_other("/operator/tiers"))
+}
+
+async fn take_from(app: &App, me: &Account, id: AudienceId, account: AccountId) -> Result<()> {
+    let tier = tiers::get(app, id).await?.face.name;
+    let whose = accounts::get(app, account).await?;
+    let mut tx = app.db.begin().await?;
+    if tiers::take(&mut tx, id, account).await? {
+        let said = format!("{tier}: @{}", whose.acct());
+        audit::note(&mut tx, app.clock.now(), me.id, "tier-taken", &said).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -10,7 +10,7 @@ use crate::accounts::letters::{self, By};
 use crate::accounts::web::MessagePage;
 use crate::accounts::{Account, dispatch};
 use crate::app::App;
-use crate::crew::audit;
+use crate::crew::audit::Tally;
 use crate::error::{Error, Problem, Result};
 use crate::federation::activities::letter;
 use crate::federation::objects::Found;
@@ -218,9 +218,11 @@ pub async fn stop(
     let address = dispatch::stopped_by(&app, &address, &key)?;
     let stopped = form.again.is_empty();
     if stopped {
-        dispatch::stop(&app, &address, "asked").await?;
+        let mut tx = app.db.begin().await?;
+        dispatch::stop(&mut tx, app.clock.now(), &address, "asked").await?;
+        tx.commit().await?;
     } else {
-        dispatch::start_again(&app, &address).await?;
+        dispatch::start_again(&app.db, &address).await?;
     }
     // No redirect: a program that clicks for somebody follows none (RFC 8058 §3.1).
     Ok(Page(StopPage {
@@ -288,7 +290,14 @@ pub async fn admit(
         Some(first) => places::first(&app, usize::try_from(*first).unwrap_or(0)).await?,
         None => numbers("one"),
     };
-    let admitted = admitting::admit(&app, &me, &which).await?;
-    audit::note(&app, &me, "admitted", &admitted.to_string()).await?;
+    let mut tally = Tally::new(app.clock.now(), me.id, "admitted");
+    for number in which {
+        let mut tx = app.db.begin().await?;
+        if admitting::admit(&app, &mut tx, me.id, number).await? {
+            tally.add(&mut tx).await?;
+            tx.commit().await?;
+        }
+    }
+    app.wake.notify_waiters();
     Ok(see_other("/operator/waiting"))
 }

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
@@ -96,22 +96,31 @@ pub async fn apply(
 ) -> PageResult {
     let account = accounts::get(&app, id).await?;
     let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
-    let done = match check_sure(kind, &form.sure) {
-        Ok(()) => measures::apply(&app, &me, &account, (kind, &form.reasons), None).await,
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(_) => {
-            let said = format!("@{} {}", account.handle(&app.origin()), kind.name());
-            audit::note(&app, &me, "measured", &said).await?;
-            Ok(see_other(&format!("/operator/accounts/{id}")))
-        }
+    match measure(&app, &me, &account, (kind, &form)).await {
+        Ok(()) => Ok(see_other(&format!("/operator/accounts/{id}"))),
         Err(Error::Invalid(problems)) => {
             let page = page(&app, visitor.ui, account, (form, problems)).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn measure(
+    app: &App,
+    me: &Account,
+    account: &Account,
+    (kind, form): (Kind, &MeasureForm),
+) -> Result<()> {
+    check_sure(kind, &form.sure)?;
+    let said = format!("@{} {}", account.handle(&app.origin()), kind.name());
+    let why = (kind, form.reasons.as_str());
+    let mut tx = app.db.begin().await?;
+    measures::apply(app, &mut tx, me, account.id, why, None).await?;
+    audit::note(&mut tx, app.clock.now(), me.id, "measured", &said).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }
 
 /// `POST /operator/measures/{id}/{verb}`: lifts a measure, or answers an appeal by lifting or leaving it.
@@ -121,20 +130,27 @@ pub async fn act(
     Path((id, verb)): Path<(i64, String)>,
     Form(form): Form<MeasureForm>,
 ) -> PageResult {
-    let measure = measures::get(&app, id).await?;
-    let account = accounts::get(&app, measure.account).await?;
-    let act = match verb.as_str() {
-        "lift" => {
-            measures::lift(&app, id).await?;
-            "lifted"
-        }
+    let account = undo(&app, &me, id, (&verb, &form.words)).await?;
+    Ok(see_other(&format!("/operator/accounts/{account}")))
+}
+
+async fn undo(app: &App, me: &Account, id: i64, (verb, words): (&str, &str)) -> Result<AccountId> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let (act, measure) = match verb {
+        "lift" => ("lifted", measures::lift(&mut tx, now, id).await?),
         "grant" | "keep" => {
-            appeals::answer(&app, id, &form.words, verb == "grant").await?;
-            "appeal-answered"
+            let said = (words, verb == "grant");
+            let measure = appeals::answer(app, &mut tx, id, said).await?;
+            ("appeal-answered", measure)
         }
-        _ => return Err(Error::NotFound.into()),
+        _ => return Err(Error::NotFound),
     };
+    let account = account_store::find(&mut tx, measure.account).await?;
+    let account = account.ok_or(Error::NotFound)?;
     let said = format!("@{} {}", account.handle(&app.origin()), measure.kind.name());
-    audit::note(&app, &me, act, &said).await?;
-    Ok(see_other(&format!("/operator/accounts/{}", account.id)))
+    audit::note(&mut tx, now, me.id, act, &said).await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(account.id)
 }

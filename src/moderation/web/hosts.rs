@@ -143,16 +143,16 @@ pub async fn set(
         let page = preview(&app, visitor.ui, (vec![measure], Vec::new()), String::new()).await?;
         return Ok(Page(page).into_response());
     }
-    let done = measures::set(&app, &measure).await;
-    note(&app, &me, &done, "node-measured", &measure.host).await?;
+    let done = put(&app, &me, &measure).await;
     outcome(&app, visitor.ui, form, done).await
 }
 
-async fn note(app: &App, me: &Account, done: &Result<()>, act: &str, object: &str) -> Result<()> {
-    match done {
-        Ok(()) => audit::note(app, me, act, object).await,
-        Err(_) => Ok(()),
-    }
+async fn put(app: &App, me: &Account, measure: &Measure) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let host = measures::set(app, &mut tx, measure).await?;
+    audit::note(&mut tx, app.clock.now(), me.id, "node-measured", &host).await?;
+    tx.commit().await?;
+    measures::enforce(app).await
 }
 
 /// `POST /operator/blocks/remove`
@@ -161,9 +161,18 @@ pub async fn remove(
     Moderator(me, visitor): Moderator,
     Form(form): Form<HostForm>,
 ) -> PageResult {
-    let done = measures::remove(&app, form.host.trim()).await;
-    note(&app, &me, &done, "node-released", &form.host).await?;
+    let done = release(&app, &me, form.host.trim()).await;
     outcome(&app, visitor.ui, form, done).await
+}
+
+async fn release(app: &App, me: &Account, host: &str) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if measures::remove_in(&mut tx, now, host).await? {
+        audit::note(&mut tx, now, me.id, "node-released", host).await?;
+    }
+    tx.commit().await?;
+    measures::enforce(app).await
 }
 
 /// `GET /operator/blocks.csv`: the list as Mastodon reads it.
@@ -195,9 +204,20 @@ pub async fn import(
         let page = preview(&app, visitor.ui, (wished, unread), list).await?;
         return Ok(Page(page).into_response());
     }
-    let count = measures::set_all(&app, &wished).await?;
-    audit::note(&app, &me, "node-list", &count.to_string()).await?;
-    outcome(&app, visitor.ui, form, Ok(())).await
+    let done = put_all(&app, &me, &wished).await;
+    outcome(&app, visitor.ui, form, done).await
+}
+
+async fn put_all(app: &App, me: &Account, wished: &[Measure]) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let count = measures::set_all(app, &mut tx, wished).await?;
+    if count > 0 {
+        let said = count.to_string();
+        audit::note(&mut tx, app.clock.now(), me.id, "node-list", &said).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }
 
 /// `POST /operator/blocks/names`: whether the house talks to named nodes only; names one more, or one less.
@@ -215,12 +235,21 @@ pub async fn names(
         })
         .into_response());
     }
-    let done = match form.only.as_str() {
-        "on" | "off" => measures::set_names_only(&app, form.only == "on").await,
-        "add" | "remove" => measures::name(&app, &form.host, form.only == "add").await,
-        _ => Err(Error::NotFound),
-    };
-    let said = format!("{} {}", form.only, form.host);
-    note(&app, &me, &done, "node-names", &said).await?;
+    let done = name(&app, &me, (&form.only, &form.host)).await;
     outcome(&app, visitor.ui, form, done).await
+}
+
+async fn name(app: &App, me: &Account, (act, host): (&str, &str)) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let changed = match act {
+        "on" | "off" => measures::set_names_only(&mut tx, act == "on").await?,
+        "add" | "remove" => measures::name(&mut tx, now, host, act == "add").await?,
+        _ => return Err(Error::NotFound),
+    };
+    if changed {
+        let said = format!("{act} {host}");
+        audit::note(&mut tx, now, me.id, "node-names", said.trim()).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -162,47 +162,49 @@ pub async fn act(
 }
 
 async fn perform(app: &App, me: &Account, form: &CalmForm) -> Result<()> {
-    match form.act.as_str() {
+    let now = app.clock.now();
+    let kind = Kind::parse(&form.kind).ok_or(Error::NotFound);
+    let mut tx = app.db.begin().await?;
+    let (act, changed, object) = match form.act.as_str() {
         "begin" => {
-            let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
+            let kind = kind?;
             let lasts: u64 = form.lasts.parse().unwrap_or(60);
             let calm = Calm {
                 kind,
                 host: form.host.clone(),
                 minutes: form.minutes.parse().unwrap_or(5).max(1),
-                until: app
-                    .clock
-                    .now()
-                    .plus(Duration::from_secs(lasts.clamp(1, 10_080) * 60)),
+                until: now.plus(Duration::from_secs(lasts.clamp(1, 10_080) * 60)),
             };
-            calm::begin(app, me, &calm).await?;
-            audit::note(
-                app,
-                me,
-                "calm-begun",
-                &format!("{} {}", kind.name(), form.host),
-            )
-            .await
+            calm::begin(&mut tx, now, me, &calm).await?;
+            ("calm-begun", true, about(kind, &form.host))
         }
         "end" => {
-            let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
-            calm::end(app, Some((kind, &form.host))).await?;
-            audit::note(
-                app,
-                me,
-                "calm-ended",
-                &format!("{} {}", kind.name(), form.host),
-            )
-            .await
+            let kind = kind?;
+            let ended = calm::end(&mut tx, now, Some((kind, &form.host))).await?;
+            ("calm-ended", ended, about(kind, &form.host))
         }
         "pin" => {
-            calm::pin(app, &form.note).await?;
-            audit::note(app, me, "calm-pinned", &form.note).await
+            let pinned = calm::pin(&mut tx, &form.note).await?;
+            ("calm-pinned", pinned, form.note.clone())
         }
         "undo" => {
-            calm::end(app, None).await?;
-            audit::note(app, me, "calm-undone", "").await
+            let ended = calm::end(&mut tx, now, None).await?;
+            ("calm-undone", ended, String::new())
         }
-        _ => Err(Error::NotFound),
+        _ => return Err(Error::NotFound),
+    };
+    if changed {
+        audit::note(&mut tx, now, me.id, act, &object).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
+}
+
+/// What is done about a crowd, in the words of the log.
+fn about(kind: Kind, host: &str) -> String {
+    match kind {
+        Kind::Quarantine => format!("{} {host}", kind.name()),
+        _ => kind.name().to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::accounts::{self, Account};
 use crate::app::App;
-use crate::crew::audit;
+use crate::crew::audit::{self, Tally};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::id::{AccountId, PostId};
@@ -103,17 +103,26 @@ pub async fn index(
     .into_response())
 }
 
-/// Lets posts through: a few at once, many in turns behind.
-async fn release(app: &App, which: &[PostId]) -> Result<()> {
+/// Lets posts through: a few at once, each with its count in the log; many in turns behind, with how many they are.
+async fn release(app: &App, me: &Account, which: &[PostId]) -> Result<()> {
+    let (now, act) = (app.clock.now(), "queue-released");
     if which.len() <= AT_ONCE {
-        held::release(app, which).await?;
+        let mut tally = Tally::new(now, me.id, act);
+        for id in which {
+            let mut tx = app.db.begin().await?;
+            if let Some(post) = held::release_in(app, &mut tx, *id).await? {
+                tally.add(&mut tx).await?;
+                tx.commit().await?;
+                held::released(app, &post).await?;
+            }
+        }
         return Ok(());
     }
-    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     for few in which.chunks(AT_ONCE) {
         jobs::enqueue(&mut tx, now, Job::ReleasePosts(few.to_vec())).await?;
     }
+    audit::note(&mut tx, now, me.id, act, &which.len().to_string()).await?;
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())
@@ -143,20 +152,25 @@ pub async fn act(
         "take-back" => held::dropped(&app, app.clock.now().minus(BACK), MOST).await?,
         _ => return Err(Error::NotFound.into()),
     };
-    let did = match act.as_str() {
-        "release" | "release-all" => {
-            release(&app, &which).await?;
-            "queue-released"
-        }
-        "take-back" => {
-            held::take_back(&app, &which).await?;
-            "queue-taken-back"
-        }
-        _ => {
-            held::drop(&app, &which).await?;
-            "queue-dropped"
-        }
-    };
-    audit::note(&app, &me, did, &which.len().to_string()).await?;
+    if act.starts_with("release") {
+        release(&app, &me, &which).await?;
+    } else {
+        put(&app, &me, &which, act == "take-back").await?;
+    }
     Ok(see_other("/operator/queue"))
+}
+
+/// Puts posts aside, or back to what waits.
+async fn put(app: &App, me: &Account, which: &[PostId], back: bool) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let (act, touched) = if back {
+        ("queue-taken-back", held::take_back(&mut tx, which).await?)
+    } else {
+        ("queue-dropped", held::drop(&mut tx, now, which).await?)
+    };
+    if touched > 0 {
+        audit::note(&mut tx, now, me.id, act, &touched.to_string()).await?;
+    }
+    Ok(tx.commit().await?)
 }

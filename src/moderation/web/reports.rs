@@ -91,47 +91,59 @@ pub async fn act(
     Path((id, verb)): Path<(ReportId, String)>,
     Form(form): Form<ReportForm>,
 ) -> PageResult {
-    let report = reports::find(&app, id).await?.ok_or(Error::NotFound)?;
-    let target = accounts::get(&app, report.target).await?;
-    let handle = target.handle(&app.origin());
-    let done = match verb.as_str() {
-        "assign" => reports::assign(&app, id, me.id).await,
-        "note" => reports::add_note(&app, id, me.id, &form.text).await,
-        "measure" => {
-            let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
-            let open = report.closed_at.is_none();
-            let done = match check_sure(kind, &form.sure) {
-                Ok(()) if open => {
-                    measures::apply(&app, &me, &target, (kind, &form.reasons), Some(id)).await
-                }
-                Ok(()) => Err(Error::invalid("reasons", "error-report-closed")),
-                Err(error) => Err(error),
-            };
-            match done {
-                Ok(_) => reports::close(&app, id, "measure").await,
-                Err(error) => Err(error),
-            }
-        }
-        "close" => reports::close(&app, id, "none").await,
-        "reopen" => reports::reopen(&app, id).await,
-        _ => Err(Error::NotFound),
-    };
-    match done {
-        Ok(()) => {
-            let act = match verb.as_str() {
-                "measure" => "measured",
-                "assign" => "report-assigned",
-                "note" => "report-noted",
-                "reopen" => "report-reopened",
-                _ => "report-closed",
-            };
-            audit::note(&app, &me, act, &format!("@{handle} {}", form.kind)).await?;
-            Ok(see_other(&format!("/operator/reports/{id}")))
-        }
+    match perform(&app, &me, id, (&verb, &form)).await {
+        Ok(()) => Ok(see_other(&format!("/operator/reports/{id}"))),
         Err(Error::Invalid(problems)) => {
             let page = page(&app, visitor.ui, id, (form, problems)).await?;
             Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn perform(
+    app: &App,
+    me: &Account,
+    id: ReportId,
+    (verb, form): (&str, &ReportForm),
+) -> Result<()> {
+    let report = reports::find(app, id).await?.ok_or(Error::NotFound)?;
+    let target = accounts::get(app, report.target).await?;
+    let mut said = format!("@{}", target.handle(&app.origin()));
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let (act, changed) = match verb {
+        "assign" => {
+            let taken = reports::assign(&mut tx, id, me.id).await?;
+            ("report-assigned", taken)
+        }
+        "note" => {
+            reports::add_note(&mut tx, now, id, me.id, &form.text).await?;
+            ("report-noted", true)
+        }
+        "measure" => {
+            let kind = Kind::parse(&form.kind).ok_or(Error::NotFound)?;
+            check_sure(kind, &form.sure)?;
+            // Of two who do something about one report in the same moment, one does.
+            if !reports::close(app, &mut tx, id, "measure").await? {
+                return Err(Error::invalid("reasons", "error-report-closed"));
+            }
+            let why = (kind, form.reasons.as_str());
+            measures::apply(app, &mut tx, me, target.id, why, Some(id)).await?;
+            said = format!("{said} {}", kind.name());
+            ("measured", true)
+        }
+        "close" => {
+            let closed = reports::close(app, &mut tx, id, "none").await?;
+            ("report-closed", closed)
+        }
+        "reopen" => ("report-reopened", reports::reopen(&mut tx, id).await?),
+        _ => return Err(Error::NotFound),
+    };
+    if changed {
+        audit::note(&mut tx, now, me.id, act, &said).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }

@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
+use crate::accounts::Account;
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
@@ -104,11 +105,8 @@ pub async fn update(
         guest_days: form.guest_days.parse().unwrap_or(0),
         mail_domains: domains.map(str::to_owned).collect(),
     };
-    match rules::set(&app, wished.clone()).await {
-        Ok(()) => {
-            audit::note(&app, &me, "rules", "").await?;
-            Ok(see_other("/operator/rules"))
-        }
+    match save(&app, &me, wished.clone()).await {
+        Ok(()) => Ok(see_other("/operator/rules")),
         Err(Error::Invalid(problems)) => {
             let shown = (Some(wished), None, FilterForm::default());
             let page = page(&app, visitor.ui, shown, problems).await?;
@@ -116,6 +114,14 @@ pub async fn update(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn save(app: &App, me: &Account, wished: Rules) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if rules::set(&mut tx, wished).await? {
+        audit::note(&mut tx, app.clock.now(), me.id, "rules", "").await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// What the forms of filters send.
@@ -136,15 +142,14 @@ pub async fn filter(
     Form(form): Form<FilterForm>,
 ) -> PageResult {
     if form.act == "remove" {
-        filters::remove(&app, form.id.parse().map_err(|_| Error::NotFound)?).await?;
-        audit::note(&app, &me, "filter-removed", &form.pattern).await?;
+        let id = form.id.parse().map_err(|_| Error::NotFound)?;
+        remove(&app, &me, id).await?;
         return Ok(see_other("/operator/rules"));
     }
     let wished = Filter::new(&form.kind, &form.pattern, &form.does);
     let trial = match wished {
         Ok(filter) if form.act == "add" => {
-            filters::add(&app, &filter).await?;
-            audit::note(&app, &me, "filter-added", &filter.pattern).await?;
+            add(&app, &me, &filter).await?;
             return Ok(see_other("/operator/rules"));
         }
         Ok(filter) => {
@@ -165,4 +170,21 @@ pub async fn filter(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn add(app: &App, me: &Account, filter: &Filter) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    filters::add(&mut tx, now, filter).await?;
+    audit::note(&mut tx, now, me.id, "filter-added", &filter.pattern).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn remove(app: &App, me: &Account, id: i64) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if let Some(pattern) = filters::remove(&mut tx, id).await? {
+        audit::note(&mut tx, now, me.id, "filter-removed", &pattern).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -160,13 +160,13 @@ fn read_front(text: &str) -> Vec<(Section, bool)> {
     front
 }
 
-/// Changes the colour and the look of the house; the order of the front page stays.
+/// Changes the colour and the look of the house; the order of the front page stays. Whether that changed anything.
 ///
 /// # Errors
 /// `Invalid` when the colour is none.
-pub async fn save_look(app: &App, house: &House) -> Result<()> {
-    let (mut tx, look) = (app.db.begin().await?, &house.look);
-    super::write(&mut tx, house).await?;
+pub async fn save_look(tx: &mut Tx, house: &House) -> Result<bool> {
+    let (before, look) = (super::read(&mut *tx).await?, &house.look);
+    super::write(&mut *tx, house).await?;
     let focus = format!("{} {}", look.focus.0.min(100), look.focus.1.min(100));
     let pairs = [
         ("house.face", look.face.name()),
@@ -175,26 +175,24 @@ pub async fn save_look(app: &App, house: &House) -> Result<()> {
         ("house.logo", look.logo.as_deref().unwrap_or_default()),
     ];
     for (key, value) in pairs {
-        store::set_state(&mut tx, key, value).await?;
+        store::set_state(&mut *tx, key, value).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    Ok(super::read(tx).await? != before)
 }
 
-/// Changes which parts the front page shows, and their order.
+/// Changes which parts the front page shows, and their order. Whether that changed anything.
 ///
 /// # Errors
 /// What the database says.
-pub async fn arrange(app: &App, front: &[(Section, bool)]) -> Result<()> {
+pub async fn arrange(tx: &mut Tx, front: &[(Section, bool)]) -> sqlx::Result<bool> {
     let words = front.iter().map(|(section, shown)| {
         let hidden = if *shown { "" } else { "-" };
         format!("{hidden}{}", section.name())
     });
     let words: Vec<String> = words.collect();
-    let mut tx: Tx = app.db.begin().await?;
-    store::set_state(&mut tx, "house.front", &words.join(",")).await?;
-    tx.commit().await?;
-    Ok(())
+    let before = super::read(&mut *tx).await?;
+    store::set_state(&mut *tx, "house.front", &words.join(",")).await?;
+    Ok(super::read(tx).await? != before)
 }
 
 /// Whether a file is a picture of the house.

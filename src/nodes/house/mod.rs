@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::db::{Tx, sql};
+use crate::kernel::db::{Conn, Tx, sql};
 
 pub use look::{Face, Look, Section, arrange, is_house_picture, save_look};
 
@@ -43,8 +43,16 @@ impl Default for House {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App) -> Result<House> {
+    Ok(read(&app.db).await?)
+}
+
+/// As [`get`], inside a transaction too.
+///
+/// # Errors
+/// What the database says.
+pub async fn read(conn: impl Conn) -> sqlx::Result<House> {
     let rows = sql("SELECT key, value FROM node_state WHERE key IN ('house.name', 'house.line', 'house.accent', 'house.face', 'house.hero', 'house.focus', 'house.logo', 'house.front', 'house.calm')")
-        .all(&app.db)
+        .all(conn)
         .await?;
     let mut kept: HashMap<String, String> = rows
         .iter()
@@ -61,15 +69,14 @@ pub async fn get(app: &App) -> Result<House> {
     })
 }
 
-/// Changes the name, the line and the colour of the house.
+/// Changes the name, the line and the colour of the house. Whether that changed anything.
 ///
 /// # Errors
 /// `Invalid` when the name is empty or the colour is none.
-pub async fn update(app: &App, house: &House) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    write(&mut tx, house).await?;
-    tx.commit().await?;
-    Ok(())
+pub async fn update(tx: &mut Tx, house: &House) -> Result<bool> {
+    let before = read(&mut *tx).await?;
+    write(&mut *tx, house).await?;
+    Ok(read(tx).await? != before)
 }
 
 async fn write(tx: &mut Tx, house: &House) -> Result<()> {

@@ -4,8 +4,10 @@ use axum::extract::{Form, Path, State};
 use serde::Deserialize;
 
 use super::outcome;
+use crate::accounts::Account;
 use crate::app::App;
-use crate::error::Error;
+use crate::crew::audit;
+use crate::error::{Error, Result};
 use crate::kernel::id::AnnouncementId;
 use crate::nodes::announcements;
 use crate::ui::entitled::Operator;
@@ -25,10 +27,16 @@ pub async fn create(
     Operator(me, visitor): Operator,
     Form(words): Form<Words>,
 ) -> PageResult {
-    let days = words.days.parse().ok();
-    let result = announcements::publish(&app, &words.text, days).await;
-    let done = ("announced", words.text.as_str(), result);
-    outcome(&app, (&me, visitor.ui), done).await
+    let result = tell(&app, &me, &words).await;
+    outcome(&app, visitor.ui, result).await
+}
+
+async fn tell(app: &App, me: &Account, words: &Words) -> Result<()> {
+    let (now, days) = (app.clock.now(), words.days.parse().ok());
+    let mut tx = app.db.begin().await?;
+    announcements::publish(&mut tx, now, &words.text, days).await?;
+    audit::note(&mut tx, now, me.id, "announced", &words.text).await?;
+    Ok(tx.commit().await?)
 }
 
 /// `POST /operator/announcements/{id}/{verb}`
@@ -38,13 +46,31 @@ pub async fn act(
     Path((id, verb)): Path<(AnnouncementId, String)>,
     Form(words): Form<Words>,
 ) -> PageResult {
-    let result = match verb.as_str() {
-        "change" => announcements::change(&app, id, &words.text).await,
-        "take-back" => announcements::take_back(&app, id).await,
-        _ => Err(Error::NotFound),
-    };
-    let done = ("announced", words.text.as_str(), result);
-    outcome(&app, (&me, visitor.ui), done).await
+    let result = tell_anew(&app, &me, (id, &verb), &words.text).await;
+    outcome(&app, visitor.ui, result).await
+}
+
+async fn tell_anew(
+    app: &App,
+    me: &Account,
+    (id, verb): (AnnouncementId, &str),
+    text: &str,
+) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    match verb {
+        "change" => {
+            announcements::change(&mut tx, now, id, text).await?;
+            audit::note(&mut tx, now, me.id, "announced", text).await?;
+        }
+        "take-back" => {
+            if let Some(text) = announcements::take_back(&mut tx, id).await? {
+                audit::note(&mut tx, now, me.id, "unannounced", &text).await?;
+            }
+        }
+        _ => return Err(Error::NotFound),
+    }
+    Ok(tx.commit().await?)
 }
 
 /// A reaction.

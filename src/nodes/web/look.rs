@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
+use crate::accounts::Account;
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
@@ -119,12 +120,11 @@ pub async fn update(
     let before = visitor.ui.house.clone();
     let mut house = before.clone();
     let outcome = match read(&app, form, &mut house).await {
-        Ok(()) => house::save_look(&app, &house).await,
+        Ok(()) => save(&app, &me, &house).await,
         Err(error) => Err(error),
     };
     match outcome {
         Ok(()) => {
-            audit::note(&app, &me, "look", "").await?;
             let pairs = [
                 (&before.look.hero, &house.look.hero),
                 (&before.look.logo, &house.look.logo),
@@ -157,6 +157,14 @@ pub async fn update(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn save(app: &App, me: &Account, house: &House) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if house::save_look(&mut tx, house).await? {
+        audit::note(&mut tx, app.clock.now(), me.id, "look", "").await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 async fn read(app: &App, mut form: Multipart, house: &mut House) -> Result<()> {
@@ -204,7 +212,7 @@ async fn read(app: &App, mut form: Multipart, house: &mut House) -> Result<()> {
 /// `POST /operator/look/front`: which parts the front page shows, and one of them moved a step.
 pub async fn arrange(
     State(app): State<App>,
-    Operator(_, visitor): Operator,
+    Operator(me, visitor): Operator,
     axum::extract::Form(form): axum::extract::Form<Vec<(String, String)>>,
 ) -> PageResult {
     let mut front = visitor.ui.house.look.front.clone();
@@ -225,6 +233,14 @@ pub async fn arrange(
         };
         front.swap(at, to);
     }
-    house::arrange(&app, &front).await?;
+    save_front(&app, &me, &front).await?;
     Ok(see_other("/operator/look#front"))
+}
+
+async fn save_front(app: &App, me: &Account, front: &[(Section, bool)]) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if house::arrange(&mut tx, front).await? {
+        audit::note(&mut tx, app.clock.now(), me.id, "front", "").await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -203,17 +203,10 @@ pub struct OperatorForm {
     line: String,
 }
 
-/// What came of a form, with what it is called in the log.
-async fn outcome(
-    app: &App,
-    (me, ui): (&Account, Ui),
-    (act, object, result): (&str, &str, Result<()>),
-) -> PageResult {
+/// What came of a form.
+async fn outcome(app: &App, ui: Ui, result: Result<()>) -> PageResult {
     match result {
-        Ok(()) => {
-            audit::note(app, me, act, object).await?;
-            Ok(see_other("/operator"))
-        }
+        Ok(()) => Ok(see_other("/operator")),
         Err(Error::Invalid(problems)) => Ok(with_status(
             StatusCode::UNPROCESSABLE_ENTITY,
             overview(app, ui, problems).await?,
@@ -233,8 +226,16 @@ pub async fn update_house(
         line: form.line,
         ..visitor.ui.house.clone()
     };
-    let result = house::update(&app, &house).await;
-    outcome(&app, (&me, visitor.ui), ("house", &house.name, result)).await
+    let result = save_house(&app, &me, &house).await;
+    outcome(&app, visitor.ui, result).await
+}
+
+async fn save_house(app: &App, me: &Account, house: &House) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if house::update(&mut tx, house).await? {
+        audit::note(&mut tx, app.clock.now(), me.id, "house", &house.name).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// `POST /operator/members`: a new member with a password that is shown once.
@@ -253,10 +254,9 @@ pub async fn create_member(
         role: Role::Member,
         confirmed: true,
     };
-    match create::create(&app, new).await {
+    match make_member(&app, &me, new).await {
         Ok(account) => {
             let ui = visitor.ui;
-            audit::note(&app, &me, "member-made", &format!("@{}", account.name)).await?;
             let sentences = vec![
                 ui.tv("member-made", "name", account.name.clone()),
                 ui.t("member-password"),
@@ -270,8 +270,18 @@ pub async fn create_member(
             })
             .into_response())
         }
-        Err(error) => outcome(&app, (&me, visitor.ui), ("", "", Err(error))).await,
+        Err(error) => outcome(&app, visitor.ui, Err(error)).await,
     }
+}
+
+async fn make_member(app: &App, me: &Account, new: New<'_>) -> Result<Account> {
+    let prepared = create::prepare(app, new).await?;
+    let mut tx = app.db.begin().await?;
+    let account = create::write(app, &mut tx, prepared).await?;
+    let said = format!("@{}", account.name);
+    audit::note(&mut tx, app.clock.now(), me.id, "member-made", &said).await?;
+    tx.commit().await?;
+    Ok(account)
 }
 
 /// `POST /operator/members/{id}/{verb}`
@@ -289,22 +299,25 @@ pub async fn act_on_member(
     if of_the_house && !me.is_host() {
         return Err(Error::Forbidden.into());
     }
-    let result = match verb.as_str() {
-        "disable" => accounts::set_disabled(&app, &member, true).await,
-        "enable" => match accounts::set_disabled(&app, &member, false).await {
-            Ok(()) => measures::let_in_again(&app, member.id).await,
-            refused => refused,
-        },
-        "make-host" => accounts::set_role(&app, &member, Role::Host).await,
-        "make-member" => accounts::set_role(&app, &member, Role::Member).await,
-        _ => return Err(Error::NotFound.into()),
+    let result = decide_on(&app, &me, &member, &verb).await;
+    outcome(&app, visitor.ui, result).await
+}
+
+async fn decide_on(app: &App, me: &Account, member: &Account, verb: &str) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let changed = match verb {
+        "disable" => accounts::set_disabled(&mut tx, member.id, Some(now)).await?,
+        "enable" => measures::let_in(&mut tx, now, member.id).await?,
+        "make-host" => accounts::set_role(&mut tx, member.id, Role::Host).await?,
+        "make-member" => accounts::set_role(&mut tx, member.id, Role::Member).await?,
+        _ => return Err(Error::NotFound),
     };
-    let done = (
-        &*format!("member-{verb}"),
-        &*format!("@{}", member.name),
-        result,
-    );
-    outcome(&app, (&me, visitor.ui), done).await
+    if changed {
+        let (act, said) = (format!("member-{verb}"), format!("@{}", member.name));
+        audit::note(&mut tx, now, me.id, &act, &said).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// `POST /operator/nodes/{id}/{verb}`
@@ -313,28 +326,48 @@ pub async fn act_on_node(
     Operator(me, _): Operator,
     Path((id, verb)): Path<(NodeId, String)>,
 ) -> PageResult {
-    match verb.as_str() {
-        "retry" => health::retry(&app, id).await?,
-        "give-up" => health::give_up(&app, id).await?,
-        _ => return Err(Error::NotFound.into()),
-    }
-    audit::note(&app, &me, &format!("node-{verb}"), "").await?;
+    nudge(&app, &me, id, &verb).await?;
     Ok(see_other("/operator"))
+}
+
+async fn nudge(app: &App, me: &Account, id: NodeId, verb: &str) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let (act, host) = match verb {
+        "retry" => ("node-retry", health::retry(&mut tx, id).await?),
+        "give-up" => ("node-give-up", health::give_up(&mut tx, id).await?),
+        _ => return Err(Error::NotFound),
+    };
+    if let Some(host) = host {
+        audit::note(&mut tx, app.clock.now(), me.id, act, &host).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }
 
 /// `POST /operator/jobs/retry`
 pub async fn retry_jobs(State(app): State<App>, Operator(me, _): Operator) -> PageResult {
+    try_again(&app, &me).await?;
+    Ok(see_other("/operator"))
+}
+
+async fn try_again(app: &App, me: &Account) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
     let rows = sql("SELECT id FROM jobs WHERE dead_at IS NOT NULL LIMIT 1000")
-        .all(&app.db)
+        .all(&mut tx)
         .await?;
     let ids: Vec<JobId> = rows
         .iter()
         .map(|row| row.get("id"))
         .collect::<sqlx::Result<_>>()?;
-    jobs::retry_dead(&app.db, app.clock.now(), &ids).await?;
+    let touched = jobs::retry_dead(&mut tx, now, &ids).await?;
+    if touched > 0 {
+        audit::note(&mut tx, now, me.id, "jobs-retried", &touched.to_string()).await?;
+    }
+    tx.commit().await?;
     app.wake.notify_waiters();
-    audit::note(&app, &me, "jobs-retried", &ids.len().to_string()).await?;
-    Ok(see_other("/operator"))
+    Ok(())
 }
 
 #[derive(Template)]

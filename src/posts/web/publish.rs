@@ -109,22 +109,41 @@ pub(super) async fn publish(
         drafts::prepare(app, (member, any), &draft, (form.again, at)).await?;
         return Ok(Done::Waits);
     }
-    let done = match at {
+    write(app, (member, &author), (draft, at), form.again).await
+}
+
+/// Writes a post or puts it off; where it is the house's, with the entry in the log and the end of the draft it was.
+async fn write(
+    app: &App,
+    (member, author): (&Account, &Account),
+    (draft, at): (Draft, Option<Time>),
+    again: Option<i64>,
+) -> Result<Done> {
+    let (now, text) = (app.clock.now(), draft.text.clone());
+    let mut tx;
+    let (done, fresh) = match at {
         Some(at) => {
-            scheduled::create(app, &author, draft, at).await?;
-            Done::Waits
+            scheduled::check(app, author, &draft, at).await?;
+            tx = app.db.begin().await?;
+            let (_, fresh) = scheduled::create_in(&mut tx, author.id, draft, (now, at)).await?;
+            (Done::Waits, fresh)
         }
         None => {
-            let post = writing::write(app, &author, draft).await?;
-            Done::Published(author.name.clone(), post.id)
+            let draft = writing::screen(app, author, draft).await?;
+            let prepared = compose::prepare(app, author, draft).await?;
+            tx = app.db.begin().await?;
+            let (post, fresh) = compose::write(app, &mut tx, author, prepared).await?;
+            (Done::Published(author.name.clone(), post.id), fresh)
         }
     };
-    if foreign {
-        audit::note(app, member, "posted", &form.text).await?;
+    if fresh && author.id != member.id {
+        audit::note(&mut tx, now, member.id, "posted", &text).await?;
     }
-    if let Some(again) = form.again {
-        drafts::discard(app, again).await?;
+    if let Some(again) = again {
+        drafts::discard(&mut tx, again).await?;
     }
+    tx.commit().await?;
+    app.wake.notify_waiters();
     Ok(done)
 }
 

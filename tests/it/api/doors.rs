@@ -523,9 +523,7 @@ async fn tokens_end_when_they_should(backend: Backend) {
     let fan = node.sign_up("fan").await;
     let third = token(&node, Some(&fan), "read").await;
     assert!(works(&third).await);
-    afterparty::accounts::set_disabled(node.app(), &fan, true)
-        .await
-        .unwrap();
+    assert!(node.lock_out(&fan, true).await);
     assert!(!works(&third).await);
     // A cookie is nothing to the interface of apps.
     assert_eq!(

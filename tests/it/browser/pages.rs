@@ -96,18 +96,43 @@ async fn furnish_the_desk(node: &TestNode, nina: &Account) {
         colour: "#b1005a".into(),
         sign: "★".into(),
     };
-    let tier = tiers::create(app, nina, face).await.unwrap();
     let rule = Rule {
         days: 30,
         answers: 5,
     };
-    tiers::set_rule(app, tier.id, Some(rule)).await.unwrap();
     let joining = Joining {
         waiting: true,
         waiting_question: "Which song?".into(),
         ..joining::get(app).await.unwrap()
     };
-    joining::set(app, &joining).await.unwrap();
+    let rights = crew::Rights::parse("draft,moderate");
+    let word = filters::Filter::new("word", "free tickets", "hold").unwrap();
+    let now = app.clock.now();
+    let later = now.plus(std::time::Duration::from_secs(86_400));
+    let hold = Calm {
+        kind: Kind::Hold,
+        host: String::new(),
+        minutes: 0,
+        until: later,
+    };
+    let warning = (measures::Kind::Warn, "Too loud");
+    let helper = node.sign_up("helper").await;
+    let fan = node.sign_up("loud").await;
+    let mut tx = app.db.begin().await.unwrap();
+    let tier = tiers::create(&mut tx, now, nina.id, face).await.unwrap();
+    tiers::set_rule(&mut tx, now, tier, Some(rule))
+        .await
+        .unwrap();
+    joining::set(app, &mut tx, &joining).await.unwrap();
+    crew::set_rights(&mut tx, now, helper.id, &rights)
+        .await
+        .unwrap();
+    filters::add(&mut tx, now, &word).await.unwrap();
+    calm::begin(&mut tx, now, nina, &hold).await.unwrap();
+    measures::apply(app, &mut tx, nina, fan.id, warning, None)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
     let asking = waiting::Asking {
         from: [127, 0, 0, 1].into(),
         answer: "All of them",
@@ -117,10 +142,6 @@ async fn furnish_the_desk(node: &TestNode, nina: &Account) {
     waiting::ask_by_mail(app, "ana@mail.example", &asking)
         .await
         .unwrap();
-    let helper = node.sign_up("helper").await;
-    crew::set_rights(app, &helper, &crew::Rights::parse("draft,moderate"))
-        .await
-        .unwrap();
     let draft = Draft {
         text: "A draft".into(),
         ..Draft::default()
@@ -128,22 +149,7 @@ async fn furnish_the_desk(node: &TestNode, nina: &Account) {
     crew::drafts::prepare(app, (&helper, false), &draft, (None, None))
         .await
         .unwrap();
-    let later = app.clock.now().plus(std::time::Duration::from_secs(86_400));
     posts::scheduled::create(app, nina, draft, later)
-        .await
-        .unwrap();
-    let word = filters::Filter::new("word", "free tickets", "hold").unwrap();
-    filters::add(app, &word).await.unwrap();
-    let hold = Calm {
-        kind: Kind::Hold,
-        host: String::new(),
-        minutes: 0,
-        until: later,
-    };
-    calm::begin(app, nina, &hold).await.unwrap();
-    let fan = node.sign_up("loud").await;
-    let warning = (measures::Kind::Warn, "Too loud");
-    measures::apply(app, nina, &fan, warning, None)
         .await
         .unwrap();
     let new = reports::New {

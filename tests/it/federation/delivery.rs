@@ -220,13 +220,18 @@ async fn the_operator_retries_and_gives_up(backend: Backend) {
         .unwrap()
         .id;
     peer.answer_inbox(202, &[]);
-    health::retry(node.app(), id).await.unwrap();
+    let mut tx = node.app().db.begin().await.unwrap();
+    health::retry(&mut tx, id).await.unwrap();
+    tx.commit().await.unwrap();
     settle(&[&node]).await;
     assert_eq!(peer.received("Create").len(), 2);
     peer.answer_inbox(503, &[]);
     node.post(&nina, "never mind").await;
     settle(&[&node]).await;
-    health::give_up(node.app(), id).await.unwrap();
+    let mut tx = node.app().db.begin().await.unwrap();
+    let host = health::give_up(&mut tx, id).await.unwrap();
+    assert_eq!(host.as_deref(), Some("peer.test"));
+    tx.commit().await.unwrap();
     assert_eq!(node.count("SELECT COUNT(*) AS n FROM deliveries").await, 0);
 }
 

@@ -147,16 +147,12 @@ async fn the_last_host_stays(backend: Backend) {
     let (_, node) = TestNode::one(&backend).await;
     let nina = node.host("nina").await;
     assert!(remove::remove(node.app(), &nina).await.is_err());
-    assert!(
-        accounts::set_role(node.app(), &nina, accounts::Role::Member)
-            .await
-            .is_err()
-    );
-    assert!(
-        accounts::set_disabled(node.app(), &nina, true)
-            .await
-            .is_err()
-    );
+    let mut tx = node.app().db.begin().await.unwrap();
+    let role = accounts::Role::Member;
+    let given = accounts::set_role(&mut tx, nina.id, role).await;
+    assert!(given.is_err());
+    drop(tx);
+    assert!(!node.lock_out(&nina, true).await);
     node.host("second").await;
     remove::remove(node.app(), &nina).await.unwrap();
 }

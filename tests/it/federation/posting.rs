@@ -2,6 +2,7 @@
 
 use afterparty::audiences::Audience;
 use afterparty::kernel::html::to_text;
+use afterparty::moderation::writing;
 use afterparty::posts::compose::Draft;
 use afterparty::posts::edit::{self, Edit};
 use afterparty::posts::{remove, thread};
@@ -75,7 +76,7 @@ async fn an_edit_travels_with_its_history(backend: Backend) {
     let post = there.post(&nina, "Doors at nine").await;
     settle(&[&here, &there]).await;
     net.clock.advance(std::time::Duration::from_secs(60));
-    edit::edit(
+    writing::change(
         there.app(),
         &nina,
         post.id,
@@ -83,6 +84,7 @@ async fn an_edit_travels_with_its_history(backend: Backend) {
             text: "Doors at eight".into(),
             ..Edit::default()
         },
+        "",
     )
     .await
     .unwrap();

@@ -6,6 +6,7 @@ pub mod film;
 pub mod node;
 pub mod peer;
 pub mod process;
+pub mod rows;
 pub mod s3;
 pub mod smtp;
 

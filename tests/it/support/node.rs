@@ -13,8 +13,9 @@ use afterparty::kernel::clock::Clock;
 use afterparty::kernel::config;
 use afterparty::kernel::db::Db;
 use afterparty::kernel::page::Window;
+use afterparty::moderation::writing;
 use afterparty::nodes::setup;
-use afterparty::posts::compose::{self, Draft};
+use afterparty::posts::compose::Draft;
 use afterparty::posts::{self, Post};
 use afterparty::relations::follows;
 use afterparty::{timelines, worker};
@@ -169,7 +170,9 @@ impl Net {
         let app = open_with(settings, self.clock.clone(), false)
             .await
             .unwrap();
-        setup::keep_origin(&app.db, &app.origin()).await.unwrap();
+        let mut tx = app.db.begin().await.unwrap();
+        setup::keep_origin(&mut tx, &app.origin()).await.unwrap();
+        tx.commit().await.unwrap();
         let running = start(app, listener, false).await.unwrap();
         TestNode {
             name: name.to_owned(),
@@ -251,6 +254,15 @@ impl TestNode {
         self.create(name, Role::Host).await
     }
 
+    /// Locks an account out, or lets it in again; whether that could be done.
+    pub async fn lock_out(&self, account: &Account, out: bool) -> bool {
+        let (app, since) = (self.app(), out.then(|| self.app().clock.now()));
+        let mut tx = app.db.begin().await.unwrap();
+        let done = accounts::set_disabled(&mut tx, account.id, since).await;
+        tx.commit().await.unwrap();
+        done.is_ok()
+    }
+
     /// The account of a handle as it is known here.
     pub async fn account(&self, handle: &str) -> Account {
         accounts::find_by_handle(self.app(), handle)
@@ -274,7 +286,7 @@ impl TestNode {
 
     pub async fn write(&self, author: &Account, draft: Draft) -> Post {
         webfinger::learn_mentions(self.app(), &draft.text).await;
-        compose::create(self.app(), author, draft).await.unwrap()
+        writing::write(self.app(), author, draft).await.unwrap()
     }
 
     pub async fn post(&self, author: &Account, text: &str) -> Post {

@@ -1,0 +1,75 @@
+//! Everything that a database holds, to be compared.
+
+use std::collections::BTreeMap;
+
+use afterparty::kernel::db::Db;
+use sqlx::AssertSqlSafe;
+
+/// The rows of all tables but these, as text, by table.
+pub async fn everything(db: &Db, but: &[&str]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for table in tables(db).await {
+        if but.contains(&&*table) {
+            continue;
+        }
+        let rows = match db {
+            Db::Sqlite { writer, .. } => {
+                let columns: Vec<String> =
+                    sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
+                        .bind(&table)
+                        .fetch_all(writer)
+                        .await
+                        .unwrap();
+                let row: Vec<String> = columns
+                    .iter()
+                    .map(|name| format!("quote(\"{name}\")"))
+                    .collect();
+                let row = row.join(" || ',' || ");
+                let all = format!(
+                    "SELECT COALESCE(group_concat(r, char(10)), '') FROM (SELECT {row} AS r FROM \"{table}\" ORDER BY 1)"
+                );
+                sqlx::query_scalar(AssertSqlSafe(all))
+                    .fetch_one(writer)
+                    .await
+                    .unwrap()
+            }
+            Db::Postgres(pool) => {
+                let all = format!(
+                    "SELECT COALESCE(string_agg(r, chr(10) ORDER BY r), '') FROM (SELECT t::text AS r FROM \"{table}\" t) q"
+                );
+                sqlx::query_scalar(AssertSqlSafe(all))
+                    .fetch_one(pool)
+                    .await
+                    .unwrap()
+            }
+        };
+        found.insert(table, rows);
+    }
+    found
+}
+
+async fn tables(db: &Db) -> Vec<String> {
+    match db {
+        Db::Sqlite { writer, .. } => sqlx::query_scalar(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE 'CREATE VIRTUAL%'",
+        )
+        .fetch_all(writer)
+        .await
+        .unwrap(),
+        Db::Postgres(pool) => {
+            sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()")
+                .fetch_all(pool)
+                .await
+                .unwrap()
+        }
+    }
+}
+
+/// Runs a statement that only one test needs.
+pub async fn run(db: &Db, statement: &'static str) {
+    match db {
+        Db::Sqlite { writer, .. } => sqlx::raw_sql(statement).execute(writer).await.map(|_| ()),
+        Db::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(|_| ()),
+    }
+    .unwrap();
+}
