@@ -432,12 +432,15 @@ async fn nodes_are_measured(house: &mut House, peer: &Peer) {
         .await;
 }
 
+/// A form with its fields, and how many entries come of sending it twice.
+type Form<'a> = (&'a str, &'a [(&'a str, &'a str)], i64);
+
 async fn what_changes_nothing_is_not_written_down(backend: Backend) {
     let (_net, _peer, house) = House::open(&backend).await;
     let ana = house.node.sign_up("ana").await;
     let crew = format!("/operator/crew/{}", ana.id);
     let enable = format!("/operator/members/{}/enable", ana.id);
-    let forms: [(&str, &[(&str, &str)], i64); 9] = [
+    let forms: [Form<'_>; 9] = [
         ("/operator/house", &[("name", "The Loft"), ("line", "")], 1),
         ("/operator/joining", &[("mode", "invitation")], 1),
         (&crew, &[("right", "figures")], 1),

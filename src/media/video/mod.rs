@@ -473,8 +473,8 @@ mod tests {
         [id, &[0xff], content].concat()
     }
 
-    #[test]
-    fn of_a_webm_only_what_a_player_needs_stays() {
+    /// Two tracks of pictures and sound, and two foreign ones.
+    fn webm_tracks() -> Vec<u8> {
         let secret = |id: &[u8]| element(id, b"SECRET");
         let lacing = [
             &[2, 4, 22][..],
@@ -495,19 +495,18 @@ mod tests {
             secret(&[0x53, 0x6e]),
             secret(&[0x25, 0x86, 0x88]),
         ];
-        let tracks = [
+        [
             track(1, 1, b""),
             track(2, 2, &sound.concat()),
             track(3, 17, &secret(&[0x63, 0xa2])),
             track(4, 33, b""),
-        ];
-        let info = [
-            element(&[0x4d, 0x80], b"SECRET"),
-            element(&[0x57, 0x41], b"SECRET"),
-            secret(&[0x73, 0xa4]),
-            secret(&[0x73, 0x84]),
-            secret(&[0xec]),
-        ];
+        ]
+        .concat()
+    }
+
+    /// Blocks of these four tracks.
+    fn webm_blocks() -> Vec<u8> {
+        let secret = |id: &[u8]| element(id, b"SECRET");
         let block =
             |number: u8, word: &[u8]| element(&[0xa3], &[&[0x80 | number, 0, 0, 0], word].concat());
         let group = |number: u8, word: &[u8]| {
@@ -516,7 +515,7 @@ mod tests {
                 &element(&[0xa1], &[&[0x80 | number, 0, 0, 0], word].concat()),
             )
         };
-        let cluster = [
+        [
             element(&[0xe7], &[1]),
             block(1, b"PICTURE"),
             block(3, b"SECRET"),
@@ -525,7 +524,20 @@ mod tests {
             secret(&[0xec]),
             secret(&[0xbf]),
         ]
-        .concat();
+        .concat()
+    }
+
+    #[test]
+    fn of_a_webm_only_what_a_player_needs_stays() {
+        let secret = |id: &[u8]| element(id, b"SECRET");
+        let info = [
+            element(&[0x4d, 0x80], b"SECRET"),
+            element(&[0x57, 0x41], b"SECRET"),
+            secret(&[0x73, 0xa4]),
+            secret(&[0x73, 0x84]),
+            secret(&[0xec]),
+        ];
+        let blocks = webm_blocks();
         let tail = [
             secret(&[0x12, 0x54, 0xc3, 0x67]),
             secret(&[0x19, 0x41, 0xa4, 0x69]),
@@ -536,14 +548,14 @@ mod tests {
         for is_live in [false, true] {
             let id = [0x1f, 0x43, 0xb6, 0x75];
             let cluster = if is_live {
-                open_element(&id, &cluster)
+                open_element(&id, &blocks)
             } else {
-                element(&id, &cluster)
+                element(&id, &blocks)
             };
             let segment = [
                 tail.clone(),
                 element(&[0x15, 0x49, 0xa9, 0x66], &info.concat()),
-                element(&[0x16, 0x54, 0xae, 0x6b], &tracks.concat()),
+                element(&[0x16, 0x54, 0xae, 0x6b], &webm_tracks()),
                 cluster.clone(),
                 cluster,
                 tail.clone(),
