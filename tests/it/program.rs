@@ -4,11 +4,17 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use afterparty::kernel::db::sql;
+
 use crate::both;
+use crate::support::node::ok;
+use crate::support::rows::{self, assert_same, everything};
 use crate::support::{Backend, Net, TestNode, settle};
 
 both!(
     the_verbs_work_beside_a_running_node,
+    what_verbs_do_is_written_down_or_not_done,
+    the_verbs_go_by_the_house_too,
     a_restored_node_federates_on
 );
 
@@ -115,6 +121,107 @@ async fn the_verbs_work_beside_a_running_node(backend: Backend) {
         text(&wrong)
     );
     assert!(text(&run(&["doctor"], None)).contains("well     database"));
+}
+
+async fn what_verbs_do_is_written_down_or_not_done(backend: Backend) {
+    let (_net, node) = TestNode::one(&backend).await;
+    node.host("nina").await;
+    node.sign_up("ana").await;
+    let run = |words: &[&str], input| {
+        run(
+            node.folder.path(),
+            &node.database,
+            "http://here.test",
+            words,
+            input,
+        )
+    };
+    let verbs: [(&str, &[&str], Option<&str>); 8] = [
+        (
+            "member-made",
+            &["account", "create", "ben"],
+            Some("a password of ben\n"),
+        ),
+        (
+            "member-make-crew",
+            &["account", "role", "ana", "crew"],
+            None,
+        ),
+        (
+            "member-make-member",
+            &["account", "role", "ana", "member"],
+            None,
+        ),
+        ("member-disable", &["account", "disable", "ana"], None),
+        ("member-enable", &["account", "enable", "ana"], None),
+        (
+            "member-password",
+            &["account", "reset-password", "ana"],
+            None,
+        ),
+        ("member-token", &["token", "ana", "--scopes", "read"], None),
+        (
+            "mail-bounced",
+            &["bounced"],
+            Some("Final-Recipient: rfc822; gone@mail.example\nAction: failed\nStatus: 5.1.1\n"),
+        ),
+    ];
+    // The program itself, as one of the apps, is known from its first token on.
+    let but = ["audit_log", "audit_away", "apps"];
+    for (act, words, input) in verbs {
+        rows::run(node.db(), "ALTER TABLE audit_log RENAME TO audit_away").await;
+        let before = everything(node.db(), &but).await;
+        assert!(!run(words, input).status.success(), "{act}");
+        assert_same(&before, &everything(node.db(), &but).await, act);
+        rows::run(node.db(), "ALTER TABLE audit_away RENAME TO audit_log").await;
+        let done = run(words, input);
+        assert!(done.status.success(), "{act}: {}", text(&done));
+        let last = sql("SELECT act FROM audit_log ORDER BY id DESC LIMIT 1")
+            .one(node.db())
+            .await
+            .unwrap();
+        assert_eq!(last.get::<String>("act").unwrap(), act);
+    }
+    // Who locks somebody out in the same words twice did it once.
+    let entries = "SELECT COUNT(*) AS n FROM audit_log";
+    let before = node.count(entries).await;
+    run(&["account", "enable", "ana"], None);
+    assert_eq!(node.count(entries).await, before);
+}
+
+async fn the_verbs_go_by_the_house_too(backend: Backend) {
+    let (_net, node) = TestNode::one(&backend).await;
+    let nina = node.host("nina").await;
+    let host = node.cookie(&nina).await;
+    let ana = node.sign_up("ana").await;
+    let filter = [
+        ("act", "add"),
+        ("kind", "word"),
+        ("pattern", "cheap"),
+        ("does", "refuse"),
+    ];
+    ok(&node, "/operator/filters", &host, &filter).await;
+    let say = |words: &str| {
+        let words = ["post", "ana", words];
+        run(
+            node.folder.path(),
+            &node.database,
+            "http://here.test",
+            &words,
+            None,
+        )
+    };
+    assert!(!say("cheap tickets").status.success());
+    let freeze = [("kind", "freeze"), ("reasons", "Too loud")];
+    ok(
+        &node,
+        &format!("/operator/accounts/{}", ana.id),
+        &host,
+        &freeze,
+    )
+    .await;
+    assert!(!say("once more").status.success());
+    assert_eq!(node.count("SELECT COUNT(*) AS n FROM posts").await, 0);
 }
 
 async fn a_restored_node_federates_on(backend: Backend) {

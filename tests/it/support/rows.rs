@@ -48,6 +48,19 @@ pub async fn everything(db: &Db, but: &[&str]) -> BTreeMap<String, String> {
     found
 }
 
+/// Fails with the names of the tables that differ.
+pub fn assert_same(
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+    what: &str,
+) {
+    let tables = before
+        .iter()
+        .filter(|(name, rows)| after.get(*name) != Some(rows));
+    let tables: Vec<&String> = tables.map(|(name, _)| name).collect();
+    assert!(tables.is_empty(), "{what} changed {tables:?}");
+}
+
 async fn tables(db: &Db) -> Vec<String> {
     match db {
         Db::Sqlite { writer, .. } => sqlx::query_scalar(
