@@ -210,7 +210,7 @@ async fn main() {
         ),
     ];
     let settings = config::load(None, &[], &flags).unwrap().settings;
-    let app = open_with(settings, Clock::System, false).await.unwrap();
+    let app = open_with(settings, Clock::system(), false).await.unwrap();
     let begun = Instant::now();
     let fan = fill(&app, posts).await;
     println!(

@@ -93,8 +93,6 @@ pub struct Inner {
     pub downloads: Flights<()>,
     /// Bytes of request bodies that are held in memory, by source address.
     pub bodies: Slots,
-    /// Held while activities are written, so that they leave in the order of what they tell.
-    pub leaving: tokio::sync::Mutex<()>,
     /// What open streams hear of, as it is read from the table of news.
     pub news: broadcast::Sender<Arc<str>>,
     /// Turns true when the node closes, so that open streams end.
@@ -259,7 +257,6 @@ impl App {
             key_fetches: Flights::default(),
             downloads: Flights::default(),
             bodies: Slots::new(16 << 20, 128 << 20),
-            leaving: tokio::sync::Mutex::new(()),
             news: broadcast::channel(1024).0,
             closing: watch::Sender::new(false),
             wake: Notify::new(),

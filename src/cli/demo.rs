@@ -188,7 +188,7 @@ async fn open_house(folder: &Path, script: &Script, port: u16) -> anyhow::Result
         .map(|(key, value)| (key.to_owned(), value))
         .collect();
     let settings = config::load(None, &[], &flags)?.settings;
-    let app = open_with(settings, Clock::System, true).await?;
+    let app = open_with(settings, Clock::system(), true).await?;
     let mut tx = app.db.begin().await?;
     setup::keep_origin(&mut tx, &app.origin()).await?;
     tx.commit().await?;

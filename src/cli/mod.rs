@@ -274,7 +274,7 @@ async fn origin(settings: &Settings, db: &Db) -> anyhow::Result<Origin> {
 /// # Errors
 /// When the database, the key file or the settings cannot be used.
 pub async fn open(settings: Settings) -> anyhow::Result<App> {
-    open_with(settings, Clock::System, false).await
+    open_with(settings, Clock::system(), false).await
 }
 
 /// As [`open`], with the clock given; `demo` marks a house of the demonstration.
@@ -288,6 +288,7 @@ pub async fn open_with(settings: Settings, clock: Clock, demo: bool) -> anyhow::
         .await
         .map_err(|cause| anyhow::anyhow!("database.url: {cause}"))?;
     db.migrate().await?;
+    db.set_clock(&clock).await?;
     let origin = origin(&settings, &db).await?;
     let app = App::new(Parts {
         settings,

@@ -311,12 +311,12 @@ async fn recipient(app: &App, path: &str) -> Result<Option<AccountId>, Denied> {
     }
 }
 
-/// Whether an activity with this id arrived.
+/// Whether an activity with this id arrived and took its effect, or had none.
 ///
 /// # Errors
 /// What the database says.
-pub async fn was_received(app: &App, uri: &str) -> sqlx::Result<bool> {
-    let row = sql("SELECT id FROM received WHERE uri = $1")
+pub async fn was_processed(app: &App, uri: &str) -> sqlx::Result<bool> {
+    let row = sql("SELECT id FROM received WHERE uri = $1 AND processed_at IS NOT NULL")
         .bind(uri)
         .optional(&app.db)
         .await?;
@@ -337,19 +337,33 @@ pub struct Taken {
     fetches: i64,
 }
 
-/// Takes up to `most` stored activities, oldest first.
+/// How long what was taken is nobody else's.
+const LEASE: Duration = Duration::from_secs(180);
+
+/// Takes up to `most` stored activities, oldest first; of a sender whose turn it is, in whichever process, none.
 ///
 /// # Errors
 /// What the database says.
 pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Taken>> {
     let now = app.clock.now();
-    let rows = sql("UPDATE received SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM received WHERE processed_at IS NULL AND next_attempt_at <= $1 AND leased_until <= $1 ORDER BY next_attempt_at, id LIMIT $2) RETURNING *")
-        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM received WHERE processed_at IS NULL AND next_attempt_at <= $1 AND leased_until <= $1 ORDER BY next_attempt_at, id LIMIT $2 FOR UPDATE SKIP LOCKED) UPDATE received SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM due) RETURNING *")
+    // Whoever only looks does not write.
+    let due = sql("SELECT id FROM received WHERE processed_at IS NULL AND next_attempt_at <= $1 AND leased_until <= $1 LIMIT 1")
+        .bind(now)
+        .optional(&app.db)
+        .await?;
+    if due.is_none() || most < 1 {
+        return Ok(Vec::new());
+    }
+    let mut tx = app.db.begin().await?;
+    // Two processes look one after the other, so that each sees whose turn the other has.
+    tx.hold(&["what arrived"]).await?;
+    let rows = sql("UPDATE received SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM received WHERE processed_at IS NULL AND next_attempt_at <= $1 AND leased_until <= $1 AND NOT EXISTS (SELECT 1 FROM received AS busy WHERE busy.actor_id = received.actor_id AND busy.processed_at IS NULL AND busy.leased_until > 0 AND busy.leased_until > $1) ORDER BY next_attempt_at, id LIMIT $2) RETURNING id, actor_id, inbox_of, body, attempts, fetches")
         .bind(now)
         .bind(most)
-        .bind(now.plus(Duration::from_secs(180)))
-        .all(&app.db)
+        .bind(now.plus(LEASE))
+        .all(&mut tx)
         .await?;
+    tx.commit().await?;
     let read = |row: &Row| {
         Ok(Taken {
             id: row.get("id")?,
@@ -363,6 +377,25 @@ pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Taken>> {
     let mut taken = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
     taken.sort_by_key(|item| item.id);
     Ok(taken)
+}
+
+/// Keeps what waits for its turn; whether all of it is still ours.
+///
+/// # Errors
+/// What the database says.
+pub async fn renew(app: &App, items: &[Taken]) -> sqlx::Result<bool> {
+    for item in items {
+        let touched = sql("UPDATE received SET leased_until = $1 WHERE id = $2 AND attempts = $3 AND processed_at IS NULL AND leased_until > 0")
+            .bind(app.clock.now().plus(LEASE))
+            .bind(item.id)
+            .bind(item.attempts)
+            .run(&app.db)
+            .await?;
+        if touched == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl Taken {
@@ -413,8 +446,8 @@ async fn finish(
     // What was given up can be looked at, and tried again by hand.
     let kept = outcome.starts_with("given up");
     let query = match wait {
-        None => sql("UPDATE received SET processed_at = $1, outcome = $2, body = CASE WHEN $4 = 1 THEN body ELSE NULL END, leased_until = 0 WHERE id = $3").bind(now).bind(outcome).bind(item.id).bind(kept),
-        Some(wait) => sql("UPDATE received SET next_attempt_at = $1, outcome = $2, leased_until = 0, fetches = $4 WHERE id = $3").bind(now.plus(wait)).bind(outcome).bind(item.id).bind(item.fetches),
+        None => sql("UPDATE received SET processed_at = $1, outcome = $2, body = CASE WHEN $4 = 1 THEN body ELSE NULL END, leased_until = 0 WHERE id = $3 AND attempts = $5").bind(now).bind(outcome).bind(item.id).bind(kept).bind(item.attempts),
+        Some(wait) => sql("UPDATE received SET next_attempt_at = $1, outcome = $2, leased_until = 0, fetches = $4 WHERE id = $3 AND attempts = $5").bind(now.plus(wait)).bind(outcome).bind(item.id).bind(item.fetches).bind(item.attempts),
     };
     query.run(&app.db).await?;
     Ok(())

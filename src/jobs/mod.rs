@@ -2,6 +2,7 @@
 //!
 //! A job carries ids and is safe to run twice; its performer reloads and stops quietly where nothing is left to do.
 
+pub mod lanes;
 pub mod news;
 mod queue;
 
@@ -253,6 +254,8 @@ pub enum Job {
     EnforceNodes,
     /// Let these posts through.
     ReleasePosts(Vec<PostId>),
+    /// Answer the request to quote that waited until the quoting post was let through.
+    TakeUpQuote(PostId),
     /// Send the statement of reasons for a measure to somebody elsewhere.
     SendMeasure(i64),
     /// Let posts through that wait for this reason.
@@ -270,11 +273,6 @@ pub enum Job {
 }
 
 impl Job {
-    /// Whether it writes activities that leave; those are performed in the order they were enqueued.
-    pub fn leaves(&self) -> bool {
-        self.name().starts_with("send_") && !matches!(self, Self::SendMail(_))
-    }
-
     /// The job's name, for the operator's page.
     pub fn name(&self) -> String {
         match serde_json::to_value(self) {

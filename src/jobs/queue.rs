@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Job;
+use super::lanes::Lane;
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Db, Row, Tx, ids, sql};
 use crate::kernel::id::JobId;
@@ -37,9 +38,10 @@ pub async fn enqueue(conn: impl Conn, now: Time, job: Job) -> sqlx::Result<()> {
 /// What the database says.
 pub async fn enqueue_at(conn: impl Conn, now: Time, run_at: Time, job: Job) -> sqlx::Result<()> {
     let body = serde_json::to_string(&job).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sql("INSERT INTO jobs (id, kind, body, run_at) VALUES ($1, $2, $3, $4)")
+    sql("INSERT INTO jobs (id, kind, lane, body, run_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(JobId::mint(now))
         .bind(job.name())
+        .bind(job.lane().name())
         .bind(body)
         .bind(run_at)
         .run(conn)
@@ -65,18 +67,44 @@ pub async fn enqueue_once(tx: &mut Tx, now: Time, run_at: Time, job: Job) -> sql
     Ok(())
 }
 
-/// Takes up to `most` jobs that are due; nobody else gets them for a while.
+/// Takes up to `most` jobs of a lane that are due; nobody else gets them for a while. What leaves is taken by nobody
+/// while somebody, in whichever process, is at what left before.
 ///
 /// # Errors
 /// What the database says.
-pub async fn claim(db: &Db, now: Time, most: i64) -> sqlx::Result<Vec<Claimed>> {
-    let rows = sql("UPDATE jobs SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM jobs WHERE dead_at IS NULL AND run_at <= $1 AND leased_until <= $1 ORDER BY run_at, id LIMIT $2) RETURNING *")
-        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE dead_at IS NULL AND run_at <= $1 AND leased_until <= $1 ORDER BY run_at, id LIMIT $2 FOR UPDATE SKIP LOCKED) UPDATE jobs SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM due) RETURNING *")
+pub async fn claim(db: &Db, now: Time, lane: Lane, most: i64) -> sqlx::Result<Vec<Claimed>> {
+    // Whoever only looks does not write.
+    let due = sql("SELECT id FROM jobs WHERE lane = $1 AND dead_at IS NULL AND run_at <= $2 AND leased_until <= $2 LIMIT 1")
+        .bind(lane.name())
+        .bind(now)
+        .optional(db)
+        .await?;
+    if due.is_none() || most < 1 {
+        return Ok(Vec::new());
+    }
+    let mut tx = db.begin().await?;
+    if lane == Lane::Leaving {
+        tx.hold(&["jobs that leave"]).await?;
+        let busy = sql(
+            "SELECT id FROM jobs WHERE lane = $1 AND dead_at IS NULL AND leased_until > $2 LIMIT 1",
+        )
+        .bind(lane.name())
+        .bind(now)
+        .optional(&mut tx)
+        .await?;
+        if busy.is_some() {
+            return Ok(Vec::new());
+        }
+    }
+    let rows = sql("UPDATE jobs SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM jobs WHERE lane = $4 AND dead_at IS NULL AND run_at <= $1 AND leased_until <= $1 ORDER BY run_at, id LIMIT $2) RETURNING id, body, attempts")
+        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE lane = $4 AND dead_at IS NULL AND run_at <= $1 AND leased_until <= $1 ORDER BY run_at, id LIMIT $2 FOR UPDATE SKIP LOCKED) UPDATE jobs SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM due) RETURNING id, body, attempts")
         .bind(now)
         .bind(most)
         .bind(now.plus(LEASE))
-        .all(db)
+        .bind(lane.name())
+        .all(&mut tx)
         .await?;
+    tx.commit().await?;
     let mut claimed = Vec::new();
     for row in &rows {
         match read(row) {
@@ -114,26 +142,30 @@ fn read(row: &Row) -> sqlx::Result<Claimed> {
     })
 }
 
-/// Keeps a job that is under way.
+/// Keeps a job that is under way, or waits for its turn; whether it is still ours.
 ///
 /// # Errors
 /// What the database says.
-pub async fn renew(conn: impl Conn, now: Time, id: JobId) -> sqlx::Result<()> {
-    sql("UPDATE jobs SET leased_until = $1 WHERE id = $2")
-        .bind(now.plus(LEASE))
-        .bind(id)
-        .run(conn)
-        .await?;
-    Ok(())
+pub async fn renew(conn: impl Conn, now: Time, job: &Claimed) -> sqlx::Result<bool> {
+    let touched = sql(
+        "UPDATE jobs SET leased_until = $1 WHERE id = $2 AND attempts = $3 AND leased_until > 0",
+    )
+    .bind(now.plus(LEASE))
+    .bind(job.id)
+    .bind(job.attempts)
+    .run(conn)
+    .await?;
+    Ok(touched == 1)
 }
 
-/// Removes a job that is done.
+/// Removes a job that is done, unless somebody else took it meanwhile.
 ///
 /// # Errors
 /// What the database says.
-pub async fn finish(conn: impl Conn, id: JobId) -> sqlx::Result<()> {
-    sql("DELETE FROM jobs WHERE id = $1")
-        .bind(id)
+pub async fn finish(conn: impl Conn, job: &Claimed) -> sqlx::Result<()> {
+    sql("DELETE FROM jobs WHERE id = $1 AND attempts = $2")
+        .bind(job.id)
+        .bind(job.attempts)
         .run(conn)
         .await?;
     Ok(())
@@ -147,11 +179,12 @@ pub async fn give_back(conn: impl Conn, now: Time, job: &Claimed, error: &str) -
     let wait = [10, 60, 300, 1800, 7200, 21600, 43200]
         [usize::try_from(job.attempts - 1).unwrap_or(0).min(6)];
     let dead_at = (job.attempts >= TRIES).then_some(now);
-    sql("UPDATE jobs SET run_at = $1, leased_until = 0, last_error = $2, dead_at = $3 WHERE id = $4")
+    sql("UPDATE jobs SET run_at = $1, leased_until = 0, last_error = $2, dead_at = $3 WHERE id = $4 AND attempts = $5")
         .bind(now.plus(Duration::from_secs(wait)))
         .bind(error)
         .bind(dead_at)
         .bind(job.id)
+        .bind(job.attempts)
         .run(conn)
         .await?;
     Ok(())

@@ -98,8 +98,13 @@ impl Time {
 /// Where the time comes from: the system, or a hand that tests move.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The system's wall clock.
-    System,
+    /// The system's wall clock, put right by what it is off from the clock that several processes share.
+    System {
+        /// How far the system itself is ahead, milliseconds; for tests.
+        ahead: i64,
+        /// What is added, milliseconds.
+        off: Arc<AtomicI64>,
+    },
     /// A clock that stands still until it is moved; shared between its clones.
     Manual(Arc<AtomicI64>),
 }
@@ -107,7 +112,28 @@ pub enum Clock {
 impl Clock {
     /// A clock for tests that starts at the real time.
     pub fn manual() -> Self {
-        Self::Manual(Arc::new(AtomicI64::new(Self::System.now().0)))
+        Self::Manual(Arc::new(AtomicI64::new(Self::system().now().0)))
+    }
+
+    /// The system's wall clock.
+    pub fn system() -> Self {
+        Self::ahead(0)
+    }
+
+    /// The clock of a system that is so many milliseconds ahead.
+    pub fn ahead(ahead: i64) -> Self {
+        Self::System {
+            ahead,
+            off: Arc::default(),
+        }
+    }
+
+    /// Goes by another clock from here on, which showed this time just now.
+    pub fn set(&self, shown: Time) {
+        if let Self::System { off, .. } = self {
+            let away = shown.0.saturating_sub(self.now().0);
+            off.fetch_add(away, Ordering::SeqCst);
+        }
     }
 
     /// The present moment.
@@ -117,11 +143,12 @@ impl Clock {
     )]
     pub fn now(&self) -> Time {
         match self {
-            Self::System => {
+            Self::System { ahead, off } => {
                 let since = SystemTime::now()
                     .duration_since(UNIX_EPOCH)
                     .unwrap_or_default();
-                Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+                let at = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+                Time(at.saturating_add(ahead + off.load(Ordering::SeqCst)))
             }
             Self::Manual(at) => Time(at.load(Ordering::SeqCst)),
         }

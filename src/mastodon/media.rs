@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::id::MediaId;
 use crate::media::upload::{self, Upload};
-use crate::media::{self, Media};
+use crate::media::{self, Described, Media};
 
 /// `focus=x,y`, each from −1 to 1, as thousandths.
 fn focus(params: &Params) -> Option<(i64, i64)> {
@@ -67,7 +67,8 @@ pub async fn show(Path(id): Path<MediaId>, call: Caller) -> Answer {
 /// `PUT /api/v1/media/{id}`
 pub async fn update(Path(id): Path<MediaId>, call: Caller) -> Answer {
     let found = media::get(&call.app, call.member()?.id, id).await?;
-    describe(&call, id, &call.params).await?;
+    let described = described(&call, id, &call.params).await?;
+    media::describe(&call.app, found.account, &described).await?;
     if let Some(cover) = call
         .params
         .file("thumbnail")
@@ -79,20 +80,19 @@ pub async fn update(Path(id): Path<MediaId>, call: Caller) -> Answer {
     Ok(answer(&call, &found, StatusCode::PARTIAL_CONTENT))
 }
 
-/// Changes what an upload says it shows, where something was said.
-pub async fn describe(call: &Caller, id: MediaId, params: &Params) -> Result<(), Refused> {
+/// What a file shows from now on; where nothing was said, what it showed before.
+pub async fn described(call: &Caller, id: MediaId, params: &Params) -> Result<Described, Refused> {
     let member = call.member()?.id;
     let before = media::find_own(&call.app, member, id)
         .await?
         .ok_or(Error::NotFound)?;
     let description = params.get("description").unwrap_or(&before.description);
-    let most = usize::try_from(call.app.settings.limits.description_chars).unwrap_or(usize::MAX);
-    if description.chars().count() > most {
-        return Err(Error::invalid_with("description", "error-too-long", most).into());
-    }
-    let focus = focus(params).unwrap_or(before.focus);
-    media::describe(&call.app, member, id, description, focus).await?;
-    Ok(())
+    upload::check_description(&call.app, description)?;
+    Ok(Described {
+        id,
+        description: description.to_owned(),
+        focus: focus(params).unwrap_or(before.focus),
+    })
 }
 
 /// `DELETE /api/v1/media/{id}`

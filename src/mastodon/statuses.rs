@@ -154,12 +154,12 @@ pub async fn create(call: Caller) -> Answer {
 pub async fn update(Path(id): Path<PostId>, call: Caller) -> Answer {
     let (app, member, params) = (&call.app, call.member()?, &call.params);
     let before = seen(&call, id).await?;
-    let attributes = params.items("media_attributes");
-    let described: Vec<&str> = attributes
-        .iter()
-        .map(|item| item.text("description"))
-        .collect();
-    let described = described.join(" ");
+    let mut described = Vec::new();
+    for item in params.items("media_attributes") {
+        if let Some(id) = item.number("id") {
+            described.push(super::media::described(&call, id, &item).await?);
+        }
+    }
     let edit = edit::Edit {
         text: params.get("status").unwrap_or(&before.text).to_owned(),
         warning: params
@@ -172,14 +172,10 @@ pub async fn update(Path(id): Path<PostId>, call: Caller) -> Answer {
             .map(str::to_owned)
             .or(before.language),
         media: params.has("media_ids").then(|| params.numbers("media_ids")),
+        described,
     };
     webfinger::learn_mentions(app, &edit.text).await;
-    writing::change(app, member, before.id, edit, &described).await?;
-    for item in &attributes {
-        if let Some(id) = item.number("id") {
-            super::media::describe(&call, id, item).await?;
-        }
-    }
+    writing::change(app, member, before.id, edit).await?;
     answer(&call, before.id).await
 }
 

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Tx, ids, sql};
+use crate::kernel::db::{Conn, Tx, ids, sql};
 use crate::kernel::id::{AccountId, MediaId, PostId};
 
 /// How long an address that opens a narrower post's file lasts, in milliseconds: at most ten minutes, at least five.
@@ -193,24 +193,52 @@ pub async fn rearrange(
     attach(tx, account, post, which).await
 }
 
-/// Changes what an upload says it shows.
+/// What a file shows, in its author's words, and what of it must stay in view.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// Which.
+    pub id: MediaId,
+    /// What it shows.
+    pub description: String,
+    /// Thousandths from the middle, right and up.
+    pub focus: (i64, i64),
+}
+
+/// Describes an upload that stands in no post yet.
 ///
 /// # Errors
 /// What the database says.
-pub async fn describe(
-    app: &App,
+pub async fn describe(app: &App, account: AccountId, described: &Described) -> Result<()> {
+    write_description(&app.db, account, None, described).await
+}
+
+/// Describes a file of a post, together with what else is changed of it.
+///
+/// # Errors
+/// What the database says.
+pub async fn describe_in(
+    tx: &mut Tx,
     account: AccountId,
-    id: MediaId,
-    description: &str,
-    focus: (i64, i64),
+    post: PostId,
+    described: &Described,
 ) -> Result<()> {
-    sql("UPDATE media SET description = $1, focus_x = $2, focus_y = $3 WHERE id = $4 AND account_id = $5")
-        .bind(description.trim())
-        .bind(focus.0.clamp(-1000, 1000))
-        .bind(focus.1.clamp(-1000, 1000))
-        .bind(id)
+    write_description(tx, account, Some(post), described).await
+}
+
+async fn write_description(
+    conn: impl Conn,
+    account: AccountId,
+    post: Option<PostId>,
+    described: &Described,
+) -> Result<()> {
+    sql("UPDATE media SET description = $1, focus_x = $2, focus_y = $3 WHERE id = $4 AND account_id = $5 AND COALESCE(post_id, 0) = $6")
+        .bind(described.description.trim())
+        .bind(described.focus.0.clamp(-1000, 1000))
+        .bind(described.focus.1.clamp(-1000, 1000))
+        .bind(described.id)
         .bind(account)
-        .run(&app.db)
+        .bind(post.map_or(0, |post| post.0))
+        .run(conn)
         .await?;
     Ok(())
 }

@@ -108,19 +108,16 @@ async fn is_read(app: &App, author: &Account, post: &Post) -> Result<bool> {
 ///
 /// # Errors
 /// As [`edit::edit`], and `Invalid` where the post would not have been let through.
-pub async fn change(
-    app: &App,
-    author: &Account,
-    post: PostId,
-    mut wished: Edit,
-    described: &str,
-) -> Result<Post> {
+pub async fn change(app: &App, author: &Account, post: PostId, mut wished: Edit) -> Result<Post> {
     let before = posts::find(app, post).await?;
     let before = before.filter(|before| before.account == author.id);
     if let Some(before) = before
         && is_read(app, author, &before).await?
     {
-        let words = format!("{} {} {described}", wished.text, wished.warning);
+        let mut words = format!("{} {}", wished.text, wished.warning);
+        for described in &wished.described {
+            words.push_str(&format!(" {}", described.description));
+        }
         let content = Content::of(&escape(&words));
         for filter in filters::list(app).await? {
             match (filter.catches(&content), filter.act.as_str()) {

@@ -95,6 +95,11 @@ pub async fn insert(
 ) -> Result<Option<Post>> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    // Of two posts that name each other and come in the same moment, the second finds the first; the same goes for a post
+    // and its end.
+    let answered = arrived.in_reply_to_uri.iter().chain(&arrived.quote_uri);
+    let names: Vec<&str> = answered.chain([&arrived.uri]).map(String::as_str).collect();
+    tx.hold(&names).await?;
     if tombs::is_gone(&mut tx, &arrived.uri).await? {
         return Ok(None);
     }

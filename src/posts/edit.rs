@@ -10,6 +10,7 @@ use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Tx, sql};
 use crate::kernel::id::{AccountId, MediaId, PostId};
+use crate::media::{self, Described};
 
 /// An earlier version of a post.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Edit {
     pub language: Option<String>,
     /// The attachments it is to have, where those change.
     pub media: Option<Vec<MediaId>>,
+    /// What its files show from now on.
+    pub described: Vec<Described>,
 }
 
 /// Changes a post of the author and tells everyone who has it.
@@ -51,7 +54,7 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Screened<Edit>)
         .ok_or(Error::NotFound)?;
     let has_more = before.kind == "question"
         || before.quote_uri.is_some()
-        || !crate::media::of_post(app, id).await?.is_empty();
+        || !media::of_post(app, id).await?.is_empty();
     let draft = Draft {
         text: edit.text.clone(),
         warning: edit.warning.clone(),
@@ -81,8 +84,11 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Screened<Edit>)
     store::set_tags(&mut tx, id, &rendered.tags).await?;
     words::keep(&mut tx, author, &after).await?;
     previews::expect(&mut tx, &after, now).await?;
-    if let Some(media) = &edit.media {
-        crate::media::rearrange(&mut tx, author.id, id, media).await?;
+    if let Some(wished) = &edit.media {
+        media::rearrange(&mut tx, author.id, id, wished).await?;
+    }
+    for described in &edit.described {
+        media::describe_in(&mut tx, author.id, id, described).await?;
     }
     telling::tell_mentioned(&mut tx, &after, &rendered.mentions, now).await?;
     tell_boosters(&mut tx, &after, now).await?;

@@ -172,38 +172,30 @@ pub async fn which(app: &App, wished: &Wished, limit: i64) -> Result<Vec<PostId>
 pub async fn release(app: &App, which: &[PostId]) -> Result<()> {
     for id in which {
         let mut tx = app.db.begin().await?;
-        if let Some(post) = release_in(app, &mut tx, *id).await? {
+        if release_in(app, &mut tx, *id).await? {
             tx.commit().await?;
-            released(app, &post).await?;
+            app.wake.notify_waiters();
         }
     }
     Ok(())
 }
 
-/// Lets a post through: everybody it is for sees it, is told of it, and gets it. Nothing where it does not wait any
-/// more. Whoever commits it calls [`released`].
+/// Lets a post through: everybody it is for sees it, is told of it, and gets it. Whether it still waited.
 ///
 /// # Errors
 /// What the database says.
-pub async fn release_in(app: &App, tx: &mut Tx, id: PostId) -> Result<Option<Post>> {
+pub async fn release_in(app: &App, tx: &mut Tx, id: PostId) -> Result<bool> {
     let row = sql("UPDATE posts SET audience = held_audience, held_audience = NULL, held_for = NULL, dropped_at = NULL WHERE id = $1 AND held_audience IS NOT NULL RETURNING *")
         .bind(id)
         .optional(&mut *tx)
         .await?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(row) = row else { return Ok(false) };
     let post = store::read(&row)?;
     announce(app, tx, &post).await?;
-    Ok(Some(post))
-}
-
-/// Does what waits until a post that was let through is seen: its request to quote is answered.
-///
-/// # Errors
-/// What the database says.
-pub async fn released(app: &App, post: &Post) -> Result<()> {
-    quotes::take_up_request(app, post).await?;
-    app.wake.notify_waiters();
-    Ok(())
+    if quotes::has_request(&mut *tx, &post).await? {
+        jobs::enqueue(tx, app.clock.now(), Job::TakeUpQuote(post.id)).await?;
+    }
+    Ok(true)
 }
 
 /// Does what did not happen when a post came or was written, because it waited.

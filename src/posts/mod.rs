@@ -14,7 +14,7 @@ pub mod keep;
 pub mod polls;
 pub mod previews;
 pub mod quotes;
-mod references;
+pub mod references;
 pub mod remove;
 pub mod render;
 pub mod scheduled;

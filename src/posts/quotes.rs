@@ -5,7 +5,7 @@ use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Notice};
-use crate::kernel::db::{Conn, Tx, sql};
+use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::html::escape;
 use crate::kernel::id::{PostId, StampId};
 use crate::kernel::page::Window;
@@ -202,19 +202,35 @@ pub async fn put_off_request(
 ///
 /// # Errors
 /// What the database says.
-pub async fn take_up_request(app: &App, quoting: &Post) -> Result<()> {
-    let row = sql("DELETE FROM quote_wishes WHERE quoting_uri = $1 AND account_id = $2 RETURNING post_id, request")
-        .bind(&quoting.uri)
-        .bind(quoting.account)
-        .optional(&app.db)
-        .await?;
-    let Some(row) = row else { return Ok(()) };
-    let Some(quoted) = store::find(&app.db, row.get("post_id")?).await? else {
+pub async fn take_up_request(app: &App, quoting: PostId) -> Result<()> {
+    let Some(quoting) = store::find(&app.db, quoting).await? else {
         return Ok(());
     };
-    let who = accounts::get(app, quoting.account).await?;
-    let request = serde_json::from_str(&row.get::<String>("request")?)?;
-    receive_request(app, &who, &quoted, &quoting.uri, request).await
+    let row = request_of(&app.db, &quoting).await?;
+    let Some(row) = row else { return Ok(()) };
+    if let Some(quoted) = store::find(&app.db, row.get("post_id")?).await? {
+        let who = accounts::get(app, quoting.account).await?;
+        let request = serde_json::from_str(&row.get::<String>("request")?)?;
+        receive_request(app, &who, &quoted, &quoting.uri, request).await?;
+    }
+    sql("DELETE FROM quote_wishes WHERE quoting_uri = $1")
+        .bind(&quoting.uri)
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
+async fn request_of(conn: impl Conn, quoting: &Post) -> sqlx::Result<Option<Row>> {
+    sql("SELECT post_id, request FROM quote_wishes WHERE quoting_uri = $1 AND account_id = $2")
+        .bind(&quoting.uri)
+        .bind(quoting.account)
+        .optional(conn)
+        .await
+}
+
+/// Whether a request was put off until this post is seen.
+pub(super) async fn has_request(conn: impl Conn, quoting: &Post) -> sqlx::Result<bool> {
+    Ok(request_of(conn, quoting).await?.is_some())
 }
 
 /// The answer to our request arrived.

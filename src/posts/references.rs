@@ -1,13 +1,13 @@
 //! What posts name by its id on the wire: what they answer and what they quote, now or once it comes.
 
 use super::{Post, counts, store};
+use crate::app::App;
 use crate::audiences::Audience;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Tx, sql};
 use crate::kernel::id::AccountId;
 
-/// Moves the count of answers, never below zero.
 /// The post with this id on the wire, for somebody who names it in what they send: nothing where they may not see it,
 /// or its author blocks them, so that it looks as if it were not there. Who follows somebody elsewhere, their home
 /// knows; what waits for a look here, everybody else sees.
@@ -32,6 +32,23 @@ pub async fn find_named(
     .as_ref()
     .map(store::read)
     .transpose()
+}
+
+/// Joins the answers of somebody to a post that came in the same moment, or was there all along: nothing where they may
+/// not see it.
+///
+/// # Errors
+/// What the database says.
+pub async fn join(app: &App, uri: &str, by: AccountId) -> sqlx::Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    tx.hold(&[uri]).await?;
+    if let Some(parent) = find_named(&mut tx, uri, by, now).await? {
+        adopt_replies(&mut tx, &parent, now).await?;
+    }
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(())
 }
 
 /// Joins what answered a post before it was known here.

@@ -1,21 +1,22 @@
 //! The loops of a serving node.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgListener;
 use tokio::task::JoinSet;
 
-use super::{run_host, run_received, start_jobs};
+use super::crowd::Crowd;
+use super::{by_sender, run_host, run_received, tasks_of};
 use crate::accounts::{dispatch, sessions};
 use crate::app::App;
-use crate::federation::{delivery, inbox};
+use crate::federation::delivery::{self, Health};
+use crate::federation::inbox;
 use crate::guests;
+use crate::jobs::lanes::Lane;
 use crate::jobs::{self, Job, news};
 use crate::kernel::db::{Db, sql};
-use crate::kernel::id::AccountId;
 use crate::media::{self, files, incoming};
 use crate::members::{admitting, import};
 use crate::moderation::{calm, measures, reports};
@@ -30,7 +31,9 @@ const GRACE: Duration = Duration::from_secs(12);
 pub async fn run(app: App, stop: Arc<AtomicBool>) {
     let mut loops = JoinSet::new();
     loops.spawn(received_loop(app.clone(), stop.clone()));
-    loops.spawn(job_loop(app.clone(), stop.clone()));
+    for lane in Lane::ALL {
+        loops.spawn(job_loop(app.clone(), stop.clone(), lane));
+    }
     loops.spawn(delivery_loop(app.clone(), stop.clone()));
     loops.spawn(news_loop(app.clone(), stop.clone()));
     loops.spawn(sweep_loop(app, stop));
@@ -43,96 +46,149 @@ async fn rest(app: &App, stop: &AtomicBool) -> bool {
     !stop.load(Ordering::SeqCst)
 }
 
-async fn received_loop(app: App, stop: Arc<AtomicBool>) {
-    let mut tasks = JoinSet::new();
-    // One sender's activities wait for each other, nobody else's for them.
-    let mut lanes: HashMap<AccountId, Arc<tokio::sync::Mutex<()>>> = HashMap::new();
-    while !stop.load(Ordering::SeqCst) {
-        let room = i64::try_from(64_usize.saturating_sub(tasks.len())).unwrap_or(0);
-        let items = inbox::claim(&app, room).await.unwrap_or_default();
-        let idle = items.is_empty();
-        let mut by_sender: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for item in items {
-            by_sender.entry(item.sender()).or_default().push(item);
+/// What could not be done in a loop, said once in a while and not each second.
+#[derive(Default)]
+struct Complaint(Option<(String, Instant)>);
+
+impl Complaint {
+    /// The items; none where they could not be had.
+    fn unless<T>(&mut self, what: &str, taken: sqlx::Result<Vec<T>>) -> Vec<T> {
+        let error = match taken {
+            Ok(items) => {
+                if self.0.take().is_some() {
+                    tracing::info!("{what} can be taken again");
+                }
+                return items;
+            }
+            Err(error) => error.to_string(),
+        };
+        let said = self.0.as_ref();
+        if said.is_none_or(|(last, at)| *last != error || at.elapsed() > SAID) {
+            tracing::error!(error, "{what} cannot be taken");
+            self.0 = Some((error, Instant::now()));
         }
-        for (sender, items) in by_sender {
-            let lane = lanes.entry(sender).or_default().clone();
+        Vec::new()
+    }
+}
+
+/// How long the same complaint is not repeated.
+const SAID: Duration = Duration::from_secs(60);
+
+/// Waits until something may be taken again; whether the node goes on.
+async fn pause(app: &App, stop: &AtomicBool, crowd: &mut Crowd) -> bool {
+    tokio::select! {
+        () = crowd.one_ended() => true,
+        going = rest(app, stop) => going,
+    }
+}
+
+async fn received_loop(app: App, stop: Arc<AtomicBool>) {
+    let mut crowd = Crowd::new(64, 512);
+    let mut complaint = Complaint::default();
+    while !stop.load(Ordering::SeqCst) {
+        let room = i64::try_from(crowd.room()).unwrap_or(0);
+        let items = complaint.unless("what arrived", inbox::claim(&app, room).await);
+        let idle = items.is_empty();
+        for items in by_sender(items) {
             let app = app.clone();
-            tasks.spawn(async move {
-                let _turn = lane.lock().await;
+            crowd.start(async move {
                 run_received(app.clone(), items).await;
                 app.wake.notify_waiters();
             });
         }
-        lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
-        if idle || room == 0 {
-            tokio::select! {
-                Some(_) = tasks.join_next() => {}
-                going = rest(&app, &stop) => if !going { break },
-            }
+        if (idle || room == 0) && !pause(&app, &stop, &mut crowd).await {
+            break;
         }
     }
-    let _ = tokio::time::timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+    let _ = tokio::time::timeout(GRACE, crowd.all_ended()).await;
 }
 
-async fn job_loop(app: App, stop: Arc<AtomicBool>) {
-    let mut tasks = JoinSet::new();
-    while !stop.load(Ordering::SeqCst) {
-        let room = 16_usize.saturating_sub(tasks.len());
-        let claimed = jobs::claim(&app.db, app.clock.now(), i64::try_from(room).unwrap_or(0))
-            .await
-            .unwrap_or_default();
-        let idle = claimed.is_empty();
-        start_jobs(&app, claimed, &mut tasks);
-        if idle || tasks.len() >= 16 {
-            tokio::select! {
-                Some(_) = tasks.join_next() => {}
-                going = rest(&app, &stop) => if !going { break },
-            }
-        }
+/// How many of a lane begin at a time, and how many are under way in all.
+fn crowd_of(lane: Lane) -> Crowd {
+    match lane {
+        Lane::Leaving => Crowd::new(1, 1),
+        Lane::Local => Crowd::new(8, 8),
+        Lane::Network => Crowd::new(16, 192),
+        Lane::Heavy => Crowd::new(2, 2),
     }
-    let _ = tokio::time::timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
 }
 
-async fn delivery_loop(app: App, stop: Arc<AtomicBool>) {
-    let mut tasks = JoinSet::new();
+async fn job_loop(app: App, stop: Arc<AtomicBool>, lane: Lane) {
+    let mut crowd = crowd_of(lane);
+    let mut complaint = Complaint::default();
     while !stop.load(Ordering::SeqCst) {
-        let room = 16_usize.saturating_sub(tasks.len());
-        let nodes = if room == 0 {
-            Vec::new()
-        } else {
-            delivery::claim(&app, i64::try_from(room).unwrap_or(0))
-                .await
-                .unwrap_or_default()
+        let room = match (crowd.room(), lane) {
+            // One task does them one after the other.
+            (1.., Lane::Leaving) => 32,
+            (room, _) => i64::try_from(room).unwrap_or(0),
         };
-        let idle = nodes.is_empty();
-        for node in nodes {
-            tasks.spawn(run_host(app.clone(), node));
+        let claimed = jobs::claim(&app.db, app.clock.now(), lane, room).await;
+        let claimed = complaint.unless("work", claimed);
+        let idle = claimed.is_empty();
+        for task in tasks_of(&app, lane, claimed) {
+            let app = app.clone();
+            crowd.start(async move {
+                task.await;
+                app.wake.notify_waiters();
+            });
+        }
+        if (idle || room == 0) && !pause(&app, &stop, &mut crowd).await {
+            break;
+        }
+    }
+    let _ = tokio::time::timeout(GRACE, crowd.all_ended()).await;
+}
+
+/// Hosts that are well, and beside them a few of those that failed.
+async fn delivery_loop(app: App, stop: Arc<AtomicBool>) {
+    let (mut well, mut ill) = (Crowd::new(64, 256), Crowd::new(8, 32));
+    let mut complaint = Complaint::default();
+    while !stop.load(Ordering::SeqCst) {
+        let mut idle = true;
+        for (crowd, health) in [(&mut well, Health::Well), (&mut ill, Health::Failing)] {
+            let room = i64::try_from(crowd.room()).unwrap_or(0);
+            let hosts = delivery::claim(&app, health, room).await;
+            for host in complaint.unless("what is to be sent", hosts) {
+                idle = false;
+                crowd.start(run_host(app.clone(), host));
+            }
         }
         if idle {
             tokio::select! {
-                Some(_) = tasks.join_next() => {}
+                () = well.one_ended() => {}
+                () = ill.one_ended() => {}
                 going = rest(&app, &stop) => if !going { break },
             }
         }
     }
     // What is in flight ends within its time; the rest is leased again after the restart.
-    let _ = tokio::time::timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+    let ended = async { tokio::join!(well.all_ended(), ill.all_ended()) };
+    let _ = tokio::time::timeout(GRACE, ended).await;
+}
+
+/// After how long somebody who cannot listen tries again; until then, and on SQLite, they look each second.
+const AGAIN: Duration = Duration::from_secs(5);
+
+async fn listen(db: &Db) -> Option<PgListener> {
+    let Db::Postgres(pool) = db else {
+        return None;
+    };
+    let mut listener = PgListener::connect_with(pool).await.ok()?;
+    listener.listen("news").await.ok()?;
+    Some(listener)
 }
 
 /// Reads what happened, in this process or another, and tells the open streams.
 async fn news_loop(app: App, stop: Arc<AtomicBool>) {
     let mut reader = news::Reader::new(app.clock.now());
-    let mut listener = match &app.db {
-        Db::Postgres(pool) => PgListener::connect_with(pool).await.ok(),
-        Db::Sqlite { .. } => None,
-    };
-    if let Some(listening) = &mut listener
-        && listening.listen("news").await.is_err()
-    {
-        listener = None;
-    }
+    let mut listener = None;
+    let mut tried: Option<Instant> = None;
     while !stop.load(Ordering::SeqCst) {
+        // The server may be another one since the last time.
+        if listener.is_none() && tried.is_none_or(|at| at.elapsed() > AGAIN) {
+            listener = listen(&app.db).await;
+            tried = Some(Instant::now());
+        }
         match &mut listener {
             Some(listening) => {
                 tokio::select! {
@@ -161,6 +217,9 @@ async fn sweep_loop(app: App, stop: Arc<AtomicBool>) {
     while !stop.load(Ordering::SeqCst) {
         if app.clock.now() >= old_news {
             old_news = app.clock.now().plus(Duration::from_secs(60));
+            if let Err(error) = app.db.set_clock(&app.clock).await {
+                tracing::debug!(%error, "the database's clock was not read");
+            }
             if let Err(error) = news::sweep(&app).await {
                 tracing::debug!(%error, "old news were kept");
             }

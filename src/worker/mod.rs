@@ -1,11 +1,14 @@
 //! Which function performs which job.
 
+mod crowd;
 mod loops;
 
 pub use loops::run;
 
 use std::collections::BTreeMap;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::accounts::{self, dispatch, links};
@@ -15,10 +18,12 @@ use crate::federation::activities::{
     reject, update,
 };
 use crate::federation::copies;
+use crate::federation::delivery::Health;
 use crate::federation::{
     actor, backfill, delivery, fetch::Budget, inbox, nodeinfo, objects, sync, webfinger,
 };
 use crate::guests;
+use crate::jobs::lanes::Lane;
 use crate::jobs::{self, Claimed, Job};
 use crate::kernel::db::sql;
 use crate::mastodon::push;
@@ -28,7 +33,7 @@ use crate::moderation::{calm, gate, writing};
 use crate::nodes;
 use crate::notifications;
 use crate::portable::{archives, imports};
-use crate::posts::{self, held, polls, previews};
+use crate::posts::{self, held, polls, previews, quotes};
 use crate::relations::between;
 
 /// How often the lease of a job under way is renewed.
@@ -177,6 +182,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         Job::Import(id) => Ok(imports::go_on(app, id).await?),
         Job::HoldRecent => Ok(gate::hold_recent(app).await?),
         Job::EnforceNodes => Ok(nodes::measures::enforce(app).await?),
+        Job::TakeUpQuote(id) => Ok(quotes::take_up_request(app, id).await?),
         Job::ReleasePosts(which) => {
             held::release(app, &which).await?;
             Ok(())
@@ -197,7 +203,6 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
 
 /// Performs a claimed job and notes what came of it; one that panics is put back like one that failed.
 async fn run_job(app: App, claimed: Claimed) {
-    let now = app.clock.now();
     let work = {
         let (app, job) = (app.clone(), claimed.job.clone());
         spawn(async move { perform(&app, job).await })
@@ -208,7 +213,7 @@ async fn run_job(app: App, claimed: Claimed) {
         tokio::select! {
             ended = &mut work => break ended,
             () = tokio::time::sleep(RENEW) => {
-                let _ = jobs::renew(&app.db, app.clock.now(), claimed.id).await;
+                let _ = jobs::renew(&app.db, app.clock.now(), &claimed).await;
             }
         }
     };
@@ -217,9 +222,10 @@ async fn run_job(app: App, claimed: Claimed) {
         Err(_) => Err(anyhow::anyhow!("it broke down")),
     };
     let noted = match outcome {
-        Ok(()) => jobs::finish(&app.db, claimed.id).await,
+        Ok(()) => jobs::finish(&app.db, &claimed).await,
         Err(error) => {
             tracing::warn!(job = claimed.job.name(), %error, "a job failed");
+            let now = app.clock.now();
             jobs::give_back(&app.db, now, &claimed, &error.to_string()).await
         }
     };
@@ -238,28 +244,37 @@ fn spawn<T: Send + 'static>(
     tokio::spawn(work)
 }
 
-/// Starts claimed jobs: those that leave the node in order, the others beside each other.
-fn start_jobs(app: &App, claimed: Vec<Claimed>, tasks: &mut JoinSet<()>) {
-    let (leaving, others): (Vec<_>, Vec<_>) = claimed
-        .into_iter()
-        .partition(|claimed| claimed.job.leaves());
-    for job in others {
-        tasks.spawn(run_job(app.clone(), job));
-    }
-    if !leaving.is_empty() {
-        let app = app.clone();
-        tasks.spawn(async move {
-            let _turn = app.leaving.lock().await;
-            for job in leaving {
-                run_job(app.clone(), job).await;
+/// Performs jobs that leave, one after the other. Those that wait for their turn stay ours meanwhile.
+async fn run_leaving(app: App, claimed: Vec<Claimed>) {
+    let mut waiting = std::collections::VecDeque::from(claimed);
+    while let Some(next) = waiting.pop_front() {
+        run_job(app.clone(), next).await;
+        for job in &waiting {
+            match jobs::renew(&app.db, app.clock.now(), job).await {
+                Ok(true) => {}
+                // Another process goes on from here.
+                _ => return,
             }
-        });
+        }
     }
+}
+
+/// What a lane's claimed jobs are done by: each by a task of its own, but what leaves by one.
+fn tasks_of(app: &App, lane: Lane, claimed: Vec<Claimed>) -> Vec<BoxFuture<'static, ()>> {
+    if claimed.is_empty() {
+        return Vec::new();
+    }
+    if lane == Lane::Leaving {
+        return vec![run_leaving(app.clone(), claimed).boxed()];
+    }
+    let tasks = claimed.into_iter();
+    tasks.map(|job| run_job(app.clone(), job).boxed()).collect()
 }
 
 /// Processes what one sender sent, in order.
 async fn run_received(app: App, items: Vec<inbox::Taken>) {
-    for item in items {
+    let mut waiting = std::collections::VecDeque::from(items);
+    while let Some(item) = waiting.pop_front() {
         let (id, attempts) = item.row();
         let work = {
             let app = app.clone();
@@ -269,7 +284,23 @@ async fn run_received(app: App, items: Vec<inbox::Taken>) {
             tracing::error!("processing an activity broke down");
             let _ = inbox::broke_down(&app, id, attempts).await;
         }
+        if !matches!(
+            inbox::renew(&app, waiting.make_contiguous()).await,
+            Ok(true)
+        ) {
+            // Another process goes on from here.
+            return;
+        }
     }
+}
+
+/// What of one sender was taken, for one task each.
+fn by_sender(items: Vec<inbox::Taken>) -> impl Iterator<Item = Vec<inbox::Taken>> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for item in items {
+        found.entry(item.sender()).or_default().push(item);
+    }
+    found.into_values()
 }
 
 async fn run_host(app: App, lease: delivery::Lease) {
@@ -284,21 +315,19 @@ async fn run_host(app: App, lease: delivery::Lease) {
 /// What the database says.
 pub async fn turn(app: &App) -> anyhow::Result<bool> {
     let mut tasks = JoinSet::new();
-    let received = inbox::claim(app, 32).await?;
-    let mut by_sender: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for item in received {
-        by_sender.entry(item.sender()).or_default().push(item);
-    }
-    for items in by_sender.into_values() {
+    for items in by_sender(inbox::claim(app, 32).await?) {
         tasks.spawn(run_received(app.clone(), items));
     }
-    start_jobs(
-        app,
-        jobs::claim(&app.db, app.clock.now(), 32).await?,
-        &mut tasks,
-    );
-    for node in delivery::claim(app, 16).await? {
-        tasks.spawn(run_host(app.clone(), node));
+    for lane in Lane::ALL {
+        let claimed = jobs::claim(&app.db, app.clock.now(), lane, 32).await?;
+        for task in tasks_of(app, lane, claimed) {
+            tasks.spawn(task);
+        }
+    }
+    for health in [Health::Well, Health::Failing] {
+        for host in delivery::claim(app, health, 16).await? {
+            tasks.spawn(run_host(app.clone(), host));
+        }
     }
     let busy = !tasks.is_empty();
     while tasks.join_next().await.is_some() {}

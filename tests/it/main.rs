@@ -32,3 +32,4 @@ mod storage;
 mod support;
 mod vectors;
 mod waiting;
+mod workers;

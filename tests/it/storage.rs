@@ -11,6 +11,8 @@ use crate::support::{Backend, TestNode, settle};
 
 both!(
     every_statement_is_understood,
+    a_migration_that_was_changed_is_refused,
+    two_may_begin_on_an_empty_database,
     jobs_run_once_and_come_back,
     a_grant_opens_and_closes,
     a_second_start_goes_straight_to_work
@@ -163,10 +165,44 @@ fn both_schemas_have_the_same_tables_and_columns() {
     assert_eq!(read("sqlite"), read("postgres"));
 }
 
+async fn a_migration_that_was_changed_is_refused(backend: Backend) {
+    let (_net, node) = TestNode::one(&backend).await;
+    node.db().migrate().await.unwrap();
+    // A house from before the sums were kept notes them at its next start.
+    sql("DELETE FROM migration_sums WHERE number = 3")
+        .run(node.db())
+        .await
+        .unwrap();
+    node.db().migrate().await.unwrap();
+    let kept = "SELECT COUNT(*) AS n FROM migration_sums WHERE number = 3";
+    assert_eq!(node.count(kept).await, 1);
+    sql("UPDATE migration_sums SET sum = 'another' WHERE number = 3")
+        .run(node.db())
+        .await
+        .unwrap();
+    let refused = node.db().migrate().await.unwrap_err().to_string();
+    assert!(refused.contains("0003_apps"), "{refused}");
+}
+
+/// Two processes that start on an empty database bring it up together.
+async fn two_may_begin_on_an_empty_database(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = backend.fresh(folder.path()).await;
+    let open = async || {
+        let db = afterparty::kernel::db::Db::open(&url).await.unwrap();
+        db.migrate().await
+    };
+    let all = futures_util::future::join_all((0..4).map(|_| open())).await;
+    for one in all {
+        one.unwrap();
+    }
+}
+
 async fn jobs_run_once_and_come_back(backend: Backend) {
     let (net, node) = TestNode::one(&backend).await;
     let app = node.app();
     let member = node.sign_up("ana").await;
+    use afterparty::jobs::lanes::Lane;
     use afterparty::jobs::{self, Job};
     jobs::enqueue(
         &app.db,
@@ -178,10 +214,12 @@ async fn jobs_run_once_and_come_back(backend: Backend) {
     )
     .await
     .unwrap();
-    let claimed = jobs::claim(&app.db, app.clock.now(), 10).await.unwrap();
+    let claimed = jobs::claim(&app.db, app.clock.now(), Lane::Network, 10)
+        .await
+        .unwrap();
     assert_eq!(claimed.len(), 1);
     assert!(
-        jobs::claim(&app.db, app.clock.now(), 10)
+        jobs::claim(&app.db, app.clock.now(), Lane::Network, 10)
             .await
             .unwrap()
             .is_empty(),
@@ -191,7 +229,7 @@ async fn jobs_run_once_and_come_back(backend: Backend) {
         .await
         .unwrap();
     assert!(
-        jobs::claim(&app.db, app.clock.now(), 10)
+        jobs::claim(&app.db, app.clock.now(), Lane::Network, 10)
             .await
             .unwrap()
             .is_empty(),
@@ -199,7 +237,9 @@ async fn jobs_run_once_and_come_back(backend: Backend) {
     );
     for round in 2..=8 {
         net.clock.advance(std::time::Duration::from_secs(100_000));
-        let claimed = jobs::claim(&app.db, app.clock.now(), 10).await.unwrap();
+        let claimed = jobs::claim(&app.db, app.clock.now(), Lane::Network, 10)
+            .await
+            .unwrap();
         assert_eq!(claimed[0].attempts, round);
         jobs::give_back(&app.db, app.clock.now(), &claimed[0], "never")
             .await
@@ -207,7 +247,7 @@ async fn jobs_run_once_and_come_back(backend: Backend) {
     }
     net.clock.advance(std::time::Duration::from_secs(100_000));
     assert!(
-        jobs::claim(&app.db, app.clock.now(), 10)
+        jobs::claim(&app.db, app.clock.now(), Lane::Network, 10)
             .await
             .unwrap()
             .is_empty()
@@ -224,7 +264,7 @@ async fn jobs_run_once_and_come_back(backend: Backend) {
         1
     );
     assert_eq!(
-        jobs::claim(&app.db, app.clock.now(), 10)
+        jobs::claim(&app.db, app.clock.now(), Lane::Network, 10)
             .await
             .unwrap()
             .len(),

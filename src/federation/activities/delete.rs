@@ -35,12 +35,27 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         Some(_) => Err(Refused::Drop("not the sender's to delete")),
         None => {
             quotes::receive_revocation(app, &context.sender, id).await?;
-            // It may come later than its own end.
-            if accounts::find_by_uri(app, id).await?.is_none() {
-                tombs::remember(&app.db, id, &context.sender.host, false, now).await?;
-            }
-            Ok(())
+            bury(app, context, id).await
         }
+    }
+}
+
+/// Remembers the end of what is not known: it may come later than that, or in the same moment.
+async fn bury(app: &App, context: &Context, id: &str) -> Outcome {
+    if accounts::find_by_uri(app, id).await?.is_some() {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    tx.hold(&[id]).await?;
+    let came = posts::store::find_by_uri(&mut tx, id).await?;
+    if came.is_none() {
+        tombs::remember(&mut tx, id, &context.sender.host, false, now).await?;
+    }
+    tx.commit().await?;
+    match came {
+        Some(post) if post.account == context.sender.id => Ok(remove::receive(app, &post).await?),
+        _ => Ok(()),
     }
 }
 

@@ -95,8 +95,11 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
 
 /// A post the sender may see, by its id; others look as if they were not there.
 async fn visible_post(app: &App, context: &Context, uri: &str) -> Result<Post, Refused> {
-    let post = posts::find_by_uri(app, uri)
-        .await?
+    let found = posts::find_by_uri(app, uri).await?;
+    if found.is_none() && context.early() && !app.origin().owns(uri) {
+        return Err(Refused::Retry("its post may be on the way".to_owned()));
+    }
+    let post = found
         .filter(|post| post.boost_of.is_none())
         .ok_or(Refused::Drop("there is no such post"))?;
     let seen = crate::audiences::may_see(app, Some(&context.sender), post.thing()).await?;

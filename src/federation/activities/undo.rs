@@ -12,9 +12,9 @@ use crate::relations::{blocks, follows};
 /// The sender takes something back. What was not known yet is remembered, so that it has no effect when it comes.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
     let outcome = undo(app, context, activity).await;
-    if let (Err(Refused::Drop(_)), Some(id)) = (&outcome, activity.id_of("object"))
+    if let (Ok(()) | Err(Refused::Drop(_)), Some(id)) = (&outcome, activity.id_of("object"))
         && same_origin(id, &context.sender.uri)
-        && !inbox::was_received(app, id).await?
+        && !inbox::was_processed(app, id).await?
     {
         let now = app.clock.now();
         tombs::remember(&app.db, id, &context.sender.host, false, now).await?;

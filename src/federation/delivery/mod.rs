@@ -45,22 +45,32 @@ pub struct Lease {
     number: i64,
 }
 
-/// Leases up to `most` hosts that something waits for.
+/// How a host was the last time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It took what it got.
+    Well,
+    /// It failed; such hosts have a small share of their own, so that they delay nobody else.
+    Failing,
+}
+
+/// Leases up to `most` hosts of this health that something waits for.
 ///
 /// # Errors
 /// What the database says.
-pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Lease>> {
+pub async fn claim(app: &App, health: Health, most: i64) -> sqlx::Result<Vec<Lease>> {
     let now = app.clock.now();
-    if !app.federates() {
+    if !app.federates() || most < 1 {
         return Ok(Vec::new());
     }
     let number = i64::from(u32::from_le_bytes(crypt::random()));
-    let rows = sql("UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, id LIMIT $4) RETURNING id")
-        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM due) RETURNING id")
+    let rows = sql("UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND (failures > 0) = ($5 = 1) AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, id LIMIT $4) RETURNING id")
+        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND (failures > 0) = ($5 = 1) AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM due) RETURNING id")
         .bind(now)
         .bind(now.plus(LEASE))
         .bind(number)
         .bind(most)
+        .bind(health == Health::Failing)
         .all(&app.db)
         .await?;
     rows.iter()

@@ -164,12 +164,15 @@ pub async fn complete_thread(
         .in_reply_to_uri
         .clone()
         .filter(|_| post.in_reply_to.is_none());
+    let mut author = post.account;
     while let Some(uri) = next {
         if posts::find_by_uri(app, &uri).await?.is_some() || app.origin().owns(&uri) {
-            return Ok(());
+            // It may have come in the very moment in which its answer did.
+            return Ok(posts::references::join(app, &uri, author).await?);
         }
         match self::post(app, &uri, signer, budget).await {
             Ok(parent) => {
+                author = parent.account;
                 next = parent
                     .in_reply_to_uri
                     .filter(|_| parent.in_reply_to.is_none());

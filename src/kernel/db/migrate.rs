@@ -1,6 +1,7 @@
 //! The schema, step by step; the same numbers and names on both databases.
 
 use super::{Db, sql};
+use crate::kernel::crypt::sha256_base64;
 
 /// One step of the schema.
 struct Step {
@@ -39,6 +40,7 @@ const STEPS: &[Step] = &[
     step!(15, "0015_scanner"),
     step!(16, "0016_background"),
     step!(17, "0017_rights"),
+    step!(18, "0018_lanes"),
 ];
 
 /// Why the schema could not be brought up to date.
@@ -62,6 +64,11 @@ pub enum MigrateError {
         /// What the database said.
         cause: sqlx::Error,
     },
+    /// A step is not what it was when it ran here.
+    #[error(
+        "migration {0} was changed after it ran on this database; start the program that belongs to it, or restore a backup"
+    )]
+    Changed(&'static str),
     /// The database could not be asked.
     #[error(transparent)]
     Sql(#[from] sqlx::Error),
@@ -72,9 +79,16 @@ pub enum MigrateError {
 /// # Errors
 /// What the database says.
 pub async fn schema_version(db: &Db) -> sqlx::Result<i64> {
+    let mut tx = db.begin().await?;
+    // Several processes may start on an empty database together.
+    tx.hold(&["the schema"]).await?;
     sql("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)")
-        .run(db)
+        .run(&mut tx)
         .await?;
+    sql("CREATE TABLE IF NOT EXISTS migration_sums (number BIGINT PRIMARY KEY, sum TEXT NOT NULL)")
+        .run(&mut tx)
+        .await?;
+    tx.commit().await?;
     sql("SELECT COALESCE(MAX(number), 0) AS number FROM migrations")
         .one(db)
         .await?
@@ -93,7 +107,36 @@ pub(super) async fn migrate(db: &Db) -> Result<(), MigrateError> {
             cause,
         })?;
     }
+    for step in STEPS {
+        check(db, step).await?;
+    }
     Ok(())
+}
+
+/// Compares a step with what it was when it ran here; of older houses the first comparison is the first note.
+async fn check(db: &Db, step: &Step) -> Result<(), MigrateError> {
+    let text = if db.is_postgres() {
+        step.postgres
+    } else {
+        step.sqlite
+    };
+    let sum = sha256_base64(text.as_bytes());
+    let row = sql("SELECT sum FROM migration_sums WHERE number = $1")
+        .bind(step.number)
+        .optional(db)
+        .await?;
+    match row {
+        Some(row) if row.get::<String>("sum")? != sum => Err(MigrateError::Changed(step.name)),
+        Some(_) => Ok(()),
+        None => {
+            sql("INSERT INTO migration_sums (number, sum) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING")
+                .bind(step.number)
+                .bind(sum)
+                .run(db)
+                .await?;
+            Ok(())
+        }
+    }
 }
 
 /// Runs one step and notes it, in one transaction; another process that was faster is noticed inside it.
@@ -118,6 +161,10 @@ async fn run(db: &Db, step: &Step) -> sqlx::Result<()> {
         Db::Postgres(pool) => {
             let mut tx = pool.begin().await?;
             sqlx::query("SELECT pg_advisory_xact_lock(7162002)")
+                .execute(&mut *tx)
+                .await?;
+            // A step may take as long as the tables are large.
+            sqlx::query("SET LOCAL statement_timeout = 0")
                 .execute(&mut *tx)
                 .await?;
             let done = sqlx::query("SELECT 1 FROM migrations WHERE number = $1")

@@ -7,6 +7,7 @@ mod migrate;
 mod query;
 mod row;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,6 +15,9 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use crate::kernel::clock::{Clock, Time};
+use crate::kernel::crypt::sha256;
 
 pub use migrate::{MigrateError, schema_version};
 pub use query::{Arg, Conn, Query, ids, sql};
@@ -113,6 +117,34 @@ impl Db {
         migrate::migrate(self).await
     }
 
+    /// Puts a clock right by that of the server, which several processes share: a lease ends for all of them at once.
+    /// A second of difference is no difference.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_clock(&self, clock: &Clock) -> sqlx::Result<()> {
+        if !self.is_postgres() {
+            return Ok(());
+        }
+        let asked = clock.now();
+        let row = sql("SELECT CAST(0 AS BIGINT) AS at")
+            .on_postgres(
+                "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS at",
+            )
+            .one(self)
+            .await?;
+        let shown = Time(row.get("at")?).plus(clock.now().since(asked) / 2);
+        let off = shown.0.abs_diff(clock.now().0);
+        if off > 1_000 {
+            tracing::warn!(
+                milliseconds = off,
+                "this machine's clock is not the database's; the database's counts"
+            );
+            clock.set(shown);
+        }
+        Ok(())
+    }
+
     /// Whether this is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
@@ -177,7 +209,35 @@ impl Db {
 
 use sqlx::SqlSafeStr as _;
 
+/// A number for a name, the same in every process.
+fn number_of(name: &str) -> i64 {
+    let hash = sha256(name.as_bytes());
+    i64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default())
+}
+
 impl Tx {
+    /// Holds names until the transaction ends, once nobody else holds any of them: of two who look whether the other
+    /// is here, the second sees what the first wrote. On SQLite one transaction writes at a time anyway. To be called
+    /// before anything else, so that nobody waits for a row meanwhile.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn hold(&mut self, names: &[&str]) -> sqlx::Result<()> {
+        if let TxInner::Sqlite(_) = self.inner {
+            return Ok(());
+        }
+        // In one order for everybody, so that no two wait for each other.
+        let names: BTreeSet<i64> = names.iter().map(|name| number_of(name)).collect();
+        for name in names {
+            sql("SELECT CAST($1 AS BIGINT) AS held")
+                .on_postgres("SELECT 1 AS held FROM (SELECT pg_advisory_xact_lock($1)) AS lock")
+                .bind(name)
+                .run(&mut *self)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Makes the changes durable and visible.
     ///
     /// # Errors
@@ -190,7 +250,7 @@ impl Tx {
     }
 }
 
-/// Notices, in debug builds, a task that begins a transaction while it holds one.
+/// Notices, in debug builds, a task that begins a transaction or reads from the pool while it holds one.
 mod held {
     #[cfg(debug_assertions)]
     use std::{collections::HashSet, sync::Mutex, sync::PoisonError};
@@ -212,6 +272,21 @@ mod held {
             }
             Self(task)
         }
+
+        /// Panics where this task holds a transaction: what is read beside it is not what it sees.
+        #[cfg(debug_assertions)]
+        pub fn none() {
+            let Some(id) = tokio::task::try_id() else {
+                return;
+            };
+            let holders = HOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+            let holds = holders.as_ref().is_some_and(|all| all.contains(&id));
+            drop(holders);
+            assert!(!holds, "this task holds a transaction and reads beside it");
+        }
+
+        #[cfg(not(debug_assertions))]
+        pub fn none() {}
 
         #[cfg(not(debug_assertions))]
         pub fn take() -> Self {

@@ -8,6 +8,7 @@ use sqlx::query::Query as SqlxQuery;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Postgres, Sqlite};
 
+use super::held::Held;
 use super::{Db, Row, Tx, TxInner};
 use crate::kernel::clock::Time;
 use crate::kernel::page::Window;
@@ -220,6 +221,7 @@ pub trait Conn: Send {
 
 impl Conn for &Db {
     async fn rows(self, query: Query) -> sqlx::Result<Vec<Row>> {
+        Held::none();
         Ok(match self {
             Db::Sqlite { readers, writer } => {
                 let pool = if query.reads() { readers } else { writer };
@@ -242,6 +244,7 @@ impl Conn for &Db {
     }
 
     async fn run(self, query: Query) -> sqlx::Result<u64> {
+        Held::none();
         Ok(match self {
             Db::Sqlite { writer, .. } => query.sqlite().execute(writer).await?.rows_affected(),
             Db::Postgres(pool) => query.postgres().execute(pool).await?.rows_affected(),

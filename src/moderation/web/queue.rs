@@ -110,10 +110,10 @@ async fn release(app: &App, me: &Account, which: &[PostId]) -> Result<()> {
         let mut tally = Tally::new(now, me.id, act);
         for id in which {
             let mut tx = app.db.begin().await?;
-            if let Some(post) = held::release_in(app, &mut tx, *id).await? {
+            if held::release_in(app, &mut tx, *id).await? {
                 tally.add(&mut tx).await?;
                 tx.commit().await?;
-                held::released(app, &post).await?;
+                app.wake.notify_waiters();
             }
         }
         return Ok(());

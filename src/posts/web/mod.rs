@@ -215,12 +215,13 @@ pub async fn update(
     webfinger::learn_mentions(&app, &form.text).await;
     let changed = Edit {
         media: None,
+        described: Vec::new(),
         text: form.text.clone(),
         warning: form.warning.clone(),
         sensitive: form.sensitive.is_some(),
         language: None,
     };
-    match writing::change(&app, &member, id, changed, "").await {
+    match writing::change(&app, &member, id, changed).await {
         Ok(post) => Ok(see_other(&format!("/@{}/{}", member.name, post.id))),
         Err(Error::Invalid(problems)) => {
             let page = EditPage {

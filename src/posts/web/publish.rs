@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::federation::webfinger;
 use crate::kernel::clock::Time;
 use crate::kernel::id::{MediaId, PostId};
-use crate::media;
 use crate::media::upload::{self, Upload};
+use crate::media::{self, Described};
 use crate::members::tiers;
 use crate::moderation::writing;
 use crate::posts::compose::{self, Draft};
@@ -201,7 +201,12 @@ async fn describe(
         upload::check_description(app, &said)?;
         // Only what stands in no post yet is described here.
         if media::get(app, member.id, id).await.is_ok() {
-            media::describe(app, member.id, id, &said, (number("x"), number("y"))).await?;
+            let described = Described {
+                id,
+                description: said,
+                focus: (number("x"), number("y")),
+            };
+            media::describe(app, member.id, &described).await?;
         }
         match media::get(app, member.id, id).await {
             Ok(item) => form.media.push(item),

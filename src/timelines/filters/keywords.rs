@@ -3,6 +3,7 @@
 use super::get;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::jobs::news::{self, News};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, FilterId};
@@ -11,6 +12,8 @@ use crate::kernel::id::{self, AccountId, FilterId};
 const LONGEST: usize = 500;
 /// Most keywords of a filter.
 const MOST: i64 = 500;
+/// Most keywords of a member: each post of a page is looked through for each of them.
+const MOST_OF_ALL: i64 = 1_000;
 
 /// A word or phrase.
 #[derive(Clone, Debug)]
@@ -134,12 +137,13 @@ async fn add(
         return Err(Error::invalid("keyword", "error-filter-keyword"));
     }
     let id = id::mint(now);
-    let touched = sql("INSERT INTO filter_keywords (id, filter_id, keyword, whole_word) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT) WHERE (SELECT COUNT(*) FROM filter_keywords WHERE filter_id = $2) < $5")
+    let touched = sql("INSERT INTO filter_keywords (id, filter_id, keyword, whole_word) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT) WHERE (SELECT COUNT(*) FROM filter_keywords WHERE filter_id = $2) < $5 AND (SELECT COUNT(*) FROM filter_keywords JOIN filters ON filters.id = filter_keywords.filter_id WHERE filters.account_id = (SELECT account_id FROM filters WHERE id = $2)) < $6")
         .bind(id)
         .bind(filter)
         .bind(keyword)
         .bind(whole_word)
         .bind(MOST)
+        .bind(MOST_OF_ALL)
         .run(tx)
         .await?;
     if touched == 0 {
@@ -171,6 +175,7 @@ pub async fn write(
             add(&mut tx, app.clock.now(), filter, &keyword, whole).await?
         }
     };
+    news::tell(&mut tx, app.clock.now(), &News::Filters(member)).await?;
     tx.commit().await?;
     find(app, member, id).await
 }
@@ -181,10 +186,13 @@ pub async fn write(
 /// `NotFound` when it is not theirs.
 pub async fn remove(app: &App, member: AccountId, id: i64) -> Result<()> {
     find(app, member, id).await?;
+    let mut tx = app.db.begin().await?;
     sql("DELETE FROM filter_keywords WHERE id = $1")
         .bind(id)
-        .run(&app.db)
+        .run(&mut tx)
         .await?;
+    news::tell(&mut tx, app.clock.now(), &News::Filters(member)).await?;
+    tx.commit().await?;
     Ok(())
 }
 

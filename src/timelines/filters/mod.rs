@@ -229,12 +229,16 @@ pub async fn update(app: &App, member: AccountId, id: FilterId, edit: Edit) -> R
 /// `NotFound` when the filter is not theirs.
 pub async fn add_post(app: &App, member: AccountId, filter: FilterId, post: PostId) -> Result<()> {
     get(app, member, filter).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
     sql("INSERT INTO filter_posts (id, filter_id, post_id) VALUES ($1, $2, $3) ON CONFLICT (filter_id, post_id) DO NOTHING")
-        .bind(id::mint(app.clock.now()))
+        .bind(id::mint(now))
         .bind(filter)
         .bind(post)
-        .run(&app.db)
+        .run(&mut tx)
         .await?;
+    news::tell(&mut tx, now, &News::Filters(member)).await?;
+    tx.commit().await?;
     Ok(())
 }
 
@@ -243,16 +247,18 @@ pub async fn add_post(app: &App, member: AccountId, filter: FilterId, post: Post
 /// # Errors
 /// `NotFound` when it is not theirs.
 pub async fn remove_post(app: &App, member: AccountId, entry: i64) -> Result<()> {
+    let mut tx = app.db.begin().await?;
     let touched = sql("DELETE FROM filter_posts WHERE id = $1 AND filter_id IN (SELECT id FROM filters WHERE account_id = $2)")
         .bind(entry)
         .bind(member)
-        .run(&app.db)
+        .run(&mut tx)
         .await?;
-    if touched == 1 {
-        Ok(())
-    } else {
-        Err(Error::NotFound)
+    if touched != 1 {
+        return Err(Error::NotFound);
     }
+    news::tell(&mut tx, app.clock.now(), &News::Filters(member)).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Removes a filter with everything in it.

@@ -84,7 +84,6 @@ async fn an_edit_travels_with_its_history(backend: Backend) {
             text: "Doors at eight".into(),
             ..Edit::default()
         },
-        "",
     )
     .await
     .unwrap();

@@ -84,7 +84,7 @@ impl Net {
     /// A network whose clock is the real one, for peers written by others.
     pub fn real_time() -> Self {
         Self {
-            clock: Clock::System,
+            clock: Clock::system(),
             hosts: Vec::new(),
         }
     }
@@ -125,6 +125,25 @@ impl Net {
         format!("{{ {} }}", entries.join(", "))
     }
 
+    /// What a node under this name is told.
+    pub fn flags(
+        &self,
+        name: &str,
+        data: &std::path::Path,
+        database: &str,
+    ) -> Vec<(String, String)> {
+        let flags = [
+            ("node.url", format!("http://{name}")),
+            ("data.dir", data.display().to_string()),
+            ("database.url", database.to_owned()),
+            ("federation.allow_networks", "[\"127.0.0.1/32\"]".to_owned()),
+            ("federation.allow_http", "true".to_owned()),
+            ("federation.hosts", self.table()),
+        ];
+        let flags = flags.into_iter();
+        flags.map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
     /// Starts a node under a name, on a listener bound before.
     pub async fn node(
         &self,
@@ -147,20 +166,7 @@ impl Net {
         listener: TcpListener,
         extra: &[(&str, &str)],
     ) -> TestNode {
-        let mut flags = vec![
-            ("node.url".to_owned(), format!("http://{name}")),
-            (
-                "data.dir".to_owned(),
-                folder.path().join("data").display().to_string(),
-            ),
-            ("database.url".to_owned(), database.to_owned()),
-            (
-                "federation.allow_networks".to_owned(),
-                "[\"127.0.0.1/32\"]".to_owned(),
-            ),
-            ("federation.allow_http".to_owned(), "true".to_owned()),
-            ("federation.hosts".to_owned(), self.table()),
-        ];
+        let mut flags = self.flags(name, &folder.path().join("data"), database);
         flags.extend(
             extra
                 .iter()
