@@ -93,6 +93,8 @@ pub struct Inner {
     pub downloads: Flights<()>,
     /// Bytes of request bodies that are held in memory, by source address.
     pub bodies: Slots,
+    /// When the database was last tried, and what came of it.
+    pub probe: tokio::sync::Mutex<Option<(std::time::Instant, Result<(), String>)>>,
     /// What open streams hear of, as it is read from the table of news.
     pub news: broadcast::Sender<Arc<str>>,
     /// Turns true when the node closes, so that open streams end.
@@ -257,6 +259,7 @@ impl App {
             key_fetches: Flights::default(),
             downloads: Flights::default(),
             bodies: Slots::new(16 << 20, 128 << 20),
+            probe: tokio::sync::Mutex::default(),
             news: broadcast::channel(1024).0,
             closing: watch::Sender::new(false),
             wake: Notify::new(),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::kernel::db::Trouble;
+
 /// A result whose error reaches the one who asked.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -103,15 +105,28 @@ impl Error {
 
 impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Self {
-        if error.chain().any(is_disk_full) {
-            tracing::error!(error = format!("{error:#}"), "the disk is full");
-            return Self::unavailable("error-disk-full", "");
+        let trouble = error.chain().find_map(trouble_of);
+        match trouble {
+            Some(Trouble::Full) => Self::unavailable("error-disk-full", ""),
+            Some(_) => Self::unavailable("error-database", ""),
+            None => Self::Internal(error),
         }
-        Self::Internal(error)
     }
 }
 
+/// After how many seconds whoever was told that something is not to be had may ask again.
+const SOON: u64 = 30;
+
 impl Error {
+    /// After how many seconds the same may be asked again, where that is known.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooMany(wait) => Some(wait.as_secs().max(1)),
+            Self::Unavailable(_) => Some(SOON),
+            _ => None,
+        }
+    }
+
     /// Whether a row with the same key stood there already.
     pub fn is_duplicate(&self) -> bool {
         let Self::Internal(error) = self else {
@@ -121,28 +136,24 @@ impl Error {
     }
 }
 
-/// Whether the reason is a disk without room: of the files, of SQLite (`SQLITE_FULL`) or of PostgreSQL
-/// (SQLSTATE 53100).
-fn is_disk_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+/// What keeps the house from working, where that is the reason: a disk without room, a database that cannot be used.
+fn trouble_of(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
     if let Some(error) = cause.downcast_ref::<std::io::Error>() {
-        return error.kind() == std::io::ErrorKind::StorageFull;
+        if error.kind() != std::io::ErrorKind::StorageFull {
+            return None;
+        }
+        tracing::error!(%error, "the disk is full");
+        return Some(Trouble::Full);
     }
-    match cause.downcast_ref::<sqlx::Error>() {
-        Some(sqlx::Error::Database(error)) => error
-            .code()
-            .is_some_and(|code| code == "13" || code == "53100"),
-        _ => false,
-    }
+    let error = cause.downcast_ref::<sqlx::Error>()?;
+    let trouble = Trouble::of(error)?;
+    trouble.say(error);
+    Some(trouble)
 }
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => {
-                Self::unavailable("error-database", error)
-            }
-            error => anyhow::Error::from(error).into(),
-        }
+        anyhow::Error::from(error).into()
     }
 }
 

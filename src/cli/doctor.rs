@@ -3,11 +3,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use super::serve::ENOUGH;
 use super::{open, say};
 use crate::accounts;
 use crate::app::App;
 use crate::kernel::config::Settings;
-use crate::kernel::http::DOCUMENT;
+use crate::kernel::http::{DOCUMENT, descriptors};
 use crate::nodes::setup;
 
 /// What was looked at: well, or what to do.
@@ -20,6 +21,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             Ok("every key and value is understood".to_owned()),
         ),
         exceptions(&settings),
+        files(),
     ];
     match open(settings).await {
         Ok(app) => {
@@ -49,6 +51,19 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     } else {
         anyhow::bail!("{troubles} of these need you")
     }
+}
+
+/// Whether the program may have enough files open; it raises the number itself, up to what the system allows.
+fn files() -> Finding {
+    let (_, most) = descriptors();
+    let outcome = if most < ENOUGH {
+        Err(format!(
+            "this process may have {most} files and connections open at most, expected {ENOUGH}; set LimitNOFILE in its unit, or `ulimit -Hn`"
+        ))
+    } else {
+        Ok(format!("{most} may be open"))
+    };
+    Finding("open files", outcome)
 }
 
 /// Exceptions made for tests have no place on a public node.

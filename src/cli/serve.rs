@@ -14,6 +14,7 @@ use super::{open, say};
 use crate::app::App;
 use crate::jobs;
 use crate::kernel::config::Settings;
+use crate::kernel::http::raise_descriptors;
 use crate::nodes::setup;
 use crate::{server, worker};
 
@@ -95,10 +96,20 @@ pub async fn start(app: App, listener: TcpListener, work: bool) -> anyhow::Resul
     })
 }
 
+/// How many open files are enough for a house with friends on a thousand others.
+pub const ENOUGH: u64 = 4_096;
+
 /// `afterparty serve`
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let listen = settings.server.listen;
     let metrics = settings.server.metrics_listen;
+    let files = raise_descriptors();
+    if files < ENOUGH {
+        tracing::warn!(
+            files,
+            "this process may have few files open; raise LimitNOFILE, or slow peers will hold up others"
+        );
+    }
     let app = open(settings).await?;
     if let Some(address) = metrics {
         serve_metrics(address).await?;

@@ -79,7 +79,13 @@ fn refuse(error: &Error) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    (status, [(header::CACHE_CONTROL, "private, no-store")]).into_response()
+    let private = [(header::CACHE_CONTROL, "private, no-store")];
+    let mut response = (status, private).into_response();
+    if let Some(seconds) = error.retry_after() {
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
 }
 
 pub(super) fn answer(result: Result<(Value, bool)>) -> Response {

@@ -87,9 +87,10 @@ impl From<FetchError> for Closed {
         match error {
             FetchError::Refused(_) => Self::Refused,
             error if error.is_gone() => Self::Nobody,
-            FetchError::Unconnected(_) | FetchError::Unreachable(_) | FetchError::Status(_) => {
-                Self::Silent
-            }
+            FetchError::Ours(_)
+            | FetchError::Unconnected(_)
+            | FetchError::Unreachable(_)
+            | FetchError::Status(_) => Self::Silent,
             FetchError::TooLarge | FetchError::Unusable(_) => Self::Contradicts,
         }
     }

@@ -80,6 +80,7 @@ impl Job {
             | Self::FetchNodeInfo(_)
             | Self::Refresh(_)
             | Self::MendInbox(_)
+            | Self::FollowInbox(_)
             | Self::SyncFollowers { .. }
             | Self::FetchPreview(_)
             | Self::Push { .. }

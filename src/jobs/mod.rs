@@ -209,6 +209,8 @@ pub enum Job {
     Refresh(AccountId),
     /// Ask the owners of an inbox that is no more for their new one.
     MendInbox(InboxId),
+    /// Ask the owners of an inbox that leads elsewhere for their new one.
+    FollowInbox(InboxId),
     /// Compare the followers another node has in mind with ours (FEP-8fcf).
     SyncFollowers {
         account: AccountId,

@@ -198,7 +198,7 @@ pub async fn void_leases(db: &Db) -> sqlx::Result<()> {
     sql("UPDATE jobs SET leased_until = 0 WHERE leased_until > 0")
         .run(db)
         .await?;
-    sql("UPDATE received SET leased_until = 0 WHERE leased_until > 0")
+    sql("UPDATE received SET leased_until = 0 WHERE processed_at IS NULL AND leased_until > 0")
         .run(db)
         .await?;
     sql("UPDATE nodes SET leased_until = 0 WHERE leased_until > 0")

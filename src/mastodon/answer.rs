@@ -101,9 +101,7 @@ impl<E: Into<Error>> From<E> for Refused {
             }
             refused.body["details"] = details;
         }
-        if let Error::TooMany(wait) = error {
-            refused.retry_after = Some(wait.as_secs().max(1));
-        }
+        refused.retry_after = error.retry_after();
         refused
     }
 }

@@ -1,5 +1,6 @@
 //! Pictures, sound and video that hang on posts.
 
+mod decode;
 pub mod files;
 pub mod icon;
 pub mod incoming;

@@ -1,19 +1,17 @@
 //! Pictures: decoded within bounds, turned upright, stripped of everything but the picture, made smaller.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageFormat};
 use tokio::sync::Semaphore;
 
+use super::decode;
 use super::kinds::{HEAD, Kind};
 use crate::error::{Error, Result};
-
-/// Most pixels by the header, before anything is decoded.
-const PIXELS: u64 = 50_000_000;
-/// Memory one decode may take.
-const MEMORY: u64 = 256 << 20;
 
 /// One decode at a time, so that the bound on memory holds for the node.
 static TURN: Semaphore = Semaphore::const_new(1);
@@ -93,6 +91,18 @@ pub async fn process(bytes: Vec<u8>, shape: Shape) -> Result<Picture> {
         .map_err(anyhow::Error::from)?
 }
 
+/// As [`process`], of a file, which is read when its turn has come.
+///
+/// # Errors
+/// As [`process`].
+pub async fn process_file(path: &Path, shape: Shape) -> Result<Picture> {
+    let _turn = TURN.acquire().await.map_err(anyhow::Error::from)?;
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || process_now(&std::fs::read(path)?, shape))
+        .await
+        .map_err(anyhow::Error::from)?
+}
+
 /// The sketch of a picture as a PNG; nothing where the sketch cannot be read.
 pub fn sketch(blurhash: &str, (width, height): (u32, u32)) -> Option<Vec<u8>> {
     let pixels = blurhash::decode(blurhash, width, height, 1.0).ok()?;
@@ -123,33 +133,48 @@ fn process_now(bytes: &[u8], shape: Shape) -> Result<Picture> {
     ) {
         return Err(Error::invalid("picture", "error-picture-kind"));
     }
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MEMORY);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|_| broken())?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > PIXELS || width == 0 || height == 0 {
-        return Err(Error::invalid("picture", "error-picture-large"));
-    }
-    let orientation = decoder.orientation().map_err(|_| broken())?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| broken())?;
-    picture.apply_orientation(orientation);
-    let picture = fit(picture, shape);
+    let (picture, orientation) = decode::decode(bytes, format, shape.longest)?;
+    let picture = fit(picture, orientation, shape);
     encode(&picture).map_err(|_| broken())
 }
 
-fn fit(picture: DynamicImage, shape: Shape) -> DynamicImage {
-    let (width, height) = (picture.width(), picture.height());
-    if let Some((across, down)) = shape.ratio {
-        let w = shape.longest.min(width).max(1);
-        let h = (w * down / across).max(1);
-        return picture.resize_to_fill(w, h, FilterType::CatmullRom);
-    }
-    if width.max(height) > shape.longest {
-        picture.resize(shape.longest, shape.longest, FilterType::CatmullRom)
+/// Turns a picture upright and brings it into its shape. It is made smaller before it is turned, which copies it.
+fn fit(picture: DynamicImage, orientation: Orientation, shape: Shape) -> DynamicImage {
+    let Some((across, down)) = shape.ratio else {
+        let mut picture = smaller(picture, shape.longest);
+        picture.apply_orientation(orientation);
+        return picture;
+    };
+    // Twice what is needed is enough to cut from, unless it is very long.
+    let enough = 2 * shape.longest;
+    let (short, long) = (
+        picture.width().min(picture.height()),
+        picture.width().max(picture.height()),
+    );
+    let mut picture = if long > enough && u64::from(short) * 2 > u64::from(long) {
+        picture.thumbnail(enough, enough)
     } else {
         picture
+    };
+    picture.apply_orientation(orientation);
+    let w = shape.longest.min(picture.width()).max(1);
+    let h = (w * down / across).max(1);
+    picture.resize_to_fill(w, h, FilterType::CatmullRom)
+}
+
+/// Bytes between the two steps of a fine resize; what would take more is averaged in one.
+const BETWEEN: u64 = 48 << 20;
+
+fn smaller(picture: DynamicImage, longest: u32) -> DynamicImage {
+    let (width, height) = (picture.width(), picture.height());
+    if width.max(height) <= longest {
+        return picture;
+    }
+    let rows = u64::from(height) * u64::from(longest) / u64::from(width.max(height));
+    if u64::from(width) * rows * 16 > BETWEEN {
+        picture.thumbnail(longest, longest)
+    } else {
+        picture.resize(longest, longest, FilterType::CatmullRom)
     }
 }
 

@@ -205,8 +205,7 @@ async fn check_share(app: &App, account: &Account, bytes: u64) -> Result<()> {
 }
 
 async fn picture(app: &App, file: Incoming) -> Result<Taken> {
-    let bytes = tokio::fs::read(file.path()).await?;
-    let picture = pictures::process(bytes, pictures::POST).await?;
+    let picture = pictures::process_file(file.path(), pictures::POST).await?;
     let preview = files::put(app, picture.preview, "jpg").await?;
     Ok(Taken {
         kind: "image",

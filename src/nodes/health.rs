@@ -1,6 +1,6 @@
 //! How talking to another node goes: the clock belongs to the host.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Node;
 use crate::app::App;
@@ -62,6 +62,19 @@ pub async fn failed(
         .bind(now)
         .bind(suspended_at)
         .bind(node.id)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
+/// Sends nothing to a node until then, without a mark against it.
+///
+/// # Errors
+/// What the database says.
+pub async fn put_off(conn: impl Conn, node: NodeId, until: Time) -> sqlx::Result<()> {
+    sql("UPDATE nodes SET next_attempt_at = $1 WHERE id = $2")
+        .bind(until)
+        .bind(node)
         .run(conn)
         .await?;
     Ok(())
@@ -180,6 +193,23 @@ pub async fn set_software(
         .run(&app.db)
         .await?;
     Ok(())
+}
+
+/// Tries whether the database keeps what it is told; at most once a second, as anybody may ask.
+///
+/// # Errors
+/// What the database says, or said within the last second.
+pub async fn write_probe(app: &App) -> Result<(), String> {
+    let mut last = app.probe.lock().await;
+    let fresh = |at: &Instant| at.elapsed() < Duration::from_secs(1);
+    if let Some((_, outcome)) = last.as_ref().filter(|(at, _)| fresh(at)) {
+        return outcome.clone();
+    }
+    let now = app.clock.now().0.to_string();
+    let written = super::store::set_state(&app.db, "probe", &now).await;
+    let outcome = written.map_err(|error| error.to_string());
+    *last = Some((Instant::now(), outcome.clone()));
+    outcome
 }
 
 #[cfg(test)]

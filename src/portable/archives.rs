@@ -143,7 +143,7 @@ pub async fn packed(app: &App, member: AccountId) -> Result<(String, u64)> {
 /// # Errors
 /// What the database or the storage says.
 pub async fn sweep(app: &App) -> Result<()> {
-    let rows = sql("DELETE FROM archives WHERE created_at < $1 OR account_id IN (SELECT id FROM accounts WHERE deleted_at IS NOT NULL) RETURNING file")
+    let rows = sql("DELETE FROM archives WHERE created_at < $1 OR EXISTS (SELECT 1 FROM accounts WHERE accounts.id = archives.account_id AND accounts.deleted_at IS NOT NULL) RETURNING file")
         .bind(app.clock.now().minus(KEPT))
         .all(&app.db)
         .await?;

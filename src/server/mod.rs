@@ -147,11 +147,16 @@ async fn healthy() -> &'static str {
     "ok"
 }
 
-/// `GET /readyz`: the database answers too.
+/// `GET /readyz`: the database answers, and keeps what it is told.
 async fn ready(State(app): State<App>) -> Response {
-    match crate::nodes::house::get(&app).await {
-        Ok(_) => "ok".into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database is silent").into_response(),
+    match crate::nodes::health::write_probe(&app).await {
+        Ok(()) => "ok".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "the database could not be written");
+            let later = [(header::RETRY_AFTER, "5")];
+            let sentence = "the database is silent, or keeps nothing";
+            (StatusCode::SERVICE_UNAVAILABLE, later, sentence).into_response()
+        }
     }
 }
 

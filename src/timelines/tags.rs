@@ -135,7 +135,7 @@ pub async fn history(app: &App, tag: &str) -> Result<Vec<Day>> {
 /// What the database says.
 pub async fn trending(app: &App, limit: i64, offset: i64) -> Result<Vec<String>> {
     let week = app.clock.now().minus(Duration::from_secs(7 * 86_400));
-    let rows = sql("SELECT post_tags.tag FROM post_tags JOIN posts ON posts.id = post_tags.post_id WHERE posts.audience = 'public' AND posts.id > $1 GROUP BY post_tags.tag ORDER BY COUNT(DISTINCT posts.account_id) DESC, COUNT(*) DESC, post_tags.tag LIMIT $2 OFFSET $3")
+    let rows = sql("SELECT post_tags.tag FROM posts CROSS JOIN post_tags WHERE post_tags.post_id = posts.id AND posts.audience = 'public' AND posts.id > $1 GROUP BY post_tags.tag ORDER BY COUNT(DISTINCT posts.account_id) DESC, COUNT(*) DESC, post_tags.tag LIMIT $2 OFFSET $3")
         .bind(id::first_of(week))
         .bind(limit)
         .bind(offset)

@@ -235,6 +235,7 @@ async fn sweep_loop(app: App, stop: Arc<AtomicBool>) {
 }
 
 async fn sweep(app: &App) -> anyhow::Result<()> {
+    delivery::set_right(app).await?;
     delivery::sweep(app).await?;
     media::sweep(app).await?;
     files::sweep(app).await?;

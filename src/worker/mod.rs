@@ -152,6 +152,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
         }
         Job::Refresh(id) => actor::bring_up_to_date(app, id).await,
         Job::MendInbox(id) => delivery::mend_inbox(app, id).await,
+        Job::FollowInbox(id) => delivery::follow_inbox(app, id).await,
         Job::SyncFollowers {
             account,
             url,

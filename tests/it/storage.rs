@@ -7,6 +7,7 @@ use afterparty::kernel::db::{Db, sql};
 use afterparty::kernel::id::PostId;
 
 use crate::both;
+use crate::support::statements::{Statement, statements};
 use crate::support::{Backend, TestNode, settle};
 
 both!(
@@ -18,123 +19,193 @@ both!(
     a_second_start_goes_straight_to_work
 );
 
-fn sources(folder: &Path, found: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(std::fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
-/// The conditions that several statements share, as they stand in the source.
-const SHARED: [(&str, &str); 6] = [
-    ("crate::visible!()", afterparty::visible!()),
-    ("crate::heard!()", afterparty::heard!()),
-    ("crate::placed!()", afterparty::placed!()),
-    ("crate::wanted!()", afterparty::wanted!()),
-    ("crate::home_sources!()", afterparty::home_sources!()),
-    ("crate::at_home!()", afterparty::at_home!()),
-];
-
-/// The text of a call's literal argument, `concat!` and the shared conditions included; nothing when it is no literal.
-fn literal(rest: &str) -> Option<String> {
-    let rest = rest.trim_start();
-    let rest = rest
-        .strip_prefix("concat!")
-        .map_or(rest, |rest| rest.trim_start().trim_start_matches('('));
-    let mut text = String::new();
-    let mut left = rest.trim_start();
-    loop {
-        let shared =
-            |(name, words): &(&str, &'static str)| Some((left.strip_prefix(name)?, *words));
-        if let Some((after, words)) = SHARED.iter().find_map(shared) {
-            text.push_str(words);
-            left = after;
-        } else if let Some(after) = left.strip_prefix('"') {
-            let end = after.find('"')?;
-            // A backslash at the end of a line joins it with the next.
-            let part: String = after[..end]
-                .split("\\\n")
-                .map(|line| line.trim_start_matches(' ').to_owned())
-                .enumerate()
-                .map(|(at, line)| if at == 0 { line } else { line })
-                .collect();
-            text.push_str(if after[..end].contains("\\\n") {
-                &part
-            } else {
-                &after[..end]
-            });
-            left = &after[end + 1..];
-        } else {
-            return None;
-        }
-        left = left.trim_start();
-        match left.strip_prefix(',') {
-            Some(after) if !after.trim_start().starts_with(')') => left = after.trim_start(),
-            _ => return Some(text),
-        }
-    }
-}
-
-/// Every statement in the source: what SQLite is told and what PostgreSQL is told.
-fn statements() -> Vec<(String, String)> {
-    let mut files = Vec::new();
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut files,
-    );
-    let mut found = Vec::new();
-    for file in files {
-        for (at, _) in file.match_indices("sql(") {
-            let before = file[..at].chars().next_back();
-            if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
-                continue;
-            }
-            let Some(common) = literal(&file[at + 4..]) else {
-                continue;
-            };
-            // An override stands right behind its statement, before the first argument.
-            let tail = &file[at..];
-            let tail = &tail[..tail.find(".bind(").unwrap_or(tail.len()).min(tail.len())];
-            let own = |name: &str| {
-                tail.find(name)
-                    .and_then(|at| literal(&tail[at + name.len()..]))
-            };
-            found.push((
-                own(".on_sqlite(").unwrap_or_else(|| common.clone()),
-                own(".on_postgres(").unwrap_or(common),
-            ));
-        }
-    }
-    found
-}
-
 async fn every_statement_is_understood(backend: Backend) {
     let (_, node) = TestNode::one(&backend).await;
     let statements = statements();
-    assert!(
-        statements.len() > 150,
-        "only {} statements were found",
-        statements.len()
-    );
+    assert!(statements.len() > 800, "only {}", statements.len());
     let mut wrong = Vec::new();
-    for (sqlite, postgres) in statements {
-        let text: &'static str = Box::leak(
-            (if node.db().is_postgres() {
-                postgres
-            } else {
-                sqlite
-            })
-            .into_boxed_str(),
-        );
-        if let Err(error) = node.db().prepare(&sql(text)).await {
-            wrong.push(format!("{text}\n    {error}"));
+    for Statement {
+        sqlite, postgres, ..
+    } in statements
+    {
+        let text = if node.db().is_postgres() {
+            postgres
+        } else {
+            sqlite
+        };
+        // In the other order, too, where one is asked for.
+        let turned = text
+            .rsplit_once(" DESC")
+            .map(|(before, after)| format!("{before} ASC{after}"));
+        for text in [Some(text), turned].into_iter().flatten() {
+            let text: &'static str = Box::leak(text.into_boxed_str());
+            if let Err(error) = node.db().prepare(&sql(text)).await {
+                wrong.push(format!("{text}\n    {error}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Tables that grow with the world, not with the house.
+const GROWING: [&str; 21] = [
+    "posts",
+    "accounts",
+    "received",
+    "deliveries",
+    "activities",
+    "notifications",
+    "media",
+    "jobs",
+    "follows",
+    "favourites",
+    "post_people",
+    "post_tags",
+    "tombstones",
+    "mails",
+    "sessions",
+    "nodes",
+    "inboxes",
+    "bookmarks",
+    "audience_members",
+    "post_edits",
+    "poll_votes",
+];
+
+/// Parts of indexes that hold little: what waits, what is locked out, what is hidden.
+const SMALL: [&str; 11] = [
+    "accounts_locked_out",
+    "accounts_quiet",
+    "accounts_hushed",
+    "posts_held",
+    "received_waiting",
+    "received_leased",
+    "notifications_alarm",
+    "jobs_kind",
+    "jobs_due",
+    "jobs_leased",
+    "jobs_dead",
+];
+
+/// Statements that may read a whole table, and why; a part of each.
+const SCANS: [(&str, &str); 14] = [
+    (
+        "REPLACE(uri, $1, $2)",
+        "the house takes another address, once",
+    ),
+    (
+        "UPDATE nodes SET leased_until = 0 WHERE leased_until > 0",
+        "a start, once",
+    ),
+    (
+        "UPDATE nodes SET next_attempt_at = 0, leased_until",
+        "hosts, once an hour",
+    ),
+    (
+        "FROM nodes WHERE suspended_at IS NOT NULL AND suspended_at < $1",
+        "hosts, once an hour",
+    ),
+    (
+        "nodeinfo_at < $1) AND failures = 0 LIMIT 50",
+        "hosts, once an hour",
+    ),
+    (
+        "FROM nodes ORDER BY failures DESC, host LIMIT 500",
+        "hosts, for the operator's page",
+    ),
+    (
+        "AS waiting, COUNT(dead_at) AS dead FROM jobs",
+        "what waits, for the operator's page",
+    ),
+    (
+        "SELECT host, CAST(MAX(CASE WHEN limited_at",
+        "what a measure would cut, when one is made",
+    ),
+    (
+        "SELECT host, COUNT(*) AS n FROM accounts WHERE host <> ''",
+        "as before",
+    ),
+    (
+        "SELECT accounts.host, COUNT(*) AS n FROM follows JOIN",
+        "as before",
+    ),
+    (
+        "SELECT DISTINCT accounts.host FROM accounts WHERE",
+        "as before",
+    ),
+    (
+        "AS new_members, (SELECT COUNT(*) FROM follows",
+        "figures, for who opens that page",
+    ),
+    (
+        "posts.in_reply_to_id IS NOT NULL AND posts.audience IN ('public', 'unlisted') ORDER BY posts.id DESC LIMIT $1",
+        "a trial of a filter, from the newest on",
+    ),
+    (
+        "SELECT * FROM mails ORDER BY id DESC LIMIT 100",
+        "the newest hundred",
+    ),
+];
+
+/// The table that a statement calls by this name.
+fn table_of<'a>(statement: &'a str, name: &'a str) -> &'a str {
+    let words: Vec<&str> = statement
+        .split([' ', ',', '(', ')'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is = |at: usize, wanted: &str| words.get(at).is_some_and(|word| *word == wanted);
+    for (at, word) in words.iter().enumerate() {
+        let renamed = is(at + 1, "AS") && is(at + 2, name) || is(at + 1, name);
+        if GROWING.contains(word) && renamed {
+            return word;
+        }
+    }
+    name
+}
+
+/// No statement reads a table from end to end that grows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_reads_a_table_that_grows_from_end_to_end() {
+    let (_net, node) = TestNode::one(&Backend::Sqlite).await;
+    let Db::Sqlite { writer, .. } = node.db() else {
+        unreachable!()
+    };
+    let mut wrong = Vec::new();
+    for Statement { sqlite, file, .. } in statements() {
+        if SCANS.iter().any(|(part, _)| sqlite.contains(part)) {
+            continue;
+        }
+        let is_asked = ["SELECT", "UPDATE", "DELETE", "INSERT", "WITH"]
+            .iter()
+            .any(|verb| sqlite.trim_start().starts_with(verb));
+        if !is_asked {
+            continue;
+        }
+        let text = format!("EXPLAIN QUERY PLAN {sqlite}");
+        let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(text))
+            .fetch_all(writer)
+            .await
+            .unwrap();
+        let scanned = rows.iter().filter_map(|(.., detail)| {
+            let named = detail.strip_prefix("SCAN ")?.split(' ').next()?;
+            if SMALL.iter().any(|index| detail.contains(index)) {
+                return None;
+            }
+            let table = table_of(&sqlite, named);
+            GROWING.contains(&table).then(|| detail.clone())
+        });
+        let scanned: Vec<String> = scanned.collect();
+        if !scanned.is_empty() {
+            let file = file.rsplit("/src/").next().unwrap();
+            wrong.push(format!("{file}: {sqlite}\n    {}", scanned.join("; ")));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} statements\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]

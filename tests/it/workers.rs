@@ -26,6 +26,10 @@ both!(
     what_leaves_is_taken_by_one,
     a_job_that_somebody_else_took_is_theirs,
     what_one_sender_sent_is_processed_in_order,
+    an_inbox_that_leads_elsewhere_loses_nothing,
+    a_clock_that_jumped_leaves_nothing_behind,
+    what_is_undone_before_it_comes_has_no_effect,
+    a_like_waits_for_its_post,
 );
 
 /// A listener that takes connections and says nothing; how many it took.
@@ -385,4 +389,278 @@ async fn what_comes_in_the_same_moment_finds_each_other() {
     let alone = "SELECT COUNT(*) AS n FROM posts WHERE (in_reply_to_uri IS NOT NULL AND in_reply_to_id IS NULL) OR (quote_uri IS NOT NULL AND quote_of_id IS NULL)";
     assert_eq!(node.count("SELECT COUNT(*) AS n FROM posts").await, 80);
     assert_eq!(node.count(alone).await, 0);
+}
+
+/// Followers of the host on these silent hosts.
+async fn silent_followers(node: &TestNode, nina: AccountId, count: i64) {
+    for number in 0..count {
+        work_for(node, nina, number).await;
+        sql("INSERT INTO follows (id, follower_id, followee_id, uri, created_at, accepted_at) VALUES ($1, $1, $2, $3, 1, 1)")
+            .bind(1_000 + number)
+            .bind(nina)
+            .bind(format!("http://silent{number}.test/follow"))
+            .run(node.db())
+            .await
+            .unwrap();
+    }
+}
+
+/// A hundred hosts that take connections and never answer delay nobody who does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_peers_do_not_delay_the_healthy() {
+    let mut net = Net::real_time();
+    let (silent, taken) = silent().await;
+    for number in 0..100 {
+        net.name(&format!("silent{number}.test"), silent);
+    }
+    let listener = net.listen("here.test").await;
+    let peer = Peer::start(&mut net, "peer.test").await;
+    let node = net.node("here.test", &Backend::Sqlite, listener, &[]).await;
+    let nina = node.host("nina").await;
+    silent_followers(&node, nina.id, 100).await;
+    let friend = peer.actor("friend");
+    let follow = peer.activity("Follow", &friend, 1, nina.uri.clone().into());
+    assert_eq!(peer.send(&node, &follow).await, 202);
+    settle(&[&node]).await;
+    // The healthy one comes last.
+    sql("UPDATE nodes SET next_attempt_at = 5 WHERE host = 'peer.test'")
+        .run(node.db())
+        .await
+        .unwrap();
+    peer.forget();
+    let (stop, ended) = start(node.app());
+    node.post(&nina, "Doors at nine").await;
+    let sent = until(async || !peer.received("Create").is_empty()).await;
+    assert!(taken.load(Ordering::SeqCst) >= 64, "many at a time");
+    println!("sent after {sent:?}");
+    stop.store(true, Ordering::SeqCst);
+    drop(ended);
+}
+
+/// A server that answers each request with these bytes, and hangs up; how many it got.
+async fn odd(answer: &'static [u8]) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = count.clone();
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the listener lives as long as its test"
+    )]
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut asked = vec![0; 64 << 10];
+            let _ = connection.read(&mut asked).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            seen.fetch_add(1, Ordering::SeqCst);
+            let _ = connection.write_all(answer).await;
+        }
+    });
+    (address, count)
+}
+
+/// What was taken is taken, whatever follows its status.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_success_with_an_odd_body_is_a_success() {
+    for answer in [
+        &b"HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\ncut short"[..],
+        b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\ntransfer-encoding: chunked\r\n\r\nno chunk",
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nplain",
+    ] {
+        let mut net = Net::new();
+        let (address, seen) = odd(answer).await;
+        net.name("silent0.test", address);
+        let listener = net.listen("here.test").await;
+        let node = net.node("here.test", &Backend::Sqlite, listener, &[]).await;
+        let nina = node.host("nina").await;
+        silent_followers(&node, nina.id, 1).await;
+        sql("DELETE FROM jobs").run(node.db()).await.unwrap();
+        node.post(&nina, "Doors at nine").await;
+        settle(&[&node]).await;
+        net.clock.advance(Duration::from_secs(3_600));
+        settle(&[&node]).await;
+        assert_eq!(node.count("SELECT COUNT(*) AS n FROM deliveries").await, 0);
+        assert_eq!(
+            node.count("SELECT failures AS n FROM nodes WHERE id = 1000")
+                .await,
+            0
+        );
+        assert_eq!(seen.load(Ordering::SeqCst), 1, "sent once");
+    }
+}
+
+async fn an_inbox_that_leads_elsewhere_loses_nothing(backend: Backend) {
+    for status in [301, 302, 307, 308] {
+        let (net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+        let nina = node.host("nina").await;
+        let mut friend = peer.actor_document("friend");
+        friend.as_object_mut().unwrap().remove("endpoints");
+        peer.serve(&friend);
+        let uri = peer.at("/users/friend");
+        let follow = peer.activity("Follow", &uri, 1, nina.uri.clone().into());
+        assert_eq!(peer.send(&node, &follow).await, 202);
+        settle(&[&node]).await;
+        peer.forget();
+        peer.answer_inbox(status, &[("location", "http://peer.test/other")]);
+        node.post(&nina, "Doors at nine").await;
+        settle(&[&node]).await;
+        let at = |path: &str| {
+            let seen = peer.seen();
+            seen.iter()
+                .filter(|one| one.path == path && one.method == "POST")
+                .count()
+        };
+        assert_eq!(
+            (at("/users/friend/inbox"), at("/other")),
+            (1, 0),
+            "{status} is not followed"
+        );
+        // Its owner says where it is now.
+        friend["inbox"] = json!(peer.at("/users/friend/new"));
+        peer.serve(&friend);
+        peer.answer_inbox(202, &[]);
+        for _ in 0..5 {
+            net.clock.advance(Duration::from_secs(3_600));
+            settle(&[&node]).await;
+        }
+        let sent = at("/users/friend/new") + at("/users/friend/inbox") - 1;
+        assert_eq!(sent, 1, "{status}: lost or doubled");
+        assert_eq!(
+            node.count("SELECT COUNT(*) AS n FROM deliveries WHERE dead_at IS NULL")
+                .await,
+            0
+        );
+    }
+}
+
+async fn a_clock_that_jumped_leaves_nothing_behind(backend: Backend) {
+    let (net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+    let nina = node.host("nina").await;
+    let friend = peer.actor("friend");
+    let follow = peer.activity("Follow", &friend, 1, nina.uri.clone().into());
+    assert_eq!(peer.send(&node, &follow).await, 202);
+    settle(&[&node]).await;
+    peer.forget();
+    let year = net.clock.now().plus(Duration::from_secs(365 * 86_400));
+    for statement in [
+        "UPDATE nodes SET next_attempt_at = $1, leased_until = $1",
+        "UPDATE inboxes SET waits_until = $1",
+    ] {
+        sql(statement).bind(year).run(node.db()).await.unwrap();
+    }
+    node.post(&nina, "Doors at nine").await;
+    sql("UPDATE jobs SET leased_until = $1")
+        .bind(year)
+        .run(node.db())
+        .await
+        .unwrap();
+    settle(&[&node]).await;
+    assert!(peer.received("Create").is_empty());
+    afterparty::federation::delivery::set_right(node.app())
+        .await
+        .unwrap();
+    settle(&[&node]).await;
+    assert_eq!(peer.received("Create").len(), 1);
+}
+
+async fn what_is_undone_before_it_comes_has_no_effect(backend: Backend) {
+    let (net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+    let nina = node.host("nina").await;
+    let post = node.post(&nina, "Doors at nine").await;
+    let friend = peer.actor("friend");
+    for (number, kind) in ["Like", "Announce", "Follow"].into_iter().enumerate() {
+        let number = u32::try_from(number).unwrap();
+        let object = if kind == "Follow" {
+            &nina.uri
+        } else {
+            &post.uri
+        };
+        let done = peer.activity(kind, &friend, number, object.clone().into());
+        for form in [done.clone(), done["id"].clone()] {
+            let undo = peer.activity(
+                "Undo",
+                &friend,
+                10 + number * 2 + u32::from(form.is_string()),
+                form,
+            );
+            peer.send(&node, &undo).await;
+            settle(&[&node]).await;
+        }
+        assert_eq!(peer.send(&node, &done).await, 202);
+        settle(&[&node]).await;
+        net.clock.advance(Duration::from_secs(600));
+        settle(&[&node]).await;
+    }
+    for table in [
+        "SELECT COUNT(*) AS n FROM favourites",
+        "SELECT COUNT(*) AS n FROM posts WHERE boost_of_id IS NOT NULL",
+        "SELECT COUNT(*) AS n FROM follows",
+    ] {
+        assert_eq!(node.count(table).await, 0, "{table}");
+    }
+}
+
+async fn a_like_waits_for_its_post(backend: Backend) {
+    let (net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+    let nina = node.host("nina").await;
+    let (friend, fan) = (peer.actor("friend"), peer.actor("fan"));
+    let mut note = peer.note(&friend, 1, "Hello");
+    note["tag"] = json!([{"type": "Mention", "href": nina.uri, "name": "@nina"}]);
+    let like = peer.activity("Like", &fan, 1, note["id"].clone());
+    assert_eq!(peer.send(&node, &like).await, 202);
+    settle(&[&node]).await;
+    let create = peer.activity("Create", &friend, 2, note);
+    assert_eq!(peer.send(&node, &create).await, 202);
+    for _ in 0..4 {
+        settle(&[&node]).await;
+        net.clock.advance(Duration::from_secs(120));
+    }
+    assert_eq!(node.count("SELECT COUNT(*) AS n FROM favourites").await, 1);
+}
+
+/// A database that cannot be used is said, with when to come back, on every surface.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_database_is_unavailable_and_not_a_fault() {
+    let (_net, node, peer) = TestNode::with_peer(&Backend::Sqlite, "peer.test").await;
+    let nina = node.host("nina").await;
+    let cookie = node.cookie(&nina).await;
+    let token = crate::members::token_of(&node, &nina).await;
+    let friend = peer.actor("friend");
+    let follow = peer.activity("Follow", &friend, 1, nina.uri.clone().into());
+    assert_eq!(peer.send(&node, &follow).await, 202);
+    settle(&[&node]).await;
+    let like = peer.activity("Like", &friend, 2, nina.uri.clone().into());
+    let other = sqlx::SqlitePool::connect(&node.database).await.unwrap();
+    let mut other = other.acquire().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let fields = [("text", "Hello"), ("audience", "public"), ("key", "k")];
+    let bearer = format!("Bearer {token}");
+    let api = crate::support::node::client()
+        .post(node.at("/api/v1/statuses"))
+        .header("host", &node.name)
+        .header("authorization", bearer)
+        .json(&json!({"status": "Hello"}));
+    let (page, api, ready, inbox) = tokio::join!(
+        node.upload("/posts", &cookie, &fields, &[]),
+        async { api.send().await.unwrap() },
+        node.get("/readyz", &[]),
+        peer.send(&node, &like),
+    );
+    for (what, answer) in [("page", page), ("api", api), ("readyz", ready)] {
+        assert_eq!(answer.status(), 503, "{what}");
+        assert!(answer.headers().contains_key("retry-after"), "{what}");
+    }
+    assert_eq!(inbox, 503);
+    sqlx::query("ROLLBACK").execute(&mut *other).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(node.get("/readyz", &[]).await.status(), 200);
+    assert_eq!(
+        node.upload("/posts", &cookie, &fields, &[]).await.status(),
+        303
+    );
 }

@@ -1,5 +1,6 @@
 //! Delivering: a host is leased by one worker at a time, one request in flight for each inbox, up to four inboxes of a host.
 
+mod mending;
 mod sending;
 mod waiting;
 
@@ -8,16 +9,17 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
+pub use mending::{follow_inbox, mend_inbox, set_right, sweep};
+
 use sending::{Sent, send};
 use waiting::Delivery;
 
-use super::actor;
 use crate::app::App;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
-use crate::kernel::db::{Tx, ids, sql};
-use crate::kernel::id::{AccountId, InboxId, NodeId};
+use crate::kernel::db::{Tx, sql};
+use crate::kernel::id::{InboxId, NodeId};
 use crate::nodes::measures::Severity;
 use crate::nodes::{self, Node, health};
 
@@ -35,6 +37,8 @@ const TRIES: i64 = 3;
 const PAUSE: Duration = Duration::from_secs(60);
 /// How long a signature may be unknown before the row is given up.
 const UNKNOWN: Duration = Duration::from_secs(86_400);
+/// How long a host waits that could not be sent to for a reason of ours.
+const SHORT: Duration = Duration::from_secs(30);
 /// How long a row is put aside.
 const PARK: Duration = Duration::from_secs(21_600);
 
@@ -64,8 +68,9 @@ pub async fn claim(app: &App, health: Health, most: i64) -> sqlx::Result<Vec<Lea
         return Ok(Vec::new());
     }
     let number = i64::from(u32::from_le_bytes(crypt::random()));
-    let rows = sql("UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND (failures > 0) = ($5 = 1) AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, id LIMIT $4) RETURNING id")
-        .on_postgres("WITH due AS MATERIALIZED (SELECT id FROM nodes WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND (failures > 0) = ($5 = 1) AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM due) RETURNING id")
+    // From one host that something waits for to the next: those that have nothing to get are not looked at.
+    let rows = sql("UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (WITH RECURSIVE hosts (id) AS (SELECT MIN(node_id) FROM deliveries WHERE dead_at IS NULL UNION ALL SELECT (SELECT MIN(node_id) FROM deliveries WHERE dead_at IS NULL AND node_id > hosts.id) FROM hosts WHERE hosts.id IS NOT NULL) SELECT nodes.id FROM hosts CROSS JOIN nodes WHERE nodes.id = hosts.id AND next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND (failures > 0) = ($5 = 1) AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, nodes.id LIMIT $4) RETURNING id")
+        .on_postgres("WITH RECURSIVE hosts (id) AS (SELECT MIN(node_id) FROM deliveries WHERE dead_at IS NULL UNION ALL SELECT (SELECT MIN(node_id) FROM deliveries WHERE dead_at IS NULL AND node_id > hosts.id) FROM hosts WHERE hosts.id IS NOT NULL), due AS MATERIALIZED (SELECT nodes.id FROM hosts JOIN nodes ON nodes.id = hosts.id WHERE next_attempt_at <= $1 AND leased_until <= $1 AND suspended_at IS NULL AND (failures > 0) = ($5 = 1) AND EXISTS (SELECT 1 FROM deliveries JOIN inboxes ON inboxes.id = deliveries.inbox_id WHERE deliveries.node_id = nodes.id AND dead_at IS NULL AND parked_until <= $1 AND inboxes.waits_until <= $1) ORDER BY next_attempt_at, nodes.id LIMIT $4 FOR UPDATE OF nodes SKIP LOCKED) UPDATE nodes SET leased_until = $2, lease = $3 WHERE id IN (SELECT id FROM due) RETURNING id")
         .bind(now)
         .bind(now.plus(LEASE))
         .bind(number)
@@ -180,8 +185,9 @@ async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::R
         Verdict::Fails { error, asked } => {
             health::failed(&mut tx, node, now, error, *asked).await?;
         }
-        _ if success => health::succeeded(&mut tx, node.id, now).await?,
-        _ => {}
+        Verdict::Ours => health::put_off(&mut tx, node.id, now.plus(SHORT)).await?,
+        Verdict::Goes if success => health::succeeded(&mut tx, node.id, now).await?,
+        Verdict::Goes => {}
     }
     tx.commit().await?;
     Ok(matches!(verdict, Verdict::Goes))
@@ -192,8 +198,8 @@ async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::R
 enum Verdict {
     /// It takes what it gets.
     Goes,
-    /// Nothing more for now, without a mark against the host.
-    Waits,
+    /// Nothing more for a while, without a mark against the host: it is we who are not well.
+    Ours,
     /// It is not well.
     Fails {
         error: String,
@@ -205,7 +211,7 @@ impl Verdict {
     /// Both together: the graver one.
     fn and(self, other: Self) -> Self {
         match (&self, &other) {
-            (Self::Fails { .. }, _) | (Self::Waits, Self::Goes) => self,
+            (Self::Fails { .. }, _) | (Self::Ours, Self::Goes) => self,
             _ => other,
         }
     }
@@ -222,6 +228,7 @@ async fn note(
     let row = |statement: crate::kernel::db::Query| {
         statement.bind(delivery.activity).bind(delivery.inbox)
     };
+    let leads_elsewhere = matches!(result, Sent::Elsewhere { .. });
     match result {
         Sent::Delivered => {
             row(sql(
@@ -261,8 +268,8 @@ async fn note(
             return Ok(Verdict::Fails { error, asked: None });
         }
         Sent::Ours { error } => {
-            tracing::error!(error, "a delivery could not be prepared");
-            return Ok(Verdict::Waits);
+            tracing::error!(error, "a delivery could not leave");
+            return Ok(Verdict::Ours);
         }
         Sent::Row { error, dead } => {
             let dead_at = (dead || delivery.attempts + 1 >= TRIES).then_some(now);
@@ -276,16 +283,34 @@ async fn note(
                 pause(tx, delivery.inbox, now.plus(PAUSE)).await?;
             }
         }
-        Sent::Gone { error } => {
-            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3 WHERE activity_id = $1 AND inbox_id = $2"))
-                .bind(&error)
-                .run(&mut *tx)
-                .await?;
-            // Whoever had this inbox may have another one by now.
-            pause(tx, delivery.inbox, now.plus(PARK)).await?;
-            jobs::enqueue(tx, now, Job::MendInbox(delivery.inbox)).await?;
+        Sent::Gone { error } | Sent::Elsewhere { error } => {
+            return note_moved(tx, delivery, leads_elsewhere, error, now).await;
         }
     }
+    Ok(Verdict::Goes)
+}
+
+/// Notes that an inbox is no more, or leads elsewhere: its owners are asked where it is.
+async fn note_moved(
+    tx: &mut Tx,
+    delivery: &Delivery,
+    leads_elsewhere: bool,
+    error: String,
+    now: Time,
+) -> anyhow::Result<Verdict> {
+    sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3 WHERE activity_id = $1 AND inbox_id = $2")
+        .bind(delivery.activity)
+        .bind(delivery.inbox)
+        .bind(&error)
+        .run(&mut *tx)
+        .await?;
+    if leads_elsewhere {
+        jobs::enqueue(tx, now, Job::FollowInbox(delivery.inbox)).await?;
+        return Ok(Verdict::Fails { error, asked: None });
+    }
+    // Whoever had this inbox may have another one by now.
+    pause(tx, delivery.inbox, now.plus(PARK)).await?;
+    jobs::enqueue(tx, now, Job::MendInbox(delivery.inbox)).await?;
     Ok(Verdict::Goes)
 }
 
@@ -295,39 +320,6 @@ async fn pause(tx: &mut Tx, inbox: InboxId, until: Time) -> sqlx::Result<()> {
         .bind(inbox)
         .run(tx)
         .await?;
-    Ok(())
-}
-
-/// Asks the owners of an inbox that is no more for their new one; what waited goes there, or is given up.
-///
-/// # Errors
-/// What the database says.
-pub async fn mend_inbox(app: &App, inbox: InboxId) -> anyhow::Result<()> {
-    let owners = sql("SELECT id, uri FROM accounts WHERE kind = 'remote' AND deleted_at IS NULL AND (inbox_id = $1 OR shared_inbox_id = $1) ORDER BY id LIMIT 50")
-        .bind(inbox)
-        .all(&app.db)
-        .await?;
-    let mut asked = Vec::new();
-    for owner in &owners {
-        let id: AccountId = owner.get("id")?;
-        actor::bring_up_to_date(app, id).await?;
-        asked.push(id);
-    }
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) SELECT deliveries.activity_id, t.inbox_id, inboxes.node_id FROM deliveries JOIN (SELECT DISTINCT COALESCE(shared_inbox_id, inbox_id) AS inbox_id FROM accounts WHERE deleted_at IS NULL AND id IN (SELECT value FROM json_each($2))) t ON t.inbox_id <> $1 JOIN inboxes ON inboxes.id = t.inbox_id WHERE deliveries.inbox_id = $1 AND deliveries.dead_at IS NULL ON CONFLICT (activity_id, inbox_id) DO NOTHING")
-        .bind(inbox)
-        .bind(ids(asked))
-        .run(&mut tx)
-        .await?;
-    sql("UPDATE deliveries SET dead_at = $2 WHERE inbox_id = $1 AND dead_at IS NULL")
-        .bind(inbox)
-        .bind(now)
-        .run(&mut tx)
-        .await?;
-    pause(&mut tx, inbox, Time(0)).await?;
-    tx.commit().await?;
-    app.wake.notify_waiters();
     Ok(())
 }
 
@@ -341,7 +333,10 @@ async fn send_lane(app: &App, node: &Node, lane: Vec<Delivery>) -> Vec<(Delivery
         let poison = delivery.attempts + 1 >= TRIES && !probing;
         let stop = match result {
             Sent::Host { .. } => !poison,
-            Sent::Unknown { .. } | Sent::Gone { .. } | Sent::Ours { .. } => true,
+            Sent::Unknown { .. }
+            | Sent::Gone { .. }
+            | Sent::Elsewhere { .. }
+            | Sent::Ours { .. } => true,
             Sent::Row { dead, .. } => !dead && delivery.attempts + 1 < TRIES,
             Sent::Delivered => false,
         };
@@ -352,26 +347,4 @@ async fn send_lane(app: &App, node: &Node, lane: Vec<Delivery>) -> Vec<(Delivery
         }
     }
     done
-}
-
-/// Removes sent activities nobody waits for any more, and what was given up a month ago.
-///
-/// # Errors
-/// What the database says.
-pub async fn sweep(app: &App) -> sqlx::Result<()> {
-    let before = app.clock.now().minus(Duration::from_secs(30 * 86_400));
-    sql("DELETE FROM deliveries WHERE dead_at IS NOT NULL AND dead_at < $1")
-        .bind(before)
-        .run(&app.db)
-        .await?;
-    sql("DELETE FROM deliveries WHERE node_id IN (SELECT id FROM nodes WHERE suspended_at IS NOT NULL AND suspended_at < $1)")
-        .bind(before)
-        .run(&app.db)
-        .await?;
-    sql("DELETE FROM activities WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.activity_id = activities.id)").bind(before).run(&app.db).await?;
-    sql("DELETE FROM received WHERE processed_at IS NOT NULL AND processed_at < $1")
-        .bind(before)
-        .run(&app.db)
-        .await?;
-    Ok(())
 }

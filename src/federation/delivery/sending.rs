@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::federation::sign::{self, Scheme};
 use crate::federation::{CONTENT_TYPE, sync};
 use crate::kernel::clock::Time;
-use crate::kernel::http::{Answer, DOCUMENT, FetchError};
+use crate::kernel::http::{Answer, FetchError};
 use crate::nodes::{Node, health};
 
 /// What came of one request.
@@ -43,6 +43,10 @@ pub(super) enum Sent {
     Gone {
         error: String,
     },
+    /// The inbox leads to another address. It is not followed, since anybody could lead anywhere; its owners are asked.
+    Elsewhere {
+        error: String,
+    },
 }
 
 impl Sent {
@@ -62,6 +66,9 @@ pub(super) async fn send(app: &App, node: &Node, delivery: &Delivery) -> Sent {
     };
     match try_both(app, node, &url, delivery).await {
         Ok(answer) => classify(&answer, app.clock.now()),
+        Err(error) if matches!(error.downcast_ref(), Some(FetchError::Ours(_))) => Sent::Ours {
+            error: error.to_string(),
+        },
         Err(error) if error.is::<FetchError>() => Sent::Host {
             arrived: !matches!(error.downcast_ref(), Some(FetchError::Unconnected(_))),
             error: error.to_string(),
@@ -127,16 +134,8 @@ async fn post(
     {
         headers.insert(sync::HEADER, value);
     }
-    Ok(app
-        .http
-        .send(
-            Method::POST,
-            url,
-            headers,
-            Bytes::copy_from_slice(body),
-            DOCUMENT,
-        )
-        .await?)
+    let body = Bytes::copy_from_slice(body);
+    Ok(app.http.deliver(url, headers, body).await?)
 }
 
 fn classify(answer: &Answer, now: Time) -> Sent {
@@ -152,6 +151,7 @@ fn classify(answer: &Answer, now: Time) -> Sent {
         },
         403 => Sent::Row { error, dead: false },
         404 | 410 => Sent::Gone { error },
+        300..=399 => Sent::Elsewhere { error },
         _ => Sent::Row { error, dead: true },
     }
 }

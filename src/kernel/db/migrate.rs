@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
     step!(16, "0016_background"),
     step!(17, "0017_rights"),
     step!(18, "0018_lanes"),
+    step!(19, "0019_indexes"),
 ];
 
 /// Why the schema could not be brought up to date.

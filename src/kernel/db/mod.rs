@@ -6,6 +6,7 @@
 mod migrate;
 mod query;
 mod row;
+mod trouble;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::kernel::crypt::sha256;
 pub use migrate::{MigrateError, schema_version};
 pub use query::{Arg, Conn, Query, ids, sql};
 pub use row::{Column, Row};
+pub use trouble::Trouble;
 
 /// A pool of connections to the node's database; cheap to clone.
 #[derive(Clone, Debug)]
@@ -81,13 +83,26 @@ impl Db {
             .busy_timeout(Duration::from_secs(5))
             .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(300);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(20))
-            // SQLite ends a transaction itself when its disk is full; who believes to be inside one is replaced.
-            .before_acquire(|writer, _| Box::pin(async move { Ok(!writer.is_in_transaction()) }))
-            .connect_with(options.clone())
-            .await?;
+        let mut tries = 0;
+        let writer = loop {
+            let writer = SqlitePoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(Duration::from_secs(20))
+                // SQLite ends a transaction itself when its disk is full; who believes to be inside one is replaced.
+                .before_acquire(|writer, _| {
+                    Box::pin(async move { Ok(!writer.is_in_transaction()) })
+                })
+                .connect_with(options.clone())
+                .await;
+            match writer {
+                // A new file is being prepared by somebody else, who does not wait for us, nor we for them.
+                Err(error) if Trouble::of(&error) == Some(Trouble::Away) && tries < 20 => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                writer => break writer?,
+            }
+        };
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .connect_lazy_with(options);
@@ -244,7 +259,7 @@ impl Tx {
     /// When the database refuses; then nothing has changed.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self.inner {
-            TxInner::Sqlite(tx) => tx.commit().await,
+            TxInner::Sqlite(tx) => trouble::stop_if_broken(tx.commit().await),
             TxInner::Postgres(tx) => tx.commit().await,
         }
     }

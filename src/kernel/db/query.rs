@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Postgres, Sqlite};
 
 use super::held::Held;
+use super::trouble::stop_if_broken;
 use super::{Db, Row, Tx, TxInner};
 use crate::kernel::clock::Time;
 use crate::kernel::page::Window;
@@ -246,7 +247,9 @@ impl Conn for &Db {
     async fn run(self, query: Query) -> sqlx::Result<u64> {
         Held::none();
         Ok(match self {
-            Db::Sqlite { writer, .. } => query.sqlite().execute(writer).await?.rows_affected(),
+            Db::Sqlite { writer, .. } => {
+                stop_if_broken(query.sqlite().execute(writer).await)?.rows_affected()
+            }
             Db::Postgres(pool) => query.postgres().execute(pool).await?.rows_affected(),
         })
     }

@@ -73,9 +73,10 @@ impl Guard {
             return Ok(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))]);
         }
         if let Some(server) = self.dns {
-            return ask(server, name).await;
+            return ask(server, name).await.map_err(NoNames::told);
         }
-        Ok(tokio::net::lookup_host((name, 0)).await?.take(32).collect())
+        let found = tokio::net::lookup_host((name, 0)).await;
+        Ok(found.map_err(NoNames::told)?.take(32).collect())
     }
 }
 
@@ -91,6 +92,27 @@ impl Resolve for Guard {
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
+    }
+}
+
+/// Nobody answers who knows which address a name has.
+#[derive(Debug, thiserror::Error)]
+#[error("no resolver answers, so names lead nowhere ({0})")]
+pub struct NoNames(String);
+
+impl NoNames {
+    /// Tells a resolver that does not answer from one that knows no such name.
+    fn told(error: std::io::Error) -> std::io::Error {
+        let silent = matches!(
+            error.kind(),
+            std::io::ErrorKind::TimedOut | std::io::ErrorKind::ConnectionRefused
+        );
+        // What the system's resolver says where none answers (`EAI_AGAIN`).
+        let said = error.to_string();
+        if silent || said.contains("Temporary failure in name resolution") {
+            return std::io::Error::other(Self(said));
+        }
+        error
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! Addresses are checked at the moment of connecting, redirects by hand, bodies against a limit while they arrive.
 
+mod coming;
 mod guard;
+mod kept;
 pub mod scanner;
+pub mod shortage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +17,10 @@ use url::{Host, Url};
 
 use crate::kernel::config::FederationSettings;
 use crate::kernel::origin::parse_url;
+pub use coming::Coming;
 pub use guard::Guard;
+use kept::Kept;
+pub use kept::{descriptors, raise_descriptors};
 
 /// Most bytes of a document.
 pub const DOCUMENT: usize = 1 << 20;
@@ -30,6 +36,9 @@ pub enum FetchError {
     /// The address must not be talked to.
     #[error("the address {0} is not allowed")]
     Refused(String),
+    /// Something of ours is short: descriptors, memory, the network, names. The other side has no part in it.
+    #[error("{0}")]
+    Ours(String),
     /// There was no connection: nothing was sent.
     #[error("{0}")]
     Unconnected(String),
@@ -52,7 +61,7 @@ impl FetchError {
     pub fn sentence(&self) -> &'static str {
         match self {
             Self::Refused(_) => "look-up-refused",
-            Self::Unconnected(_) | Self::Unreachable(_) => "look-up-silent",
+            Self::Ours(_) | Self::Unconnected(_) | Self::Unreachable(_) => "look-up-silent",
             Self::Status(StatusCode::NOT_FOUND | StatusCode::GONE) => "look-up-nobody",
             Self::Status(_) => "look-up-silent",
             Self::TooLarge | Self::Unusable(_) => "look-up-unusable",
@@ -62,7 +71,7 @@ impl FetchError {
     /// Whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unconnected(_) | Self::Unreachable(_) => true,
+            Self::Ours(_) | Self::Unconnected(_) | Self::Unreachable(_) => true,
             Self::Status(status) => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
@@ -109,7 +118,11 @@ impl Answer {
 /// The guarded client; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Http {
+    /// Keeps connections for a while.
     client: reqwest::Client,
+    /// Closes each behind itself.
+    once: reqwest::Client,
+    kept: Arc<Kept>,
     guard: Arc<Guard>,
 }
 
@@ -124,24 +137,35 @@ impl Http {
     )]
     pub fn new(settings: &FederationSettings) -> anyhow::Result<Self> {
         let guard = Arc::new(Guard::new(settings));
-        let mut builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(TOTAL)
-            .http1_only()
-            .pool_max_idle_per_host(4)
-            .pool_idle_timeout(Duration::from_secs(60))
-            .user_agent(concat!("Afterparty/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(guard.clone());
-        if let Some(file) = &settings.extra_ca {
-            let pem = std::fs::read(file).map_err(|cause| {
-                anyhow::anyhow!("federation.extra_ca: {}: {cause}", file.display())
-            })?;
-            builder = builder.add_root_certificate(reqwest::Certificate::from_pem(&pem)?);
-        }
+        let ca = match &settings.extra_ca {
+            Some(file) => {
+                let pem = std::fs::read(file).map_err(|cause| {
+                    anyhow::anyhow!("federation.extra_ca: {}: {cause}", file.display())
+                })?;
+                Some(reqwest::Certificate::from_pem(&pem)?)
+            }
+            None => None,
+        };
+        let build = |kept| {
+            let mut builder = reqwest::Client::builder()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT)
+                .timeout(TOTAL)
+                .http1_only()
+                .pool_max_idle_per_host(kept)
+                .pool_idle_timeout(kept::IDLE)
+                .user_agent(concat!("Afterparty/", env!("CARGO_PKG_VERSION")))
+                .dns_resolver(guard.clone());
+            if let Some(ca) = &ca {
+                builder = builder.add_root_certificate(ca.clone());
+            }
+            builder.build()
+        };
         Ok(Self {
-            client: builder.build()?,
+            client: build(kept::PER_HOST)?,
+            once: build(0)?,
+            kept: Arc::default(),
             guard,
         })
     }
@@ -182,6 +206,34 @@ impl Http {
         coming.whole().await
     }
 
+    /// Sends something whose answer is a status: what follows a success is not looked at, since it was taken whatever is
+    /// said about it.
+    ///
+    /// # Errors
+    /// As [`Http::send`], and of the body only where the status is no success.
+    pub async fn deliver(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, FetchError> {
+        let bounds = (TOTAL, u64::MAX);
+        let mut coming = self.start(Method::POST, url, headers, body, bounds).await?;
+        coming.left = DOCUMENT as u64;
+        let taken = coming.status.is_success();
+        let answer = Answer {
+            status: coming.status,
+            headers: coming.headers.clone(),
+            body: Bytes::new(),
+            url: coming.url.clone(),
+        };
+        match coming.whole().await {
+            Ok(answer) => Ok(answer),
+            Err(_) if taken => Ok(answer),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends one request; its answer is read by whoever asked, within a time and a number of bytes.
     async fn start(
         &self,
@@ -193,8 +245,12 @@ impl Http {
     ) -> Result<Coming, FetchError> {
         let url = self.admit(url.as_str())?;
         let (target, host) = self.guard.target(&url);
-        let mut request = self
-            .client
+        let client = if self.kept.has_room(url.authority()) {
+            &self.client
+        } else {
+            &self.once
+        };
+        let mut request = client
             .request(method, target)
             .headers(headers)
             .timeout(time)
@@ -265,61 +321,6 @@ impl Http {
     }
 }
 
-/// An answer whose body is still coming.
-#[derive(Debug)]
-pub struct Coming {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The address that answered.
-    pub url: Url,
-    left: u64,
-    answer: reqwest::Response,
-}
-
-impl Coming {
-    /// A header as text, empty where there is none.
-    pub fn header(&self, name: header::HeaderName) -> String {
-        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
-        value.unwrap_or_default().to_owned()
-    }
-
-    /// The answer with its whole body.
-    async fn whole(mut self) -> Result<Answer, FetchError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer {
-            status: self.status,
-            headers: self.headers,
-            body: body.into(),
-            url: self.url,
-        })
-    }
-
-    /// The next piece of the body; nothing at its end.
-    ///
-    /// # Errors
-    /// When the other side breaks off or sends more than the limit.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, FetchError> {
-        let chunk = self
-            .answer
-            .chunk()
-            .await
-            .map_err(|error| unreachable_or_refused(&error))?;
-        let Some(chunk) = chunk else {
-            return Ok(None);
-        };
-        self.left = self
-            .left
-            .checked_sub(chunk.len() as u64)
-            .ok_or(FetchError::TooLarge)?;
-        Ok(Some(chunk))
-    }
-}
-
 /// Where an answer redirects to, as an absolute address.
 pub fn redirect_of(answer: &Answer) -> Option<String> {
     target_of(answer.status, &answer.headers, &answer.url)
@@ -340,6 +341,10 @@ fn unreachable_or_refused(error: &reqwest::Error) -> FetchError {
     while let Some(cause) = source {
         if let Some(refused) = cause.downcast_ref::<guard::RefusedAddress>() {
             return FetchError::Refused(refused.0.clone());
+        }
+        if let Some(short) = shortage::of(cause) {
+            shortage::say(&short);
+            return FetchError::Ours(short);
         }
         source = cause.source();
     }

@@ -9,6 +9,7 @@ pub mod process;
 pub mod rows;
 pub mod s3;
 pub mod smtp;
+pub mod statements;
 
 use std::path::PathBuf;
 

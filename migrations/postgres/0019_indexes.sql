@@ -1,0 +1,23 @@
+-- No statement reads a table from end to end that grows.
+CREATE INDEX jobs_kind ON jobs (kind, run_at) WHERE dead_at IS NULL;
+CREATE INDEX jobs_leased ON jobs (id) WHERE leased_until > 0;
+CREATE INDEX jobs_dead ON jobs (id) WHERE dead_at IS NOT NULL;
+CREATE INDEX posts_quote_uri ON posts (quote_uri) WHERE quote_uri IS NOT NULL;
+CREATE INDEX posts_fetched ON posts (fetched_at) WHERE fetched_at IS NOT NULL;
+CREATE INDEX posts_direct ON posts (account_id, id) WHERE audience = 'people';
+CREATE INDEX accounts_purge ON accounts (purge_at) WHERE purge_at IS NOT NULL;
+CREATE INDEX accounts_hushed ON accounts (id) WHERE silenced_at IS NOT NULL OR limited_at IS NOT NULL OR disabled_at IS NOT NULL;
+CREATE INDEX accounts_name_domain ON accounts (name_key, domain);
+CREATE INDEX deliveries_node ON deliveries (node_id);
+CREATE INDEX deliveries_dead ON deliveries (dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (parked_until) WHERE parked_until > 0;
+CREATE INDEX activities_created ON activities (created_at);
+CREATE INDEX inboxes_node ON inboxes (node_id);
+CREATE INDEX inboxes_waiting ON inboxes (waits_until) WHERE waits_until > 0;
+CREATE INDEX bookmarks_post ON bookmarks (post_id);
+CREATE INDEX notifications_from ON notifications (from_id);
+CREATE INDEX notifications_alarm ON notifications (id) WHERE kind = 'alarm';
+CREATE INDEX poll_votes_account ON poll_votes (account_id);
+CREATE INDEX sessions_seen ON sessions (seen_at);
+CREATE INDEX sessions_created ON sessions (created_at);
+CREATE INDEX mails_created ON mails (created_at);
