@@ -126,6 +126,7 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<SignIn> {
     let Some((account, credentials)) = found.filter(|(account, _)| fits && account.is_active())
     else {
         budget.spend(app);
+        say_failed(attempt, "password");
         return Err(Error::invalid("password", "error-sign-in"));
     };
     if credentials.email.is_some()
@@ -134,7 +135,16 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>) -> Result<SignIn> {
     {
         return Err(Error::invalid("login", "error-email-unconfirmed"));
     }
-    factor(app, &account, &credentials, attempt.code, &budget).await
+    let done = factor(app, &account, &credentials, attempt.code, &budget).await;
+    if done.is_err() {
+        say_failed(attempt, "code");
+    }
+    done
+}
+
+/// Says in the log where a sign-in failed from, in words that programs like fail2ban look for; not whose account it was.
+fn say_failed(attempt: &Attempt<'_>, what: &'static str) {
+    tracing::warn!(address = %attempt.address, what, "a sign-in failed");
 }
 
 /// The second factor, where one is set.

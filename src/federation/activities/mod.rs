@@ -70,8 +70,7 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
     {
         return Err(Refused::Drop("it was undone before it came"));
     }
-    metrics::counter!("afterparty_inbox_activities", "type" => doc.kind().unwrap_or_default().chars().take(32).collect::<String>())
-        .increment(1);
+    metrics::counter!("afterparty_inbox_activities", "type" => label(doc.kind())).increment(1);
     match doc.kind().unwrap_or_default() {
         "Follow" => follow::receive(app, context, doc).await,
         "Accept" => accept::receive(app, context, doc).await,
@@ -91,6 +90,33 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
         "QuoteRequest" => quote::receive(app, context, doc).await,
         _ => Err(Refused::Drop("unknown type")),
     }
+}
+
+/// The types that are counted by name.
+const KNOWN: [&str; 17] = [
+    "Follow",
+    "Accept",
+    "Reject",
+    "Undo",
+    "Create",
+    "Update",
+    "Delete",
+    "Announce",
+    "Like",
+    "EmojiReact",
+    "Block",
+    "Flag",
+    "Leave",
+    "Move",
+    "Add",
+    "Remove",
+    "QuoteRequest",
+];
+
+/// A type as a label of a figure: what others make up is one label together, however many they make up.
+fn label(kind: Option<&str>) -> &'static str {
+    let known = KNOWN.iter().find(|known| Some(**known) == kind);
+    known.copied().unwrap_or("other")
 }
 
 /// A post the sender may see, by its id; others look as if they were not there.

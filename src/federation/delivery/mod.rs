@@ -183,6 +183,7 @@ async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::R
     }
     match &verdict {
         Verdict::Fails { error, asked } => {
+            tracing::warn!(host = node.host, error, "deliveries to a host fail");
             health::failed(&mut tx, node, now, error, *asked).await?;
         }
         Verdict::Ours => health::put_off(&mut tx, node.id, now.plus(SHORT)).await?,
