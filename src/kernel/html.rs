@@ -85,6 +85,9 @@ const DEPTH: usize = 32;
 /// Most elements of a text; the text of more stays.
 const ELEMENTS: usize = 4_000;
 
+/// Most signs to be escaped in one stretch of text.
+const STRETCH: usize = 256;
+
 /// Cleans HTML of a peer down to text structure and http(s) links; always the last step before it is shown.
 ///
 /// What goes into the cleaning is well nested and not deep, so that it takes a time that grows with the text.
@@ -142,7 +145,7 @@ impl Pruned {
 
     fn take(&mut self, token: Token<'_>) {
         match token {
-            Token::Text(text) => self.out.push_str(&text.replace('<', "&lt;")),
+            Token::Text(text) => self.text(&text.replace('<', "&lt;")),
             Token::Raw(_) => {}
             Token::Start(tag) => self.start(tag),
             Token::End(name) => {
@@ -157,6 +160,19 @@ impl Pruned {
                 }
             }
         }
+    }
+
+    /// Writes text. What writes the cleaned text escapes each stretch in a time that grows with the square of the signs to
+    /// be escaped in it; an empty comment, which is left out again, ends a stretch before it is long.
+    fn text(&mut self, text: &str) {
+        let mut written = 0;
+        let escaped = text.match_indices(['&', '>', '\u{a0}']);
+        for (at, _) in escaped.skip(STRETCH).step_by(STRETCH) {
+            self.out.push_str(&text[written..at]);
+            self.out.push_str("<!---->");
+            written = at;
+        }
+        self.out.push_str(&text[written..]);
     }
 
     fn start(&mut self, tag: Tag<'_>) {
@@ -340,7 +356,7 @@ pub fn truncate(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{first_link, sanitize, shorten, to_text};
+    use super::{Pruned, STRETCH, first_link, sanitize, shorten, to_text};
 
     #[test]
     fn what_runs_or_fetches_is_gone() {
@@ -378,6 +394,31 @@ mod tests {
                 assert!(!clean.contains(trace), "{evil} left {clean}");
             }
             assert_eq!(sanitize(&clean), clean);
+        }
+    }
+
+    #[test]
+    fn no_stretch_of_text_holds_many_signs_to_be_escaped() {
+        for (sign, escaped) in [
+            ("&", "&amp;"),
+            (">", "&gt;"),
+            ("&amp;", "&amp;"),
+            ("&#38;", "&amp;"),
+            ("\u{a0}", "&nbsp;"),
+            ("a&b", "a&amp;b"),
+        ] {
+            let text = format!("<p>{}</p>", sign.repeat(3_000));
+            let pruned = Pruned::of(&text).out;
+            let longest = pruned
+                .split("<!---->")
+                .map(|part| part.matches(['&', '>', '\u{a0}']).count());
+            // The tags around it have signs of their own.
+            assert!(longest.max().unwrap() <= STRETCH + 3, "{sign}");
+            assert_eq!(
+                sanitize(&text),
+                format!("<p>{}</p>", escaped.repeat(3_000)),
+                "{sign}"
+            );
         }
     }
 
