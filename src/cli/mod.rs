@@ -6,7 +6,7 @@ mod demo;
 mod doctor;
 mod serve;
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -136,6 +136,8 @@ pub fn main() -> ExitCode {
                 .unwrap_or_else(|_| "info,sqlx=warn,hyper=warn".into()),
         )
         .with_writer(io::stderr)
+        // Programs read a log that is no terminal.
+        .with_ansi(io::stderr().is_terminal())
         .try_init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -489,3 +489,62 @@ async fn the_demonstration_opens_two_houses_that_know_each_other() {
     );
     assert!(demo.terminate().1);
 }
+
+/// A log that goes into a file is read by programs: no colours stand in it, and a failed sign-in is one line that says from
+/// where.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_read_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let (database, url) = (
+        String::from("sqlite:data/afterparty.db"),
+        format!("http://{address}"),
+    );
+    std::fs::create_dir_all(folder.path().join("data")).unwrap();
+    let made = ["account", "create", "ana", "--role", "host"];
+    let made = run(
+        folder.path(),
+        &database,
+        &url,
+        &made,
+        Some("a password of ana\n"),
+    );
+    assert!(made.status.success(), "{}", text(&made));
+    let log = folder.path().join("log");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_afterparty"))
+        .arg("serve")
+        .current_dir(folder.path())
+        .env("AFTERPARTY_DATA__DIR", folder.path().join("data"))
+        .env("AFTERPARTY_DATABASE__URL", &database)
+        .env("AFTERPARTY_NODE__URL", &url)
+        .env("AFTERPARTY_SERVER__LISTEN", address.to_string())
+        .env("AFTERPARTY_LOG", "warn")
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut status = None;
+    for _ in 0..200 {
+        let form = crate::support::node::client()
+            .post(format!("{url}/sign-in"))
+            .header("origin", &url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("login=ana&password=wrong");
+        if let Ok(answer) = form.send().await {
+            status = Some(answer.status().as_u16());
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(status, Some(422), "{said}");
+    assert!(
+        said.contains("a sign-in failed address=127.0.0.1"),
+        "{said}"
+    );
+    assert!(!said.contains('\u{1b}'), "{said}");
+}
