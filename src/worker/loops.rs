@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgListener;
 use tokio::task::JoinSet;
 
-use super::crowd::Crowd;
+use super::pool::WorkerPool;
 use super::{by_sender, run_host, run_received, tasks_of};
 use crate::accounts::{dispatch, sessions};
 use crate::app::App;
@@ -48,9 +48,9 @@ async fn rest(app: &App, stop: &AtomicBool) -> bool {
 
 /// What could not be done in a loop, said once in a while and not each second.
 #[derive(Default)]
-struct Complaint(Option<(String, Instant)>);
+struct LogThrottle(Option<(String, Instant)>);
 
-impl Complaint {
+impl LogThrottle {
     /// The items; none where they could not be had.
     fn unless<T>(&mut self, what: &str, taken: sqlx::Result<Vec<T>>) -> Vec<T> {
         let error = match taken {
@@ -71,86 +71,86 @@ impl Complaint {
     }
 }
 
-/// How long the same complaint is not repeated.
+/// How long the same throttle is not repeated.
 const SAID: Duration = Duration::from_secs(60);
 
 /// Waits until something may be taken again; whether the node goes on.
-async fn pause(app: &App, stop: &AtomicBool, crowd: &mut Crowd) -> bool {
+async fn pause(app: &App, stop: &AtomicBool, pool: &mut WorkerPool) -> bool {
     tokio::select! {
-        () = crowd.one_ended() => true,
+        () = pool.one_ended() => true,
         going = rest(app, stop) => going,
     }
 }
 
 async fn received_loop(app: App, stop: Arc<AtomicBool>) {
-    let mut crowd = Crowd::new(64, 512);
-    let mut complaint = Complaint::default();
+    let mut pool = WorkerPool::new(64, 512);
+    let mut throttle = LogThrottle::default();
     while !stop.load(Ordering::SeqCst) {
-        let room = i64::try_from(crowd.room()).unwrap_or(0);
-        let items = complaint.unless("what arrived", inbox::claim(&app, room).await);
+        let room = i64::try_from(pool.room()).unwrap_or(0);
+        let items = throttle.unless("what arrived", inbox::claim(&app, room).await);
         let idle = items.is_empty();
         for items in by_sender(items) {
             let app = app.clone();
-            crowd.start(async move {
+            pool.start(async move {
                 run_received(app.clone(), items).await;
                 app.wake.notify_waiters();
             });
         }
-        if (idle || room == 0) && !pause(&app, &stop, &mut crowd).await {
+        if (idle || room == 0) && !pause(&app, &stop, &mut pool).await {
             break;
         }
     }
-    let _ = tokio::time::timeout(GRACE, crowd.all_ended()).await;
+    let _ = tokio::time::timeout(GRACE, pool.all_ended()).await;
 }
 
 /// How many of a lane begin at a time, and how many are under way in all.
-fn crowd_of(lane: Lane) -> Crowd {
+fn pool_of(lane: Lane) -> WorkerPool {
     match lane {
-        Lane::Leaving => Crowd::new(1, 1),
-        Lane::Local => Crowd::new(8, 8),
-        Lane::Network => Crowd::new(16, 192),
-        Lane::Heavy => Crowd::new(2, 2),
+        Lane::Leaving => WorkerPool::new(1, 1),
+        Lane::Local => WorkerPool::new(8, 8),
+        Lane::Network => WorkerPool::new(16, 192),
+        Lane::Heavy => WorkerPool::new(2, 2),
     }
 }
 
 async fn job_loop(app: App, stop: Arc<AtomicBool>, lane: Lane) {
-    let mut crowd = crowd_of(lane);
-    let mut complaint = Complaint::default();
+    let mut pool = pool_of(lane);
+    let mut throttle = LogThrottle::default();
     while !stop.load(Ordering::SeqCst) {
-        let room = match (crowd.room(), lane) {
+        let room = match (pool.room(), lane) {
             // One task does them one after the other.
             (1.., Lane::Leaving) => 32,
             (room, _) => i64::try_from(room).unwrap_or(0),
         };
         let claimed = jobs::claim(&app.db, app.clock.now(), lane, room).await;
-        let claimed = complaint.unless("work", claimed);
+        let claimed = throttle.unless("work", claimed);
         let idle = claimed.is_empty();
         for task in tasks_of(&app, lane, claimed) {
             let app = app.clone();
-            crowd.start(async move {
+            pool.start(async move {
                 task.await;
                 app.wake.notify_waiters();
             });
         }
-        if (idle || room == 0) && !pause(&app, &stop, &mut crowd).await {
+        if (idle || room == 0) && !pause(&app, &stop, &mut pool).await {
             break;
         }
     }
-    let _ = tokio::time::timeout(GRACE, crowd.all_ended()).await;
+    let _ = tokio::time::timeout(GRACE, pool.all_ended()).await;
 }
 
 /// Hosts that are well, and beside them a few of those that failed.
 async fn delivery_loop(app: App, stop: Arc<AtomicBool>) {
-    let (mut well, mut ill) = (Crowd::new(64, 256), Crowd::new(8, 32));
-    let mut complaint = Complaint::default();
+    let (mut well, mut ill) = (WorkerPool::new(64, 256), WorkerPool::new(8, 32));
+    let mut throttle = LogThrottle::default();
     while !stop.load(Ordering::SeqCst) {
         let mut idle = true;
-        for (crowd, health) in [(&mut well, Health::Well), (&mut ill, Health::Failing)] {
-            let room = i64::try_from(crowd.room()).unwrap_or(0);
+        for (pool, health) in [(&mut well, Health::Well), (&mut ill, Health::Failing)] {
+            let room = i64::try_from(pool.room()).unwrap_or(0);
             let hosts = delivery::claim(&app, health, room).await;
-            for host in complaint.unless("what is to be sent", hosts) {
+            for host in throttle.unless("what is to be sent", hosts) {
                 idle = false;
-                crowd.start(run_host(app.clone(), host));
+                pool.start(run_host(app.clone(), host));
             }
         }
         if idle {

@@ -1,7 +1,7 @@
 //! Which function performs which job.
 
-mod crowd;
 mod loops;
+mod pool;
 
 pub use loops::run;
 

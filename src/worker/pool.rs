@@ -9,14 +9,14 @@ use tokio::task::{Id, JoinSet};
 const SLOW: Duration = Duration::from_secs(2);
 
 /// Running tasks. New ones are started as long as few of them are fresh, and not too many run in all.
-pub(super) struct Crowd {
+pub(super) struct WorkerPool {
     tasks: JoinSet<()>,
     begun: HashMap<Id, Instant>,
     fresh: usize,
     most: usize,
 }
 
-impl Crowd {
+impl WorkerPool {
     /// At most so many that began lately, and so many in all.
     pub(super) fn new(fresh: usize, most: usize) -> Self {
         Self {
@@ -66,23 +66,23 @@ impl Crowd {
 
 #[cfg(test)]
 mod tests {
-    use super::{Crowd, SLOW};
+    use super::{SLOW, WorkerPool};
     use std::time::Duration;
 
     #[tokio::test]
     async fn who_waits_for_long_makes_room_up_to_a_bound() {
-        let mut crowd = Crowd::new(2, 5);
+        let mut pool = WorkerPool::new(2, 5);
         for _ in 0..2 {
-            assert_eq!(crowd.room(), 2);
+            assert_eq!(pool.room(), 2);
             for _ in 0..2 {
-                crowd.start(std::future::pending());
+                pool.start(std::future::pending());
             }
-            assert_eq!(crowd.room(), 0);
+            assert_eq!(pool.room(), 0);
             tokio::time::sleep(SLOW + Duration::from_millis(50)).await;
         }
-        assert_eq!(crowd.room(), 1, "five in all");
-        crowd.start(async {});
-        crowd.one_ended().await;
-        assert_eq!(crowd.room(), 1);
+        assert_eq!(pool.room(), 1, "five in all");
+        pool.start(async {});
+        pool.one_ended().await;
+        assert_eq!(pool.room(), 1);
     }
 }

@@ -52,7 +52,7 @@ async fn silent() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     (address, count)
 }
 
-/// Work for a silent host, of nine kinds.
+/// Work for a silent host, of eight kinds, one of them twice.
 async fn work_for(node: &TestNode, nina: AccountId, number: i64) -> Vec<Job> {
     let host = format!("silent{number}.test");
     let id = 1_000 + number;
