@@ -235,7 +235,7 @@ pub async fn send(app: &App, id: MailId) -> anyhow::Result<()> {
     let Some(mailer) = &app.mailer else {
         return Ok(());
     };
-    let row = sql("SELECT * FROM mails WHERE id = $1 AND sent_at IS NULL AND failed IS NULL")
+    let row = sql("SELECT id, recipient, subject, body, created_at, sent_at, bulk, failed, invitation_id FROM mails WHERE id = $1 AND sent_at IS NULL AND failed IS NULL")
         .bind(id)
         .optional(&app.db)
         .await?;

@@ -94,7 +94,7 @@ pub async fn write(app: &App, tx: &mut Tx, to: &str, subject: &str, body: &str) 
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<Mail>> {
-    let rows = sql("SELECT * FROM mails ORDER BY id DESC LIMIT 100")
+    let rows = sql("SELECT id, recipient, subject, body, created_at, sent_at, bulk, failed, invitation_id FROM mails ORDER BY id DESC LIMIT 100")
         .all(&app.db)
         .await?;
     let read = |row: &crate::kernel::db::Row| {

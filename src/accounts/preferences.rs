@@ -69,7 +69,7 @@ impl Default for Preferences {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App, member: AccountId) -> Result<Preferences> {
-    let row = sql("SELECT * FROM preferences WHERE account_id = $1")
+    let row = sql("SELECT audience, sensitive, language, notification_policy, hides_follows FROM preferences WHERE account_id = $1")
         .bind(member)
         .optional(&app.db)
         .await?;

@@ -86,7 +86,7 @@ pub async fn start(app: &App, account: AccountId, browser: &str) -> Result<Strin
 /// What the database says.
 pub async fn find(app: &App, token: &str) -> Result<Option<(Account, SessionId)>> {
     let now = app.clock.now();
-    let row = sql("SELECT accounts.*, sessions.id AS session_id, sessions.seen_at FROM sessions JOIN accounts ON accounts.id = sessions.account_id WHERE token_hash = $1 AND sessions.seen_at > $2 AND sessions.created_at > $3")
+    let row = sql(concat!("SELECT ", crate::account_columns!(), ", sessions.id AS session_id, sessions.seen_at FROM sessions JOIN accounts ON accounts.id = sessions.account_id WHERE token_hash = $1 AND sessions.seen_at > $2 AND sessions.created_at > $3"))
         .bind(crypt::token_hash(token))
         .bind(now.minus(IDLE))
         .bind(now.minus(LONGEST))
@@ -112,7 +112,7 @@ pub async fn find(app: &App, token: &str) -> Result<Option<(Account, SessionId)>
 /// What the database says.
 pub async fn list(app: &App, account: AccountId) -> Result<Vec<Session>> {
     let rows = sql(
-        "SELECT * FROM sessions WHERE account_id = $1 ORDER BY seen_at DESC, id DESC LIMIT 100",
+        "SELECT id, browser, created_at, seen_at FROM sessions WHERE account_id = $1 ORDER BY seen_at DESC, id DESC LIMIT 100",
     )
     .bind(account)
     .all(&app.db)

@@ -5,6 +5,14 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, ids, sql};
 use crate::kernel::id::AccountId;
 
+/// The columns of `accounts` that are read.
+#[macro_export]
+macro_rules! account_columns {
+    () => {
+        "accounts.id, accounts.kind, accounts.role, accounts.name, accounts.host, accounts.domain, accounts.uri, accounts.url, accounts.actor_type, accounts.display_name, accounts.bio, accounts.fields, accounts.emojis, accounts.avatar, accounts.header, accounts.avatar_url, accounts.header_url, accounts.locked, accounts.bot, accounts.discoverable, accounts.indexable, accounts.public_key_id, accounts.public_key_pem, accounts.ed25519_key_id, accounts.ed25519_key, accounts.inbox_id, accounts.shared_inbox_id, accounts.followers_uri, accounts.following_uri, accounts.outbox_uri, accounts.featured_uri, accounts.aliases, accounts.moved_to, accounts.moved_at, accounts.followers_count, accounts.following_count, accounts.posts_count, accounts.last_post_at, accounts.created_at, accounts.updated_at, accounts.fetched_at, accounts.backfilled_at, accounts.disabled_at, accounts.deleted_at, accounts.version, accounts.silenced_at, accounts.sensitised_at, accounts.frozen_at"
+    };
+}
+
 /// Reads an account from a row of `accounts`.
 pub fn read(row: &Row) -> sqlx::Result<Account> {
     let kind: String = row.get("kind")?;
@@ -78,10 +86,14 @@ pub fn read_all(rows: &[Row]) -> sqlx::Result<Vec<Account>> {
 
 pub async fn find(conn: impl Conn, id: AccountId) -> sqlx::Result<Option<Account>> {
     first(
-        sql("SELECT * FROM accounts WHERE id = $1")
-            .bind(id)
-            .optional(conn)
-            .await?,
+        sql(concat!(
+            "SELECT ",
+            crate::account_columns!(),
+            " FROM accounts WHERE id = $1"
+        ))
+        .bind(id)
+        .optional(conn)
+        .await?,
     )
 }
 
@@ -89,28 +101,40 @@ pub async fn list(conn: impl Conn, which: &[AccountId]) -> sqlx::Result<Vec<Acco
     if which.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql("SELECT * FROM accounts WHERE id IN (SELECT value FROM json_each($1))")
-        .bind(ids(which.iter().copied()))
-        .all(conn)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        crate::account_columns!(),
+        " FROM accounts WHERE id IN (SELECT value FROM json_each($1))"
+    ))
+    .bind(ids(which.iter().copied()))
+    .all(conn)
+    .await?;
     read_all(&rows)
 }
 
 pub async fn find_by_uri(conn: impl Conn, uri: &str) -> sqlx::Result<Option<Account>> {
     first(
-        sql("SELECT * FROM accounts WHERE uri = $1")
-            .bind(uri)
-            .optional(conn)
-            .await?,
+        sql(concat!(
+            "SELECT ",
+            crate::account_columns!(),
+            " FROM accounts WHERE uri = $1"
+        ))
+        .bind(uri)
+        .optional(conn)
+        .await?,
     )
 }
 
 pub async fn find_by_key(conn: impl Conn, key_id: &str) -> sqlx::Result<Option<Account>> {
     first(
-        sql("SELECT * FROM accounts WHERE public_key_id = $1 ORDER BY id LIMIT 1")
-            .bind(key_id)
-            .optional(conn)
-            .await?,
+        sql(concat!(
+            "SELECT ",
+            crate::account_columns!(),
+            " FROM accounts WHERE public_key_id = $1 ORDER BY id LIMIT 1"
+        ))
+        .bind(key_id)
+        .optional(conn)
+        .await?,
     )
 }
 
@@ -120,7 +144,7 @@ pub async fn find_by_handle(
     domain: &str,
 ) -> sqlx::Result<Option<Account>> {
     first(
-        sql("SELECT * FROM accounts WHERE name_key = $1 AND domain = $2 AND kind <> 'guest' AND deleted_at IS NULL")
+        sql(concat!("SELECT ", crate::account_columns!(), " FROM accounts WHERE name_key = $1 AND domain = $2 AND kind <> 'guest' AND deleted_at IS NULL"))
             .bind(name_key)
             .bind(domain)
             .optional(conn)
@@ -141,15 +165,19 @@ pub async fn name_taken(conn: impl Conn, name_key: &str) -> sqlx::Result<bool> {
 
 pub async fn node_actor(conn: impl Conn) -> sqlx::Result<Option<Account>> {
     first(
-        sql("SELECT * FROM accounts WHERE kind = 'node'")
-            .optional(conn)
-            .await?,
+        sql(concat!(
+            "SELECT ",
+            crate::account_columns!(),
+            " FROM accounts WHERE kind = 'node'"
+        ))
+        .optional(conn)
+        .await?,
     )
 }
 
 pub async fn first_host(conn: impl Conn) -> sqlx::Result<Option<Account>> {
     first(
-        sql("SELECT * FROM accounts WHERE kind = 'local' AND role = 'host' AND deleted_at IS NULL ORDER BY id LIMIT 1")
+        sql(concat!("SELECT ", crate::account_columns!(), " FROM accounts WHERE kind = 'local' AND role = 'host' AND deleted_at IS NULL ORDER BY id LIMIT 1"))
             .optional(conn)
             .await?,
     )
@@ -165,9 +193,13 @@ pub async fn another_host(conn: impl Conn, than: AccountId) -> sqlx::Result<bool
 
 pub async fn list_local(conn: impl Conn) -> sqlx::Result<Vec<Account>> {
     read_all(
-        &sql("SELECT * FROM accounts WHERE kind = 'local' AND deleted_at IS NULL ORDER BY id")
-            .all(conn)
-            .await?,
+        &sql(concat!(
+            "SELECT ",
+            crate::account_columns!(),
+            " FROM accounts WHERE kind = 'local' AND deleted_at IS NULL ORDER BY id"
+        ))
+        .all(conn)
+        .await?,
     )
 }
 
@@ -257,10 +289,13 @@ pub async fn set_disabled(conn: impl Conn, id: AccountId, at: Option<Time>) -> s
 /// An account as it stands, held until the transaction ends: whoever changes it in the same moment waits.
 pub async fn lock(tx: &mut Tx, id: AccountId) -> sqlx::Result<Option<Account>> {
     first(
-        sql("UPDATE accounts SET version = version WHERE id = $1 RETURNING *")
-            .bind(id)
-            .optional(tx)
-            .await?,
+        sql(concat!(
+            "UPDATE accounts SET version = version WHERE id = $1 RETURNING ",
+            crate::account_columns!()
+        ))
+        .bind(id)
+        .optional(tx)
+        .await?,
     )
 }
 

@@ -233,7 +233,7 @@ pub async fn entitled(
     without_copy_of: crate::kernel::id::PostId,
     now: Time,
 ) -> sqlx::Result<Vec<Account>> {
-    let rows = sql("SELECT accounts.* FROM accounts WHERE accounts.kind = 'remote' AND accounts.deleted_at IS NULL AND accounts.id IN (SELECT audience_members.account_id FROM audience_parts JOIN audience_members ON audience_members.audience_id = audience_parts.part_id WHERE audience_parts.audience_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)) AND NOT EXISTS (SELECT 1 FROM post_copies WHERE post_copies.post_id = $3 AND post_copies.account_id = accounts.id) AND NOT EXISTS (SELECT 1 FROM blocks JOIN audiences ON audiences.account_id = blocks.account_id WHERE audiences.id = $1 AND blocks.target_id = accounts.id) ORDER BY accounts.id LIMIT 200")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), " FROM accounts WHERE accounts.kind = 'remote' AND accounts.deleted_at IS NULL AND accounts.id IN (SELECT audience_members.account_id FROM audience_parts JOIN audience_members ON audience_members.audience_id = audience_parts.part_id WHERE audience_parts.audience_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2)) AND NOT EXISTS (SELECT 1 FROM post_copies WHERE post_copies.post_id = $3 AND post_copies.account_id = accounts.id) AND NOT EXISTS (SELECT 1 FROM blocks JOIN audiences ON audiences.account_id = blocks.account_id WHERE audiences.id = $1 AND blocks.target_id = accounts.id) ORDER BY accounts.id LIMIT 200"))
         .bind(grant)
         .bind(now)
         .bind(without_copy_of)

@@ -93,7 +93,7 @@ impl Tally {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, window: Window) -> Result<Vec<Entry>> {
-    let rows = sql("SELECT accounts.*, audit_log.id AS entry_id, audit_log.act, audit_log.object, audit_log.created_at AS done_at FROM audit_log JOIN accounts ON accounts.id = audit_log.account_id WHERE audit_log.id < $1 AND audit_log.id > $2 ORDER BY audit_log.id DESC LIMIT $3")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", audit_log.id AS entry_id, audit_log.act, audit_log.object, audit_log.created_at AS done_at FROM audit_log JOIN accounts ON accounts.id = audit_log.account_id WHERE audit_log.id < $1 AND audit_log.id > $2 ORDER BY audit_log.id DESC LIMIT $3"))
         .within(window)
         .all(&app.db)
         .await?;

@@ -91,7 +91,7 @@ pub async fn prepare(
 
 macro_rules! prepared {
     () => {
-        "SELECT accounts.*, house_drafts.id AS draft_id, house_drafts.draft, house_drafts.state, house_drafts.returned, house_drafts.run_at AS wished_at, house_drafts.updated_at AS touched_at FROM house_drafts JOIN accounts ON accounts.id = house_drafts.account_id"
+        concat!("SELECT ", crate::account_columns!(), ", house_drafts.id AS draft_id, house_drafts.draft, house_drafts.state, house_drafts.returned, house_drafts.run_at AS wished_at, house_drafts.updated_at AS touched_at FROM house_drafts JOIN accounts ON accounts.id = house_drafts.account_id")
     };
 }
 

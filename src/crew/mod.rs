@@ -113,7 +113,7 @@ pub async fn rights(app: &App, account: &Account) -> Result<Rights> {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<(Account, Rights)>> {
-    let rows = sql("SELECT accounts.*, crew.rights FROM crew CROSS JOIN accounts WHERE accounts.id = crew.account_id AND accounts.deleted_at IS NULL ORDER BY accounts.name_key LIMIT 200")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", crew.rights FROM crew CROSS JOIN accounts WHERE accounts.id = crew.account_id AND accounts.deleted_at IS NULL ORDER BY accounts.name_key LIMIT 200"))
         .all(&app.db)
         .await?;
     let read = |row: &Row| {

@@ -68,7 +68,7 @@ pub async fn find(app: &App, guest: AccountId) -> Result<Option<Grant>> {
 }
 
 async fn read(app: &App, guest: AccountId) -> Result<Option<Grant>> {
-    let row = sql("SELECT * FROM guest_grants WHERE account_id = $1")
+    let row = sql("SELECT account_id, app_id, origin, token_sealed, created_at FROM guest_grants WHERE account_id = $1")
         .bind(guest)
         .optional(&app.db)
         .await?;

@@ -16,6 +16,13 @@ use crate::kernel::http::{Answer, DOCUMENT, FetchError};
 use crate::kernel::json;
 use crate::kernel::origin::parse_url;
 
+/// The columns of `guest_apps` that are read.
+macro_rules! registration_columns {
+    () => {
+        "guest_apps.id, guest_apps.origin, guest_apps.scope, guest_apps.client_id, guest_apps.secret_sealed, guest_apps.worked_at"
+    };
+}
+
 /// A registration that worked within this time is not tried out.
 const FRESH: Duration = Duration::from_secs(86_400);
 
@@ -65,10 +72,14 @@ fn read(app: &App, row: &Row) -> anyhow::Result<Registration> {
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, id: &str) -> crate::error::Result<Option<Registration>> {
-    let row = sql("SELECT * FROM guest_apps WHERE id = $1")
-        .bind(id)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        registration_columns!(),
+        " FROM guest_apps WHERE id = $1"
+    ))
+    .bind(id)
+    .optional(&app.db)
+    .await?;
     Ok(row.map(|row| read(app, &row)).transpose()?)
 }
 
@@ -97,11 +108,15 @@ async fn with_scope(
     doors: &Doors,
     scope: &str,
 ) -> Attempt<Registration> {
-    let row = sql("SELECT * FROM guest_apps WHERE origin = $1 AND scope = $2")
-        .bind(origin)
-        .bind(scope)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        registration_columns!(),
+        " FROM guest_apps WHERE origin = $1 AND scope = $2"
+    ))
+    .bind(origin)
+    .bind(scope)
+    .optional(&app.db)
+    .await?;
     if let Some(row) = row {
         let known = read(app, &row)?;
         if app.clock.now().since(known.worked_at) < FRESH {
@@ -203,11 +218,15 @@ async fn register(
         return Ok(Ok(made));
     }
     // Somebody else came from the same home at the same moment.
-    let row = sql("SELECT * FROM guest_apps WHERE origin = $1 AND scope = $2")
-        .bind(origin)
-        .bind(scope)
-        .one(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        registration_columns!(),
+        " FROM guest_apps WHERE origin = $1 AND scope = $2"
+    ))
+    .bind(origin)
+    .bind(scope)
+    .one(&app.db)
+    .await?;
     Ok(Ok(read(app, &row)?))
 }
 

@@ -42,7 +42,7 @@ pub async fn start(app: &App, arrival: &Arrival, browser: &str) -> Result<String
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, token: &str) -> Result<Option<Account>> {
-    let row = sql("SELECT accounts.*, guest_sessions.origin AS proven_by FROM guest_sessions JOIN accounts ON accounts.id = guest_sessions.account_id WHERE guest_sessions.token_hash = $1 AND guest_sessions.created_at > $2")
+    let row = sql(concat!("SELECT ", crate::account_columns!(), ", guest_sessions.origin AS proven_by FROM guest_sessions JOIN accounts ON accounts.id = guest_sessions.account_id WHERE guest_sessions.token_hash = $1 AND guest_sessions.created_at > $2"))
         .bind(crypt::token_hash(token))
         .bind(app.clock.now().minus(LONGEST))
         .optional(&app.db)
@@ -93,7 +93,7 @@ pub async fn list(app: &App, guest: AccountId) -> Result<Vec<Session>> {
 /// # Errors
 /// What the database says.
 pub async fn followed(app: &App, guest: AccountId) -> Result<Vec<Account>> {
-    let rows = sql("SELECT accounts.* FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND accounts.kind = 'local' ORDER BY follows.id DESC LIMIT 100")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), " FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND accounts.kind = 'local' ORDER BY follows.id DESC LIMIT 100"))
         .bind(guest)
         .all(&app.db)
         .await?;

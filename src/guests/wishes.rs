@@ -67,7 +67,7 @@ pub async fn remember(
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, token: &str) -> Result<Option<Wish>> {
-    let row = sql("SELECT * FROM guest_wishes WHERE token_hash = $1 AND created_at > $2")
+    let row = sql("SELECT actor, verb, object, next, created_at FROM guest_wishes WHERE token_hash = $1 AND created_at > $2")
         .bind(crypt::token_hash(token))
         .bind(app.clock.now().minus(LIFE))
         .optional(&app.db)

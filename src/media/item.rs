@@ -4,6 +4,14 @@ use crate::kernel::crypt;
 use crate::kernel::db::Row;
 use crate::kernel::id::{AccountId, MediaId, PostId};
 
+/// The columns of `media` that are read.
+#[macro_export]
+macro_rules! media_columns {
+    () => {
+        "media.id, media.account_id, media.post_id, media.kind, media.media_type, media.file, media.preview, media.remote_url, media.icon_url, media.width, media.height, media.duration_ms, media.blurhash, media.description, media.focus_x, media.focus_y, media.processing, media.title, media.artist, media.album, media.waveform"
+    };
+}
+
 /// An attachment.
 #[derive(Clone, Debug)]
 pub struct Media {

@@ -107,11 +107,15 @@ pub async fn any_suspect(app: &App, which: &[MediaId]) -> Result<bool> {
 /// # Errors
 /// `NotFound` when there is none.
 pub async fn get(app: &App, account: AccountId, id: MediaId) -> Result<Media> {
-    let row = sql("SELECT * FROM media WHERE id = $1 AND account_id = $2 AND post_id IS NULL")
-        .bind(id)
-        .bind(account)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        crate::media_columns!(),
+        " FROM media WHERE id = $1 AND account_id = $2 AND post_id IS NULL"
+    ))
+    .bind(id)
+    .bind(account)
+    .optional(&app.db)
+    .await?;
     Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
 
@@ -120,11 +124,15 @@ pub async fn get(app: &App, account: AccountId, id: MediaId) -> Result<Media> {
 /// # Errors
 /// What the database says.
 pub async fn find_own(app: &App, account: AccountId, id: MediaId) -> Result<Option<Media>> {
-    let row = sql("SELECT * FROM media WHERE id = $1 AND account_id = $2")
-        .bind(id)
-        .bind(account)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        crate::media_columns!(),
+        " FROM media WHERE id = $1 AND account_id = $2"
+    ))
+    .bind(id)
+    .bind(account)
+    .optional(&app.db)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -340,10 +348,14 @@ pub async fn of_posts(app: &App, posts: &[PostId]) -> Result<Vec<Media>> {
     if posts.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql("SELECT * FROM media WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position")
-        .bind(ids(posts.iter().copied()))
-        .all(&app.db)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        crate::media_columns!(),
+        " FROM media WHERE post_id IN (SELECT value FROM json_each($1)) ORDER BY post_id, position"
+    ))
+    .bind(ids(posts.iter().copied()))
+    .all(&app.db)
+    .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
@@ -352,10 +364,16 @@ pub async fn of_posts(app: &App, posts: &[PostId]) -> Result<Vec<Media>> {
 /// # Errors
 /// What the database says.
 pub async fn find_by_file(app: &App, file: &str) -> Result<Option<Media>> {
-    let row = sql("SELECT * FROM media WHERE file = $1 UNION ALL SELECT * FROM media WHERE preview = $1 LIMIT 1")
-        .bind(file)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        crate::media_columns!(),
+        " FROM media WHERE file = $1 UNION ALL SELECT ",
+        crate::media_columns!(),
+        " FROM media WHERE preview = $1 LIMIT 1"
+    ))
+    .bind(file)
+    .optional(&app.db)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 

@@ -92,7 +92,7 @@ async fn fill(app: &App, url: &str, key: &str) -> Result<()> {
 /// `NotFound` when it could not be had a moment ago.
 async fn kept(app: &App, key: &str) -> Result<Option<Copy>> {
     let now = app.clock.now();
-    let row = sql("SELECT * FROM cached_pictures WHERE key = $1")
+    let row = sql("SELECT key, file, media_type, bytes, used_at, failed_at FROM cached_pictures WHERE key = $1")
         .bind(key)
         .optional(&app.db)
         .await?;

@@ -214,7 +214,7 @@ pub async fn lists(app: &App) -> Result<Vec<Inviting>> {
 /// # Errors
 /// What the database says.
 pub async fn go_on(app: &App, number: i64) -> Result<()> {
-    let row = sql("SELECT * FROM address_lists WHERE id = $1")
+    let row = sql("SELECT account_id, proof, days, tier_id, lines, total, done, invited, created_at FROM address_lists WHERE id = $1")
         .bind(number)
         .optional(&app.db)
         .await?;

@@ -12,6 +12,13 @@ use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, AudienceId};
 use crate::nodes::joining;
 
+/// The columns of `invitations` that are read.
+macro_rules! invitation_columns {
+    () => {
+        "invitations.id, invitations.code, invitations.inviter_id, invitations.note, invitations.address, invitations.tier_id, invitations.uses_most, invitations.uses, invitations.expires_at, invitations.sent_at, invitations.opened_at, invitations.revoked_at, invitations.created_at"
+    };
+}
+
 /// Longest note.
 const NOTE: usize = 200;
 /// Most uses of one invitation.
@@ -210,7 +217,7 @@ pub async fn left(app: &App, inviter: AccountId) -> Result<i64> {
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, code: &str) -> Result<Option<Invitation>> {
-    let row = sql("SELECT * FROM invitations WHERE code = $1 AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = inviter_id AND disabled_at IS NULL AND deleted_at IS NULL)")
+    let row = sql(concat!("SELECT ", invitation_columns!(), " FROM invitations WHERE code = $1 AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = inviter_id AND disabled_at IS NULL AND deleted_at IS NULL)"))
         .bind(code)
         .optional(&app.db)
         .await?;
@@ -229,9 +236,11 @@ pub async fn list(
     of: Option<AccountId>,
     before: Option<i64>,
 ) -> Result<Vec<Invitation>> {
-    let rows = sql(
-        "SELECT * FROM invitations WHERE ($1 = 0 OR inviter_id = $1) AND id < $2 ORDER BY id DESC LIMIT 100",
-    )
+    let rows = sql(concat!(
+        "SELECT ",
+        invitation_columns!(),
+        " FROM invitations WHERE ($1 = 0 OR inviter_id = $1) AND id < $2 ORDER BY id DESC LIMIT 100"
+    ))
     .bind(of.unwrap_or(AccountId(0)))
     .bind(before.unwrap_or(i64::MAX))
     .all(&app.db)
@@ -350,7 +359,7 @@ pub struct Coming {
 /// # Errors
 /// What the database says.
 pub async fn tree(app: &App) -> Result<Vec<Coming>> {
-    let rows = sql("SELECT accounts.*, invited.invitation_id, invited.inviter_id, invited.created_at AS came_at FROM invited JOIN accounts ON accounts.id = invited.account_id ORDER BY invited.created_at, invited.account_id LIMIT 1000")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", invited.invitation_id, invited.inviter_id, invited.created_at AS came_at FROM invited JOIN accounts ON accounts.id = invited.account_id ORDER BY invited.created_at, invited.account_id LIMIT 1000"))
         .all(&app.db)
         .await?;
     let mut all = Vec::new();

@@ -58,10 +58,14 @@ pub async fn first(app: &App, count: usize) -> Result<Vec<i64>> {
 pub async fn list(app: &App, words: &str, most: usize) -> Result<Vec<Placed>> {
     let mut shown = Vec::new();
     for few in standings(app).await?.chunks(200) {
-        let rows = sql("SELECT * FROM waiting WHERE id IN (SELECT value FROM json_each($1))")
-            .bind(ids(few.iter().map(|(id, ..)| *id)))
-            .all(&app.db)
-            .await?;
+        let rows = sql(concat!(
+            "SELECT ",
+            crate::waiting_columns!(),
+            " FROM waiting WHERE id IN (SELECT value FROM json_each($1))"
+        ))
+        .bind(ids(few.iter().map(|(id, ..)| *id)))
+        .all(&app.db)
+        .await?;
         let mut found: HashMap<i64, Waiting> = HashMap::new();
         for row in &rows {
             let one = read(row)?;

@@ -13,6 +13,13 @@ use crate::locale::Locale;
 use crate::nodes::house;
 use crate::nodes::joining::{self, Mode};
 
+/// The columns of `join_requests` that are read.
+macro_rules! request_columns {
+    () => {
+        "join_requests.id, join_requests.name, join_requests.email, join_requests.password, join_requests.answers, join_requests.locale, join_requests.created_at"
+    };
+}
+
 /// Longest answer.
 const ANSWER: usize = 2_000;
 /// Most requests that wait; a house that is flooded takes no more until some are decided.
@@ -117,9 +124,13 @@ pub async fn ask(
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<Request>> {
-    let rows = sql("SELECT * FROM join_requests ORDER BY id LIMIT 200")
-        .all(&app.db)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        request_columns!(),
+        " FROM join_requests ORDER BY id LIMIT 200"
+    ))
+    .all(&app.db)
+    .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
@@ -145,10 +156,14 @@ pub struct Welcome {
 /// # Errors
 /// `NotFound` when somebody else decided.
 pub async fn prepare(app: &App, number: i64) -> Result<Welcome> {
-    let row = sql("SELECT * FROM join_requests WHERE id = $1")
-        .bind(number)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        request_columns!(),
+        " FROM join_requests WHERE id = $1"
+    ))
+    .bind(number)
+    .optional(&app.db)
+    .await?;
     let request = read(&row.ok_or(Error::NotFound)?)?;
     let new = New {
         name: &request.name,

@@ -223,7 +223,7 @@ pub async fn list(app: &App) -> Result<Vec<Tier>> {
 }
 
 async fn all(conn: impl Conn, now: Time) -> sqlx::Result<Vec<Tier>> {
-    let rows = sql("SELECT audiences.*, tiers.*, (SELECT COUNT(*) FROM audience_members WHERE audience_members.audience_id = audiences.id AND (until IS NULL OR until > $1)) AS holders FROM tiers JOIN audiences ON audiences.id = tiers.audience_id ORDER BY audiences.id")
+    let rows = sql("SELECT audiences.id, audiences.name, audiences.colour, audiences.badge, tiers.how, tiers.rule_since, tiers.rule_days, tiers.rule_answers, (SELECT COUNT(*) FROM audience_members WHERE audience_members.audience_id = audiences.id AND (until IS NULL OR until > $1)) AS holders FROM tiers JOIN audiences ON audiences.id = tiers.audience_id ORDER BY audiences.id")
         .bind(now)
         .all(conn)
         .await?;
@@ -244,7 +244,7 @@ pub async fn get(app: &App, id: AudienceId) -> Result<Tier> {
 /// # Errors
 /// What the database says.
 pub async fn holders(app: &App, tier: AudienceId) -> Result<Vec<(Account, Option<Time>)>> {
-    let rows = sql("SELECT accounts.*, audience_members.until AS held_until FROM audience_members JOIN accounts ON accounts.id = audience_members.account_id WHERE audience_members.audience_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2) ORDER BY accounts.name_key, accounts.id LIMIT 1000")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", audience_members.until AS held_until FROM audience_members JOIN accounts ON accounts.id = audience_members.account_id WHERE audience_members.audience_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2) ORDER BY accounts.name_key, accounts.id LIMIT 1000"))
         .bind(tier)
         .bind(app.clock.now())
         .all(&app.db)
@@ -258,7 +258,7 @@ pub async fn holders(app: &App, tier: AudienceId) -> Result<Vec<(Account, Option
 /// # Errors
 /// What the database says.
 pub async fn held(app: &App, account: AccountId) -> Result<Vec<Held>> {
-    let rows = sql("SELECT audiences.*, tiers.*, audience_members.until AS held_until, audience_members.shown, 0 AS holders FROM audience_members JOIN tiers ON tiers.audience_id = audience_members.audience_id JOIN audiences ON audiences.id = tiers.audience_id WHERE audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2) ORDER BY audiences.id")
+    let rows = sql("SELECT audiences.id, audiences.name, audiences.colour, audiences.badge, tiers.how, tiers.rule_since, tiers.rule_days, tiers.rule_answers, audience_members.until AS held_until, audience_members.shown, 0 AS holders FROM audience_members JOIN tiers ON tiers.audience_id = audience_members.audience_id JOIN audiences ON audiences.id = tiers.audience_id WHERE audience_members.account_id = $1 AND (audience_members.until IS NULL OR audience_members.until > $2) ORDER BY audiences.id")
         .bind(account)
         .bind(app.clock.now())
         .all(&app.db)

@@ -14,6 +14,14 @@ use crate::locale::Locale;
 use crate::moderation::rules;
 use crate::nodes::house;
 
+/// The columns of `waiting` that are read.
+#[macro_export]
+macro_rules! waiting_columns {
+    () => {
+        "waiting.id, waiting.token, waiting.code, waiting.email, waiting.account_id, waiting.answer, waiting.locale, waiting.brought_by, waiting.counts, waiting.origin_hash, waiting.verified_at, waiting.invitation_id, waiting.admitted_at, waiting.created_at, waiting.brought"
+    };
+}
+
 /// Longest answer.
 const ANSWER: usize = 1_000;
 /// Most who wait.
@@ -171,10 +179,14 @@ pub async fn ask_by_mail(app: &App, email: &str, asking: &Asking<'_>) -> Result<
 /// # Errors
 /// `Invalid` for what cannot be taken.
 pub async fn ask_by_handle(app: &App, account: &Account, asking: &Asking<'_>) -> Result<Waiting> {
-    let known = sql("SELECT * FROM waiting WHERE account_id = $1")
-        .bind(account.id)
-        .optional(&app.db)
-        .await?;
+    let known = sql(concat!(
+        "SELECT ",
+        crate::waiting_columns!(),
+        " FROM waiting WHERE account_id = $1"
+    ))
+    .bind(account.id)
+    .optional(&app.db)
+    .await?;
     match known {
         Some(row) => Ok(read(&row)?),
         None => insert(app, None, Some(account), asking).await,
@@ -183,9 +195,21 @@ pub async fn ask_by_handle(app: &App, account: &Account, asking: &Asking<'_>) ->
 
 pub(super) async fn find_by(app: &App, field: &str, value: &str) -> Result<Option<Waiting>> {
     let query = match field {
-        "email" => sql("SELECT * FROM waiting WHERE email = $1"),
-        "code" => sql("SELECT * FROM waiting WHERE code = $1"),
-        _ => sql("SELECT * FROM waiting WHERE token = $1"),
+        "email" => sql(concat!(
+            "SELECT ",
+            crate::waiting_columns!(),
+            " FROM waiting WHERE email = $1"
+        )),
+        "code" => sql(concat!(
+            "SELECT ",
+            crate::waiting_columns!(),
+            " FROM waiting WHERE code = $1"
+        )),
+        _ => sql(concat!(
+            "SELECT ",
+            crate::waiting_columns!(),
+            " FROM waiting WHERE token = $1"
+        )),
     };
     let row = query.bind(value).optional(&app.db).await?;
     Ok(row.as_ref().map(read).transpose()?)
@@ -297,10 +321,14 @@ pub async fn leave(app: &App, token: &str) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn find(conn: impl Conn, number: i64) -> sqlx::Result<Option<Waiting>> {
-    let row = sql("SELECT * FROM waiting WHERE id = $1")
-        .bind(number)
-        .optional(conn)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        crate::waiting_columns!(),
+        " FROM waiting WHERE id = $1"
+    ))
+    .bind(number)
+    .optional(conn)
+    .await?;
     row.as_ref().map(read).transpose()
 }
 

@@ -187,7 +187,7 @@ pub async fn answer(
 /// # Errors
 /// What the database says.
 pub async fn appeals(app: &App) -> Result<Vec<(Measure, Account)>> {
-    let rows = sql("SELECT * FROM measures WHERE appealed_at IS NOT NULL AND answered_at IS NULL AND lifted_at IS NULL ORDER BY appealed_at LIMIT 100")
+    let rows = sql(concat!("SELECT ", crate::measure_columns!(), " FROM measures WHERE appealed_at IS NOT NULL AND answered_at IS NULL AND lifted_at IS NULL ORDER BY appealed_at LIMIT 100"))
         .all(&app.db)
         .await?;
     let mut found = Vec::new();

@@ -119,10 +119,11 @@ pub async fn active(app: &App) -> Result<Vec<Calm>> {
 }
 
 async fn active_at(conn: impl Conn, now: Time) -> sqlx::Result<Vec<Calm>> {
-    let rows = sql("SELECT * FROM calm WHERE until > $1 ORDER BY kind, host")
-        .bind(now)
-        .all(conn)
-        .await?;
+    let rows =
+        sql("SELECT kind, host, minutes, until FROM calm WHERE until > $1 ORDER BY kind, host")
+            .bind(now)
+            .all(conn)
+            .await?;
     let all: Vec<Option<Calm>> = rows.iter().map(read).collect::<sqlx::Result<_>>()?;
     Ok(all.into_iter().flatten().collect())
 }
@@ -351,7 +352,7 @@ async fn ring(app: &App, meter: Meter) -> Result<bool> {
 type Keeper = (AccountId, Option<(String, Locale)>);
 
 async fn keepers(tx: &mut Tx) -> sqlx::Result<Vec<Keeper>> {
-    let rows = sql("SELECT accounts.*, crew.rights FROM accounts LEFT JOIN crew ON crew.account_id = accounts.id WHERE accounts.kind = 'local' AND accounts.deleted_at IS NULL AND accounts.disabled_at IS NULL AND (accounts.role = 'host' OR crew.rights IS NOT NULL) LIMIT 200")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", crew.rights FROM accounts LEFT JOIN crew ON crew.account_id = accounts.id WHERE accounts.kind = 'local' AND accounts.deleted_at IS NULL AND accounts.disabled_at IS NULL AND (accounts.role = 'host' OR crew.rights IS NOT NULL) LIMIT 200"))
         .all(&mut *tx)
         .await?;
     let mut found = Vec::new();

@@ -127,7 +127,7 @@ fn hosts(html: &str) -> HashSet<String> {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App) -> Result<Vec<Filter>> {
-    let rows = sql("SELECT * FROM word_filters ORDER BY id LIMIT $1")
+    let rows = sql("SELECT id, kind, pattern, act FROM word_filters ORDER BY id LIMIT $1")
         .bind(MOST)
         .all(&app.db)
         .await?;
@@ -171,7 +171,7 @@ pub async fn remove(tx: &mut Tx, id: i64) -> sqlx::Result<Option<String>> {
 /// # Errors
 /// What the database says.
 pub async fn dry_run(app: &App, filter: &Filter) -> Result<(usize, Vec<Post>)> {
-    let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.audience IN ('public', 'unlisted') ORDER BY posts.id DESC LIMIT $1")
+    let rows = sql(concat!("SELECT ", crate::post_columns!(), " FROM posts JOIN posts root ON root.id = posts.thread_id WHERE root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.audience IN ('public', 'unlisted') ORDER BY posts.id DESC LIMIT $1"))
         .bind(LOOKED_AT)
         .all(&app.db)
         .await?;

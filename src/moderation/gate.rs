@@ -126,7 +126,7 @@ pub async fn verdict(app: &App, author: &Account, about: &About<'_>) -> Result<V
 /// What the database says.
 pub async fn hold_recent(app: &App) -> Result<()> {
     let since = app.clock.now().minus(LATELY);
-    let rows = sql("SELECT posts.* FROM posts JOIN posts root ON root.id = posts.thread_id WHERE posts.id IN (SELECT id FROM posts WHERE fetched_at > $2 UNION ALL SELECT id FROM posts WHERE is_local = 1 AND id > $1) AND root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') ORDER BY posts.id DESC LIMIT 300")
+    let rows = sql(concat!("SELECT ", crate::post_columns!(), " FROM posts JOIN posts root ON root.id = posts.thread_id WHERE posts.id IN (SELECT id FROM posts WHERE fetched_at > $2 UNION ALL SELECT id FROM posts WHERE is_local = 1 AND id > $1) AND root.is_local = 1 AND posts.in_reply_to_id IS NOT NULL AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted', 'followers') ORDER BY posts.id DESC LIMIT 300"))
         .bind(crate::kernel::id::first_of(since))
         .bind(since)
         .all(&app.db)

@@ -11,6 +11,14 @@ use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, ReportId};
 use crate::moderation::appeals;
 
+/// The columns of `measures` that are read.
+#[macro_export]
+macro_rules! measure_columns {
+    () => {
+        "measures.id, measures.account_id, measures.kind, measures.reasons, measures.created_at, measures.lifted_at, measures.appeal, measures.appealed_at, measures.answer, measures.answered_at"
+    };
+}
+
 /// Longest reasons and longest appeal.
 pub(super) const WORDS: usize = 2_000;
 /// After how long what is suspended is removed for good.
@@ -219,10 +227,14 @@ async fn end(tx: &mut Tx, account: &Account, now: Time) -> Result<()> {
 /// # Errors
 /// `NotFound` when there is none.
 pub async fn get(conn: impl Conn, id: i64) -> Result<Measure> {
-    let row = sql("SELECT * FROM measures WHERE id = $1")
-        .bind(id)
-        .optional(conn)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        crate::measure_columns!(),
+        " FROM measures WHERE id = $1"
+    ))
+    .bind(id)
+    .optional(conn)
+    .await?;
     Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
 
@@ -231,10 +243,14 @@ pub async fn get(conn: impl Conn, id: i64) -> Result<Measure> {
 /// # Errors
 /// What the database says.
 pub async fn of(app: &App, account: AccountId) -> Result<Vec<Measure>> {
-    let rows = sql("SELECT * FROM measures WHERE account_id = $1 ORDER BY id DESC LIMIT 100")
-        .bind(account)
-        .all(&app.db)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        crate::measure_columns!(),
+        " FROM measures WHERE account_id = $1 ORDER BY id DESC LIMIT 100"
+    ))
+    .bind(account)
+    .all(&app.db)
+    .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
@@ -292,7 +308,7 @@ pub async fn let_in(tx: &mut Tx, now: Time, account: AccountId) -> Result<bool> 
 /// # Errors
 /// What the database says.
 pub async fn sweep(app: &App) -> anyhow::Result<()> {
-    let rows = sql("SELECT * FROM accounts WHERE purge_at IS NOT NULL AND purge_at <= $1 AND deleted_at IS NULL AND disabled_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM measures WHERE measures.account_id = accounts.id AND appealed_at IS NOT NULL AND answered_at IS NULL AND lifted_at IS NULL AND kind <> 'delete') LIMIT 100")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), " FROM accounts WHERE purge_at IS NOT NULL AND purge_at <= $1 AND deleted_at IS NULL AND disabled_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM measures WHERE measures.account_id = accounts.id AND appealed_at IS NOT NULL AND answered_at IS NULL AND lifted_at IS NULL AND kind <> 'delete') LIMIT 100"))
         .bind(app.clock.now())
         .all(&app.db)
         .await?;

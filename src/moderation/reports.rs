@@ -195,7 +195,7 @@ async fn shoot(app: &App, uris: &[String]) -> Result<Vec<Shot>> {
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, id: ReportId) -> Result<Option<Report>> {
-    Ok(sql("SELECT * FROM reports WHERE id = $1")
+    Ok(sql("SELECT id, from_id, target_id, comment, posts, created_at, closed_at, category, snapshot, assigned_id FROM reports WHERE id = $1")
         .bind(id)
         .optional(&app.db)
         .await?
@@ -275,7 +275,7 @@ pub async fn assign(tx: &mut Tx, id: ReportId, to: AccountId) -> sqlx::Result<bo
 /// # Errors
 /// What the database says.
 pub async fn notes(app: &App, id: ReportId) -> Result<Vec<Note>> {
-    let rows = sql("SELECT accounts.*, report_notes.text AS note, report_notes.created_at AS noted_at FROM report_notes JOIN accounts ON accounts.id = report_notes.account_id WHERE report_id = $1 ORDER BY report_notes.id LIMIT 200")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", report_notes.text AS note, report_notes.created_at AS noted_at FROM report_notes JOIN accounts ON accounts.id = report_notes.account_id WHERE report_id = $1 ORDER BY report_notes.id LIMIT 200"))
         .bind(id)
         .all(&app.db)
         .await?;

@@ -130,7 +130,7 @@ pub async fn take_back(tx: &mut Tx, id: AnnouncementId) -> sqlx::Result<Option<S
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: AccountId) -> Result<Vec<Announcement>> {
-    let rows = sql("SELECT announcements.*, CAST(CASE WHEN reads.account_id IS NULL THEN 0 ELSE 1 END AS BIGINT) AS read_by_me FROM announcements LEFT JOIN announcement_reads AS reads ON reads.announcement_id = announcements.id AND reads.account_id = $1 WHERE announcements.ends_at IS NULL OR announcements.ends_at > $2 ORDER BY announcements.id DESC LIMIT $3")
+    let rows = sql("SELECT announcements.id, announcements.text, announcements.html, announcements.created_at, announcements.updated_at, announcements.ends_at, CAST(CASE WHEN reads.account_id IS NULL THEN 0 ELSE 1 END AS BIGINT) AS read_by_me FROM announcements LEFT JOIN announcement_reads AS reads ON reads.announcement_id = announcements.id AND reads.account_id = $1 WHERE announcements.ends_at IS NULL OR announcements.ends_at > $2 ORDER BY announcements.id DESC LIMIT $3")
         .bind(member)
         .bind(app.clock.now())
         .bind(SHOWN)

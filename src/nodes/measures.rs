@@ -11,6 +11,13 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::origin::{ascii_domain, covering};
 
+/// The columns of `node_blocks` that are read.
+macro_rules! node_block_columns {
+    () => {
+        "node_blocks.host, node_blocks.severity, node_blocks.reject_media, node_blocks.reject_reports, node_blocks.comment"
+    };
+}
+
 /// Longest comment.
 pub(super) const COMMENT: usize = 500;
 
@@ -93,9 +100,13 @@ pub async fn list(app: &App) -> Result<Vec<Measure>> {
 }
 
 async fn all(conn: impl Conn) -> sqlx::Result<Vec<Measure>> {
-    let rows = sql("SELECT * FROM node_blocks ORDER BY host")
-        .all(conn)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        node_block_columns!(),
+        " FROM node_blocks ORDER BY host"
+    ))
+    .all(conn)
+    .await?;
     rows.iter().map(read).collect()
 }
 
@@ -105,13 +116,19 @@ async fn all(conn: impl Conn) -> sqlx::Result<Vec<Measure>> {
 /// What the database says.
 pub async fn about(app: &App, host: &str) -> Result<Measure> {
     let names = serde_json::to_string(&covering(host))?;
-    let rows = sql("SELECT * FROM node_blocks WHERE host IN (SELECT value FROM json_each($1))")
-        .on_postgres(
-            "SELECT * FROM node_blocks WHERE host IN (SELECT jsonb_array_elements_text($1::jsonb))",
-        )
-        .bind(names)
-        .all(&app.db)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        node_block_columns!(),
+        " FROM node_blocks WHERE host IN (SELECT value FROM json_each($1))"
+    ))
+    .on_postgres(concat!(
+        "SELECT ",
+        node_block_columns!(),
+        " FROM node_blocks WHERE host IN (SELECT jsonb_array_elements_text($1::jsonb))"
+    ))
+    .bind(names)
+    .all(&app.db)
+    .await?;
     let mut together = Measure {
         host: host.to_owned(),
         severity: Severity::Noop,

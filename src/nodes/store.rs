@@ -3,6 +3,13 @@
 use super::Node;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 
+/// The columns of `nodes` that are read.
+macro_rules! node_columns {
+    () => {
+        "nodes.id, nodes.host, nodes.software, nodes.version, nodes.seen_at, nodes.nodeinfo_at, nodes.rfc9421_at, nodes.cavage_until, nodes.failures, nodes.failing_since, nodes.next_attempt_at, nodes.last_error, nodes.delivered_at, nodes.suspended_at, nodes.ed25519_at"
+    };
+}
+
 fn read(row: &Row) -> sqlx::Result<Node> {
     Ok(Node {
         id: row.get("id")?,
@@ -24,18 +31,22 @@ fn read(row: &Row) -> sqlx::Result<Node> {
 }
 
 pub async fn find(conn: impl Conn, host: &str) -> sqlx::Result<Option<Node>> {
-    sql("SELECT * FROM nodes WHERE host = $1")
-        .bind(host)
-        .optional(conn)
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+    sql(concat!(
+        "SELECT ",
+        node_columns!(),
+        " FROM nodes WHERE host = $1"
+    ))
+    .bind(host)
+    .optional(conn)
+    .await?
+    .as_ref()
+    .map(read)
+    .transpose()
 }
 
 /// Nodes with what waits for them and what was given up.
 pub async fn list(conn: impl Conn) -> sqlx::Result<Vec<(Node, i64, i64)>> {
-    let rows = sql("SELECT nodes.*, (SELECT COUNT(*) FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NULL) AS waiting, (SELECT COUNT(*) FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NOT NULL) AS dead FROM nodes ORDER BY failures DESC, host LIMIT 500")
+    let rows = sql(concat!("SELECT ", node_columns!(), ", (SELECT COUNT(*) FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NULL) AS waiting, (SELECT COUNT(*) FROM deliveries WHERE deliveries.node_id = nodes.id AND dead_at IS NOT NULL) AS dead FROM nodes ORDER BY failures DESC, host LIMIT 500"))
         .all(conn)
         .await?;
     rows.iter()

@@ -116,7 +116,7 @@ type Gathering = (NotificationId, Notice, Vec<AccountId>, Option<PostId>, Time);
 /// What the database says.
 pub async fn list(app: &App, member: &Account, before: Option<i64>) -> Result<Vec<Group>> {
     let rows = sql(
-        "SELECT * FROM notifications WHERE account_id = $1 AND filtered = 0 AND id < $2 ORDER BY id DESC LIMIT 120",
+        concat!("SELECT ", crate::notification_columns!(), " FROM notifications WHERE account_id = $1 AND filtered = 0 AND id < $2 ORDER BY id DESC LIMIT 120"),
     )
     .bind(member.id)
     .bind(before.unwrap_or(i64::MAX))

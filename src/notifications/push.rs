@@ -13,6 +13,13 @@ use crate::kernel::id::{AccountId, NotificationId, TokenId};
 use crate::nodes;
 use crate::relations::follows;
 
+/// The columns of `push_subscriptions` that are read.
+macro_rules! subscription_columns {
+    () => {
+        "push_subscriptions.id, push_subscriptions.account_id, push_subscriptions.endpoint, push_subscriptions.key, push_subscriptions.auth, push_subscriptions.secret, push_subscriptions.alerts, push_subscriptions.policy"
+    };
+}
+
 /// Which notifications a device wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -104,10 +111,14 @@ pub async fn key(app: &App) -> Result<VapidKey> {
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, token: TokenId) -> Result<Option<Subscription>> {
-    let row = sql("SELECT * FROM push_subscriptions WHERE token_id = $1")
-        .bind(token)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        subscription_columns!(),
+        " FROM push_subscriptions WHERE token_id = $1"
+    ))
+    .bind(token)
+    .optional(&app.db)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -201,10 +212,14 @@ pub async fn forget(app: &App, token: TokenId) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App, id: i64) -> Result<Option<Subscription>> {
-    let row = sql("SELECT * FROM push_subscriptions WHERE id = $1")
-        .bind(id)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        subscription_columns!(),
+        " FROM push_subscriptions WHERE id = $1"
+    ))
+    .bind(id)
+    .optional(&app.db)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -228,10 +243,14 @@ pub(super) async fn tell_devices(
     notification: NotificationId,
     now: Time,
 ) -> sqlx::Result<()> {
-    let rows = sql("SELECT * FROM push_subscriptions WHERE account_id = $1 LIMIT 50")
-        .bind(to)
-        .all(&mut *tx)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        subscription_columns!(),
+        " FROM push_subscriptions WHERE account_id = $1 LIMIT 50"
+    ))
+    .bind(to)
+    .all(&mut *tx)
+    .await?;
     for row in &rows {
         let device = read(row)?;
         let from_wanted = match device.policy.as_str() {

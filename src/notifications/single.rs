@@ -15,6 +15,14 @@ use crate::kernel::page::Window;
 use crate::posts::{self, conversations};
 use crate::relations::follows;
 
+/// The columns of `notifications` that are read.
+#[macro_export]
+macro_rules! notification_columns {
+    () => {
+        "notifications.id, notifications.kind, notifications.from_id, notifications.post_id, notifications.created_at"
+    };
+}
+
 /// How long an account counts as new.
 const NEW: Duration = Duration::from_secs(30 * 86_400);
 
@@ -86,8 +94,8 @@ pub async fn list(
     wanted: &Wanted,
     window: Window,
 ) -> Result<Vec<Notification>> {
-    let rows = sql("SELECT * FROM notifications WHERE account_id = $1 AND filtered = $2 AND ($3 = 0 OR from_id = $3) AND ($4 = '[]' OR kind IN (SELECT value FROM json_each($4))) AND kind NOT IN (SELECT value FROM json_each($5)) AND id < $6 AND id > $7 ORDER BY id DESC LIMIT $8")
-        .on_postgres("SELECT * FROM notifications WHERE account_id = $1 AND filtered = $2 AND ($3 = 0 OR from_id = $3) AND ($4 = '[]' OR kind IN (SELECT jsonb_array_elements_text($4::jsonb))) AND kind NOT IN (SELECT jsonb_array_elements_text($5::jsonb)) AND id < $6 AND id > $7 ORDER BY id DESC LIMIT $8")
+    let rows = sql(concat!("SELECT ", crate::notification_columns!(), " FROM notifications WHERE account_id = $1 AND filtered = $2 AND ($3 = 0 OR from_id = $3) AND ($4 = '[]' OR kind IN (SELECT value FROM json_each($4))) AND kind NOT IN (SELECT value FROM json_each($5)) AND id < $6 AND id > $7 ORDER BY id DESC LIMIT $8"))
+        .on_postgres(concat!("SELECT ", crate::notification_columns!(), " FROM notifications WHERE account_id = $1 AND filtered = $2 AND ($3 = 0 OR from_id = $3) AND ($4 = '[]' OR kind IN (SELECT jsonb_array_elements_text($4::jsonb))) AND kind NOT IN (SELECT jsonb_array_elements_text($5::jsonb)) AND id < $6 AND id > $7 ORDER BY id DESC LIMIT $8"))
         .bind(member)
         .bind(wanted.filtered)
         .bind(wanted.from.map_or(0, |from| from.0))
@@ -105,11 +113,15 @@ pub async fn list(
 /// # Errors
 /// `NotFound` when it is not theirs.
 pub async fn get(app: &App, member: AccountId, id: NotificationId) -> Result<Notification> {
-    let row = sql("SELECT * FROM notifications WHERE account_id = $1 AND id = $2")
-        .bind(member)
-        .bind(id)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        crate::notification_columns!(),
+        " FROM notifications WHERE account_id = $1 AND id = $2"
+    ))
+    .bind(member)
+    .bind(id)
+    .optional(&app.db)
+    .await?;
     read(&row.ok_or(Error::NotFound)?)?.ok_or(Error::NotFound)
 }
 

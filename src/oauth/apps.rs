@@ -14,6 +14,13 @@ use crate::kernel::db::{Row, sql};
 use crate::kernel::id::{AccountId, AppId};
 use crate::kernel::origin::{parse_url, same_origin};
 
+/// The columns of `apps` that are read.
+macro_rules! app_columns {
+    () => {
+        "apps.id, apps.client_id, apps.secret_hash, apps.name, apps.website, apps.redirect_uris, apps.scopes, apps.created_at"
+    };
+}
+
 /// Longest name, address or list of addresses that is taken.
 const LONGEST: usize = 2_000;
 /// Most addresses an app may be sent back to.
@@ -159,10 +166,14 @@ async fn write(node: &Node, client_id: &str, secret: Option<&str>, new: &New) ->
 /// # Errors
 /// What the database says.
 pub async fn find(node: &Node, client_id: &str) -> Result<Option<App>> {
-    let row = sql("SELECT * FROM apps WHERE client_id = $1")
-        .bind(client_id)
-        .optional(&node.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        app_columns!(),
+        " FROM apps WHERE client_id = $1"
+    ))
+    .bind(client_id)
+    .optional(&node.db)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -171,10 +182,14 @@ pub async fn find(node: &Node, client_id: &str) -> Result<Option<App>> {
 /// # Errors
 /// What the database says.
 pub async fn of_member(node: &Node, member: AccountId) -> Result<Vec<App>> {
-    let rows = sql("SELECT * FROM apps WHERE id IN (SELECT app_id FROM tokens WHERE account_id = $1) ORDER BY id")
-        .bind(member)
-        .all(&node.db)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        app_columns!(),
+        " FROM apps WHERE id IN (SELECT app_id FROM tokens WHERE account_id = $1) ORDER BY id"
+    ))
+    .bind(member)
+    .all(&node.db)
+    .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
@@ -183,10 +198,14 @@ pub async fn of_member(node: &Node, member: AccountId) -> Result<Vec<App>> {
 /// # Errors
 /// `NotFound` when there is none.
 pub async fn get(node: &Node, id: AppId) -> Result<App> {
-    let row = sql("SELECT * FROM apps WHERE id = $1")
-        .bind(id)
-        .optional(&node.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        app_columns!(),
+        " FROM apps WHERE id = $1"
+    ))
+    .bind(id)
+    .optional(&node.db)
+    .await?;
     Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
 

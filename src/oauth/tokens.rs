@@ -119,7 +119,7 @@ pub async fn issue_in(
 /// # Errors
 /// `Forbidden` while the member has not confirmed the mail address.
 pub async fn find(app: &App, secret: &str) -> Result<Option<(Token, Option<Account>)>> {
-    let row = sql("SELECT tokens.id AS token_id, tokens.app_id, tokens.account_id AS for_account, tokens.scopes, tokens.created_at AS issued_at, tokens.seen_at, CAST(CASE WHEN credentials.email IS NOT NULL AND credentials.email_confirmed_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS unconfirmed, accounts.* FROM tokens LEFT JOIN accounts ON accounts.id = tokens.account_id LEFT JOIN credentials ON credentials.account_id = tokens.account_id WHERE tokens.token_hash = $1")
+    let row = sql(concat!("SELECT tokens.id AS token_id, tokens.app_id, tokens.account_id AS for_account, tokens.scopes, tokens.created_at AS issued_at, tokens.seen_at, CAST(CASE WHEN credentials.email IS NOT NULL AND credentials.email_confirmed_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS unconfirmed, ", crate::account_columns!(), " FROM tokens LEFT JOIN accounts ON accounts.id = tokens.account_id LEFT JOIN credentials ON credentials.account_id = tokens.account_id WHERE tokens.token_hash = $1"))
         .bind(crypt::token_hash(secret))
         .optional(&app.db)
         .await?;

@@ -11,6 +11,13 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, sql};
 use crate::kernel::id::{self, AccountId};
 
+/// The columns of `archives` that are read.
+macro_rules! archive_columns {
+    () => {
+        "archives.id, archives.account_id, archives.total, archives.done, archives.file, archives.bytes, archives.created_at"
+    };
+}
+
 /// How long an archive is kept.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// After which time one that does not come to an end may be asked for again.
@@ -63,10 +70,14 @@ fn read(row: &Row) -> sqlx::Result<Archive> {
 /// # Errors
 /// What the database says.
 pub async fn of(app: &App, member: AccountId) -> Result<Option<Archive>> {
-    let row = sql("SELECT * FROM archives WHERE account_id = $1")
-        .bind(member)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        archive_columns!(),
+        " FROM archives WHERE account_id = $1"
+    ))
+    .bind(member)
+    .optional(&app.db)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -105,10 +116,14 @@ pub async fn ask(app: &App, member: &Account) -> Result<()> {
 /// # Errors
 /// What the database or the storage says.
 pub async fn pack(app: &App, id: i64) -> Result<()> {
-    let row = sql("SELECT * FROM archives WHERE id = $1 AND file IS NULL")
-        .bind(id)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        archive_columns!(),
+        " FROM archives WHERE id = $1 AND file IS NULL"
+    ))
+    .bind(id)
+    .optional(&app.db)
+    .await?;
     let Some(row) = row else { return Ok(()) };
     let member = accounts::get(app, row.get("account_id")?).await?;
     let packed = packing::write(app, &member, id).await?;

@@ -145,7 +145,7 @@ pub async fn go_on(app: &App, id: i64) -> Result<()> {
     let Ok(_turn) = app.importing.try_lock() else {
         return Ok(jobs::enqueue_at(&app.db, now, now.plus(PAUSE), Job::Import(id)).await?);
     };
-    let row = sql("SELECT * FROM imports WHERE id = $1")
+    let row = sql("SELECT id, account_id, kind, lines, total, done, failed, created_at, failures FROM imports WHERE id = $1")
         .bind(id)
         .optional(&app.db)
         .await?;

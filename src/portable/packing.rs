@@ -104,13 +104,16 @@ pub(super) async fn write(app: &App, member: &Account, id: i64) -> Result<NamedT
     put_lists(app, member, &mut archive).await?;
     let mut after = 0;
     loop {
-        let rows =
-            sql("SELECT * FROM posts WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3")
-                .bind(member.id)
-                .bind(after)
-                .bind(AT_ONCE)
-                .all(&app.db)
-                .await?;
+        let rows = sql(concat!(
+            "SELECT ",
+            crate::post_columns!(),
+            " FROM posts WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3"
+        ))
+        .bind(member.id)
+        .bind(after)
+        .bind(AT_ONCE)
+        .all(&app.db)
+        .await?;
         let found: Vec<Post> = store::read_all(&rows)?;
         let Some(last) = found.last() else { break };
         after = last.id.0;

@@ -168,7 +168,7 @@ fn blank(who: &Account, post: &Post, id: PostId, at: Time, uri: impl Fn(PostId) 
 /// # Errors
 /// What the database says.
 pub async fn people(app: &App, post: PostId, window: Window) -> Result<Vec<(i64, Account)>> {
-    let rows = sql("SELECT accounts.*, posts.id AS row_id FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.boost_of_id = $1 AND accounts.deleted_at IS NULL AND posts.id < $2 AND posts.id > $3 ORDER BY posts.id DESC LIMIT $4")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", posts.id AS row_id FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.boost_of_id = $1 AND accounts.deleted_at IS NULL AND posts.id < $2 AND posts.id > $3 ORDER BY posts.id DESC LIMIT $4"))
         .bind(post)
         .within(window)
         .all(&app.db)

@@ -27,7 +27,7 @@ pub(super) async fn of_posts(
     which: &str,
     crew: bool,
 ) -> sqlx::Result<Vec<(PostId, Account)>> {
-    let rows = sql("SELECT posts.id AS post_id, accounts.* FROM posts JOIN accounts ON accounts.id = posts.written_by_id WHERE posts.id IN (SELECT value FROM json_each($1)) AND (posts.signed = 1 OR $2 = 1)")
+    let rows = sql(concat!("SELECT posts.id AS post_id, ", crate::account_columns!(), " FROM posts JOIN accounts ON accounts.id = posts.written_by_id WHERE posts.id IN (SELECT value FROM json_each($1)) AND (posts.signed = 1 OR $2 = 1)"))
         .bind(which)
         .bind(crew)
         .all(conn)

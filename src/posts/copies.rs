@@ -9,6 +9,13 @@ use crate::kernel::crypt;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{AccountId, PostId};
 
+/// The columns of `post_copies` that are read.
+macro_rules! copy_columns {
+    () => {
+        "post_copies.uri, post_copies.post_id, post_copies.account_id"
+    };
+}
+
 /// How many copies are handled at once.
 const BATCH: i64 = 200;
 
@@ -127,12 +134,16 @@ async fn insert(tx: &mut Tx, copy: &Copy, now: i64) -> sqlx::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn list(conn: impl Conn, post: PostId, after: AccountId) -> sqlx::Result<Vec<Copy>> {
-    let rows = sql("SELECT * FROM post_copies WHERE post_id = $1 AND account_id > $2 ORDER BY account_id LIMIT $3")
-        .bind(post)
-        .bind(after)
-        .bind(BATCH)
-        .all(conn)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        copy_columns!(),
+        " FROM post_copies WHERE post_id = $1 AND account_id > $2 ORDER BY account_id LIMIT $3"
+    ))
+    .bind(post)
+    .bind(after)
+    .bind(BATCH)
+    .all(conn)
+    .await?;
     rows.iter().map(read).collect()
 }
 
@@ -153,11 +164,15 @@ pub async fn sketch(app: &App, post: PostId) -> Result<Option<String>> {
 /// # Errors
 /// What the database says.
 pub async fn of(app: &App, post: PostId, account: AccountId) -> Result<Option<Copy>> {
-    let row = sql("SELECT * FROM post_copies WHERE post_id = $1 AND account_id = $2")
-        .bind(post)
-        .bind(account)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        copy_columns!(),
+        " FROM post_copies WHERE post_id = $1 AND account_id = $2"
+    ))
+    .bind(post)
+    .bind(account)
+    .optional(&app.db)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -166,10 +181,14 @@ pub async fn of(app: &App, post: PostId, account: AccountId) -> Result<Option<Co
 /// # Errors
 /// What the database says.
 pub async fn find(app: &App, uri: &str) -> Result<Option<(Copy, Account)>> {
-    let row = sql("SELECT * FROM post_copies WHERE uri = $1")
-        .bind(uri)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        copy_columns!(),
+        " FROM post_copies WHERE uri = $1"
+    ))
+    .bind(uri)
+    .optional(&app.db)
+    .await?;
     let Some(copy) = row.as_ref().map(read).transpose()? else {
         return Ok(None);
     };

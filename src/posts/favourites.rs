@@ -144,7 +144,7 @@ pub async fn find_by_uri(
 /// # Errors
 /// What the database says.
 pub async fn people(app: &App, post: PostId, window: Window) -> Result<Vec<(i64, Account)>> {
-    let rows = sql("SELECT accounts.*, favourites.id AS row_id FROM favourites JOIN accounts ON accounts.id = favourites.account_id WHERE favourites.post_id = $1 AND accounts.deleted_at IS NULL AND favourites.id < $2 AND favourites.id > $3 ORDER BY favourites.id DESC LIMIT $4")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", favourites.id AS row_id FROM favourites JOIN accounts ON accounts.id = favourites.account_id WHERE favourites.post_id = $1 AND accounts.deleted_at IS NULL AND favourites.id < $2 AND favourites.id > $3 ORDER BY favourites.id DESC LIMIT $4"))
         .bind(post)
         .within(window)
         .all(&app.db)
@@ -160,7 +160,7 @@ pub async fn people(app: &App, post: PostId, window: Window) -> Result<Vec<(i64,
 /// # Errors
 /// What the database says.
 pub async fn of_account(app: &App, member: &Account, window: Window) -> Result<Vec<(i64, Post)>> {
-    let rows = sql(concat!("SELECT posts.*, favourites.id AS row_id FROM favourites JOIN posts ON posts.id = favourites.post_id WHERE favourites.account_id = $1 AND ", crate::visible!(), " AND favourites.id < $3 AND favourites.id > $4 ORDER BY favourites.id DESC LIMIT $5"))
+    let rows = sql(concat!("SELECT ", crate::post_columns!(), ", favourites.id AS row_id FROM favourites JOIN posts ON posts.id = favourites.post_id WHERE favourites.account_id = $1 AND ", crate::visible!(), " AND favourites.id < $3 AND favourites.id > $4 ORDER BY favourites.id DESC LIMIT $5"))
         .bind(member.id)
         .bind(app.clock.now())
         .within(window)

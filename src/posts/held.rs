@@ -93,7 +93,7 @@ pub(super) async fn hold_in(tx: &mut Tx, post: &Post, reason: &str, now: Time) -
 }
 
 fn wanted(wished: &Wished, limit: i64) -> Query {
-    sql("SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = 0 OR accounts.host = $3) ORDER BY posts.id LIMIT $4")
+    sql(concat!("SELECT ", crate::post_columns!(), ", posts.held_for FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = 0 OR accounts.host = $3) ORDER BY posts.id LIMIT $4"))
         .bind(wished.author.map_or(0, |author| author.0))
         .bind(wished.host.is_some())
         .bind(wished.host.clone().unwrap_or_default())
@@ -185,7 +185,7 @@ pub async fn release(app: &App, which: &[PostId]) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn release_in(app: &App, tx: &mut Tx, id: PostId) -> Result<bool> {
-    let row = sql("UPDATE posts SET audience = held_audience, held_audience = NULL, held_for = NULL, dropped_at = NULL WHERE id = $1 AND held_audience IS NOT NULL RETURNING *")
+    let row = sql(concat!("UPDATE posts SET audience = held_audience, held_audience = NULL, held_for = NULL, dropped_at = NULL WHERE id = $1 AND held_audience IS NOT NULL RETURNING ", crate::post_columns!()))
         .bind(id)
         .optional(&mut *tx)
         .await?;

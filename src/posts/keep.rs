@@ -39,7 +39,7 @@ pub async fn set_bookmark(app: &App, who: AccountId, post: PostId, wanted: bool)
 /// # Errors
 /// What the database says.
 pub async fn bookmarks(app: &App, viewer: &Account, window: Window) -> Result<Vec<(i64, Post)>> {
-    let rows = sql(concat!("SELECT posts.*, bookmarks.id AS bookmark_id FROM bookmarks JOIN posts ON posts.id = bookmarks.post_id WHERE bookmarks.account_id = $1 AND ", crate::visible!(), " AND bookmarks.id < $3 AND bookmarks.id > $4 ORDER BY bookmarks.id DESC LIMIT $5"))
+    let rows = sql(concat!("SELECT ", crate::post_columns!(), ", bookmarks.id AS bookmark_id FROM bookmarks JOIN posts ON posts.id = bookmarks.post_id WHERE bookmarks.account_id = $1 AND ", crate::visible!(), " AND bookmarks.id < $3 AND bookmarks.id > $4 ORDER BY bookmarks.id DESC LIMIT $5"))
         .bind(viewer.id)
         .bind(app.clock.now())
         .within(window)
@@ -117,6 +117,6 @@ pub async fn receive_pin(app: &App, author: &Account, post: &Post, pinned: bool)
 /// # Errors
 /// What the database says.
 pub async fn pinned(app: &App, author: AccountId) -> Result<Vec<Post>> {
-    let rows = sql("SELECT * FROM posts WHERE account_id = $1 AND pinned_at IS NOT NULL AND audience IN ('public', 'unlisted') AND account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) ORDER BY pinned_at DESC, id DESC LIMIT 20").bind(author).all(&app.db).await?;
+    let rows = sql(concat!("SELECT ", crate::post_columns!(), " FROM posts WHERE account_id = $1 AND pinned_at IS NOT NULL AND audience IN ('public', 'unlisted') AND account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) ORDER BY pinned_at DESC, id DESC LIMIT 20")).bind(author).all(&app.db).await?;
     Ok(store::read_all(&rows)?)
 }

@@ -148,7 +148,9 @@ pub async fn several_for(
         return Ok(Vec::new());
     }
     let rows = sql(concat!(
-        "SELECT posts.* FROM posts WHERE posts.id IN (SELECT value FROM json_each($3)) AND ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE posts.id IN (SELECT value FROM json_each($3)) AND ",
         crate::visible!()
     ))
     .bind(viewer.map_or(0, |viewer| viewer.id.0))

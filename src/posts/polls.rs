@@ -13,6 +13,13 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{AccountId, PostId};
 
+/// The columns of `polls` that are read.
+macro_rules! poll_columns {
+    () => {
+        "polls.post_id, polls.multiple, polls.voters_count, polls.expires_at, polls.closed_at"
+    };
+}
+
 /// A poll with its count.
 #[derive(Clone, Debug)]
 pub struct Poll {
@@ -110,7 +117,7 @@ pub(super) async fn write_arrived(
 }
 
 async fn find(tx: &mut Tx, post: PostId) -> sqlx::Result<Option<Poll>> {
-    let rows = sql("SELECT polls.*, poll_options.title, poll_options.votes_count FROM polls JOIN poll_options ON poll_options.post_id = polls.post_id WHERE polls.post_id = $1 ORDER BY position").bind(post).all(&mut *tx).await?;
+    let rows = sql(concat!("SELECT ", poll_columns!(), ", poll_options.title, poll_options.votes_count FROM polls JOIN poll_options ON poll_options.post_id = polls.post_id WHERE polls.post_id = $1 ORDER BY position")).bind(post).all(&mut *tx).await?;
     read(&rows)
 }
 
@@ -136,7 +143,7 @@ fn read(rows: &[Row]) -> sqlx::Result<Option<Poll>> {
 /// # Errors
 /// What the database says.
 pub async fn of_post(app: &App, post: PostId) -> Result<Option<Poll>> {
-    let rows = sql("SELECT polls.*, poll_options.title, poll_options.votes_count FROM polls JOIN poll_options ON poll_options.post_id = polls.post_id WHERE polls.post_id = $1 ORDER BY position").bind(post).all(&app.db).await?;
+    let rows = sql(concat!("SELECT ", poll_columns!(), ", poll_options.title, poll_options.votes_count FROM polls JOIN poll_options ON poll_options.post_id = polls.post_id WHERE polls.post_id = $1 ORDER BY position")).bind(post).all(&app.db).await?;
     Ok(read(&rows)?)
 }
 
@@ -297,7 +304,7 @@ pub async fn close(app: &App, post: &Post) -> Result<()> {
         .run(&mut tx)
         .await?;
     if touched == 1 {
-        let rows = sql("SELECT DISTINCT accounts.* FROM accounts WHERE kind = 'local' AND (id = $1 OR id IN (SELECT account_id FROM poll_votes WHERE post_id = $2)) LIMIT 5000").bind(post.account).bind(post.id).all(&mut tx).await?;
+        let rows = sql(concat!("SELECT DISTINCT ", crate::account_columns!(), " FROM accounts WHERE kind = 'local' AND (id = $1 OR id IN (SELECT account_id FROM poll_votes WHERE post_id = $2)) LIMIT 5000")).bind(post.account).bind(post.id).all(&mut tx).await?;
         for account in account_store::read_all(&rows)? {
             jobs::enqueue(
                 &mut tx,

@@ -342,10 +342,12 @@ pub async fn receive_revocation(app: &App, author: &Account, stamp: &str) -> Res
 /// # Errors
 /// What the database says.
 pub async fn find_stamp(conn: impl Conn, id: StampId) -> sqlx::Result<Option<Stamp>> {
-    let row = sql("SELECT * FROM quote_stamps WHERE id = $1 AND revoked_at IS NULL")
-        .bind(id)
-        .optional(conn)
-        .await?;
+    let row = sql(
+        "SELECT id, post_id, quoting_uri FROM quote_stamps WHERE id = $1 AND revoked_at IS NULL",
+    )
+    .bind(id)
+    .optional(conn)
+    .await?;
     row.map(|row| {
         Ok(Stamp {
             id: row.get("id")?,
@@ -366,13 +368,21 @@ pub async fn of_post(
     quoted: PostId,
     window: Window,
 ) -> Result<Vec<Post>> {
-    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.quote_of_id = $6 AND posts.quote_state = 'accepted' AND ", crate::visible!(), " AND ", crate::heard!(), " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"))
-        .bind(viewer.map_or(0, |viewer| viewer.id.0))
-        .bind(app.clock.now())
-        .within(window)
-        .bind(quoted)
-        .all(&app.db)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE posts.quote_of_id = $6 AND posts.quote_state = 'accepted' AND ",
+        crate::visible!(),
+        " AND ",
+        crate::heard!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+    ))
+    .bind(viewer.map_or(0, |viewer| viewer.id.0))
+    .bind(app.clock.now())
+    .within(window)
+    .bind(quoted)
+    .all(&app.db)
+    .await?;
     Ok(store::read_all(&rows)?)
 }
 

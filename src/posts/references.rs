@@ -18,7 +18,7 @@ pub async fn find_named(
     now: Time,
 ) -> sqlx::Result<Option<Post>> {
     sql(concat!(
-        "SELECT posts.* FROM posts WHERE posts.id IN (SELECT id FROM posts WHERE uri = $3 UNION ALL ",
+        "SELECT ", crate::post_columns!(), " FROM posts WHERE posts.id IN (SELECT id FROM posts WHERE uri = $3 UNION ALL ",
         "SELECT post_id FROM post_copies WHERE uri = $3) AND posts.boost_of_id IS NULL AND ((",
         crate::visible!(),
         ") OR (posts.is_local = 0 AND posts.audience IN ('followers', 'held'))) ",

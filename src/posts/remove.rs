@@ -69,10 +69,14 @@ pub async fn receive(app: &App, post: &Post) -> Result<()> {
 /// What the database says.
 pub async fn erase_some_of(app: &App, account: &Account) -> Result<bool> {
     let now = app.clock.now();
-    let rows = sql("SELECT * FROM posts WHERE account_id = $1 ORDER BY id LIMIT 200")
-        .bind(account.id)
-        .all(&app.db)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE account_id = $1 ORDER BY id LIMIT 200"
+    ))
+    .bind(account.id)
+    .all(&app.db)
+    .await?;
     let posts = store::read_all(&rows)?;
     for post in &posts {
         let mut tx = app.db.begin().await?;
@@ -122,10 +126,14 @@ async fn erase(tx: &mut Tx, post: &Post, local: bool, now: Time) -> Result<Vec<S
     };
     news::tell(&mut *tx, now, &gone).await?;
     // Boosts of it go with it.
-    let boosts = sql("SELECT * FROM posts WHERE boost_of_id = $1")
-        .bind(post.id)
-        .all(&mut *tx)
-        .await?;
+    let boosts = sql(concat!(
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE boost_of_id = $1"
+    ))
+    .bind(post.id)
+    .all(&mut *tx)
+    .await?;
     for boost in store::read_all(&boosts)? {
         counts::count(&mut *tx, &boost, -1, None).await?;
         erase_rows(&mut *tx, boost.id).await?;

@@ -14,6 +14,13 @@ use crate::kernel::id::{self, AccountId};
 use crate::kernel::page::Window;
 use crate::media;
 
+/// The columns of `scheduled_posts` that are read.
+macro_rules! scheduled_columns {
+    () => {
+        "scheduled_posts.id, scheduled_posts.account_id, scheduled_posts.run_at, scheduled_posts.draft, scheduled_posts.failed"
+    };
+}
+
 /// How far ahead a post must be put off.
 const SOONEST: Duration = Duration::from_secs(300);
 /// Most posts a member may have put off.
@@ -101,12 +108,15 @@ pub async fn create_in(
         .await?;
     if touched == 0 {
         // The same key again is the same post; else there are too many.
-        let known =
-            sql("SELECT * FROM scheduled_posts WHERE account_id = $1 AND idempotency_key = $2")
-                .bind(author)
-                .bind(draft.idempotency_key.clone())
-                .optional(tx)
-                .await?;
+        let known = sql(concat!(
+            "SELECT ",
+            scheduled_columns!(),
+            " FROM scheduled_posts WHERE account_id = $1 AND idempotency_key = $2"
+        ))
+        .bind(author)
+        .bind(draft.idempotency_key.clone())
+        .optional(tx)
+        .await?;
         let known = known.as_ref().map(read).transpose()?;
         let known =
             known.ok_or_else(|| Error::invalid_with("scheduled_at", "error-too-many", MOST))?;
@@ -128,7 +138,7 @@ pub async fn create_in(
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: AccountId, window: Window) -> Result<Vec<Scheduled>> {
-    let rows = sql("SELECT * FROM scheduled_posts WHERE account_id = $1 AND id < $2 AND id > $3 ORDER BY id DESC LIMIT $4")
+    let rows = sql(concat!("SELECT ", scheduled_columns!(), " FROM scheduled_posts WHERE account_id = $1 AND id < $2 AND id > $3 ORDER BY id DESC LIMIT $4"))
         .bind(member)
         .within(window)
         .all(&app.db)
@@ -141,11 +151,15 @@ pub async fn list(app: &App, member: AccountId, window: Window) -> Result<Vec<Sc
 /// # Errors
 /// `NotFound` when it is not theirs or was written already.
 pub async fn get(app: &App, member: AccountId, id: i64) -> Result<Scheduled> {
-    let row = sql("SELECT * FROM scheduled_posts WHERE id = $1 AND account_id = $2")
-        .bind(id)
-        .bind(member)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        scheduled_columns!(),
+        " FROM scheduled_posts WHERE id = $1 AND account_id = $2"
+    ))
+    .bind(id)
+    .bind(member)
+    .optional(&app.db)
+    .await?;
     Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
 
@@ -187,11 +201,14 @@ pub async fn cancel(app: &App, member: AccountId, id: i64) -> Result<()> {
 /// # Errors
 /// As [`cancel`].
 pub async fn cancel_in(tx: &mut Tx, now: Time, member: AccountId, id: i64) -> Result<Scheduled> {
-    let row = sql("DELETE FROM scheduled_posts WHERE id = $1 AND account_id = $2 RETURNING *")
-        .bind(id)
-        .bind(member)
-        .optional(&mut *tx)
-        .await?;
+    let row = sql(concat!(
+        "DELETE FROM scheduled_posts WHERE id = $1 AND account_id = $2 RETURNING ",
+        scheduled_columns!()
+    ))
+    .bind(id)
+    .bind(member)
+    .optional(&mut *tx)
+    .await?;
     let gone = read(&row.ok_or(Error::NotFound)?)?;
     media::hold(tx, member, &gone.draft.media, now).await?;
     Ok(gone)
@@ -202,12 +219,15 @@ pub async fn cancel_in(tx: &mut Tx, now: Time, member: AccountId, id: i64) -> Re
 /// # Errors
 /// What the database says.
 pub async fn due(app: &App, id: i64) -> Result<Option<(Account, Draft)>> {
-    let row =
-        sql("SELECT * FROM scheduled_posts WHERE id = $1 AND run_at <= $2 AND failed IS NULL")
-            .bind(id)
-            .bind(app.clock.now())
-            .optional(&app.db)
-            .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        scheduled_columns!(),
+        " FROM scheduled_posts WHERE id = $1 AND run_at <= $2 AND failed IS NULL"
+    ))
+    .bind(id)
+    .bind(app.clock.now())
+    .optional(&app.db)
+    .await?;
     let Some(row) = row else { return Ok(None) };
     let author = accounts::get(app, row.get("account_id")?).await?;
     let mut draft = read(&row)?.draft;

@@ -7,6 +7,14 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, ids, sql};
 use crate::kernel::id::{AccountId, AppId, PostId};
 
+/// The columns of `posts` that are read.
+#[macro_export]
+macro_rules! post_columns {
+    () => {
+        "posts.id, posts.uri, posts.url, posts.account_id, posts.boost_of_id, posts.thread_id, posts.in_reply_to_id, posts.in_reply_to_uri, posts.kind, posts.audience, posts.audience_id, posts.title, posts.text, posts.html, posts.warning, posts.sensitive, posts.language, posts.emojis, posts.quote_of_id, posts.quote_uri, posts.quote_state, posts.quote_stamp_uri, posts.quote_policy, posts.replies_count, posts.boosts_count, posts.favourites_count, posts.pinned_at, posts.created_at, posts.edited_at, posts.replies_fetched_at, posts.version"
+    };
+}
+
 /// Reads a post from a row of `posts`.
 pub fn read(row: &Row) -> sqlx::Result<Post> {
     let audience: String = row.get("audience")?;
@@ -55,10 +63,14 @@ fn first(row: Option<Row>) -> sqlx::Result<Option<Post>> {
 
 pub async fn find(conn: impl Conn, id: PostId) -> sqlx::Result<Option<Post>> {
     first(
-        sql("SELECT * FROM posts WHERE id = $1")
-            .bind(id)
-            .optional(conn)
-            .await?,
+        sql(concat!(
+            "SELECT ",
+            crate::post_columns!(),
+            " FROM posts WHERE id = $1"
+        ))
+        .bind(id)
+        .optional(conn)
+        .await?,
     )
 }
 
@@ -67,17 +79,21 @@ pub async fn list(conn: impl Conn, which: &[PostId]) -> sqlx::Result<Vec<Post>> 
         return Ok(Vec::new());
     }
     read_all(
-        &sql("SELECT * FROM posts WHERE id IN (SELECT value FROM json_each($1))")
-            .bind(ids(which.iter().copied()))
-            .all(conn)
-            .await?,
+        &sql(concat!(
+            "SELECT ",
+            crate::post_columns!(),
+            " FROM posts WHERE id IN (SELECT value FROM json_each($1))"
+        ))
+        .bind(ids(which.iter().copied()))
+        .all(conn)
+        .await?,
     )
 }
 
 pub async fn find_by_uri(conn: impl Conn, uri: &str) -> sqlx::Result<Option<Post>> {
     first(
         // A personal copy stands for its post: what is said about it is filed there.
-        sql("SELECT * FROM posts WHERE id IN (SELECT id FROM posts WHERE uri = $1 UNION ALL SELECT post_id FROM post_copies WHERE uri = $1)")
+        sql(concat!("SELECT ", crate::post_columns!(), " FROM posts WHERE id IN (SELECT id FROM posts WHERE uri = $1 UNION ALL SELECT post_id FROM post_copies WHERE uri = $1)"))
             .bind(uri)
             .optional(conn)
             .await?,
@@ -90,11 +106,15 @@ pub async fn find_idempotent(
     key: &str,
 ) -> sqlx::Result<Option<Post>> {
     first(
-        sql("SELECT * FROM posts WHERE account_id = $1 AND idempotency_key = $2")
-            .bind(account)
-            .bind(key)
-            .optional(conn)
-            .await?,
+        sql(concat!(
+            "SELECT ",
+            crate::post_columns!(),
+            " FROM posts WHERE account_id = $1 AND idempotency_key = $2"
+        ))
+        .bind(account)
+        .bind(key)
+        .optional(conn)
+        .await?,
     )
 }
 
@@ -104,11 +124,15 @@ pub async fn find_boost(
     of: PostId,
 ) -> sqlx::Result<Option<Post>> {
     first(
-        sql("SELECT * FROM posts WHERE boost_of_id = $1 AND account_id = $2")
-            .bind(of)
-            .bind(account)
-            .optional(conn)
-            .await?,
+        sql(concat!(
+            "SELECT ",
+            crate::post_columns!(),
+            " FROM posts WHERE boost_of_id = $1 AND account_id = $2"
+        ))
+        .bind(of)
+        .bind(account)
+        .optional(conn)
+        .await?,
     )
 }
 
@@ -204,7 +228,7 @@ pub async fn edits(
     conn: impl Conn,
     post: PostId,
 ) -> sqlx::Result<Vec<(Time, String, String, String)>> {
-    let rows = sql("SELECT * FROM post_edits WHERE post_id = $1 ORDER BY id LIMIT 100")
+    let rows = sql("SELECT id, post_id, title, html, warning, created_at FROM post_edits WHERE post_id = $1 ORDER BY id LIMIT 100")
         .bind(post)
         .all(conn)
         .await?;
@@ -253,7 +277,7 @@ pub async fn set_tags(tx: &mut Tx, post: PostId, tags: &[String]) -> sqlx::Resul
 }
 
 pub async fn people(conn: impl Conn, post: PostId) -> sqlx::Result<Vec<(Account, bool)>> {
-    let rows = sql("SELECT accounts.*, post_people.mentioned FROM post_people JOIN accounts ON accounts.id = post_people.account_id WHERE post_id = $1 ORDER BY accounts.id")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", post_people.mentioned FROM post_people JOIN accounts ON accounts.id = post_people.account_id WHERE post_id = $1 ORDER BY accounts.id"))
         .bind(post)
         .all(conn)
         .await?;
@@ -296,7 +320,7 @@ pub async fn set_app(tx: &mut Tx, id: PostId, app: Option<AppId>) -> sqlx::Resul
 
 /// The mentioned of several posts.
 pub async fn mentioned(conn: impl Conn, which: &str) -> sqlx::Result<Vec<(PostId, Account)>> {
-    let rows = sql("SELECT post_people.post_id, accounts.* FROM post_people JOIN accounts ON accounts.id = post_people.account_id WHERE post_people.mentioned = 1 AND post_people.post_id IN (SELECT value FROM json_each($1)) ORDER BY post_people.post_id, accounts.id")
+    let rows = sql(concat!("SELECT post_people.post_id, ", crate::account_columns!(), " FROM post_people JOIN accounts ON accounts.id = post_people.account_id WHERE post_people.mentioned = 1 AND post_people.post_id IN (SELECT value FROM json_each($1)) ORDER BY post_people.post_id, accounts.id"))
         .bind(which)
         .all(conn)
         .await?;

@@ -175,7 +175,7 @@ pub async fn who_wants_all(conn: impl Conn, account: AccountId) -> sqlx::Result<
 /// # Errors
 /// What the database says.
 pub async fn familiar(app: &App, member: AccountId, account: AccountId) -> Result<Vec<Account>> {
-    let rows = sql("SELECT accounts.* FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE follows.followee_id = $1 AND follows.accepted_at IS NOT NULL AND accounts.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM preferences WHERE preferences.hides_follows = 1 AND preferences.account_id IN (follows.follower_id, follows.followee_id)) AND follows.follower_id IN (SELECT followee_id FROM follows WHERE follower_id = $2 AND accepted_at IS NOT NULL) ORDER BY follows.id DESC LIMIT 20")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), " FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE follows.followee_id = $1 AND follows.accepted_at IS NOT NULL AND accounts.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM preferences WHERE preferences.hides_follows = 1 AND preferences.account_id IN (follows.follower_id, follows.followee_id)) AND follows.follower_id IN (SELECT followee_id FROM follows WHERE follower_id = $2 AND accepted_at IS NOT NULL) ORDER BY follows.id DESC LIMIT 20"))
         .bind(account)
         .bind(member)
         .all(&app.db)

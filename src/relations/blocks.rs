@@ -246,8 +246,8 @@ pub async fn set_node_muted(app: &App, who: AccountId, host: &str, muted: bool) 
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, who: AccountId) -> Result<(Vec<Account>, Vec<Account>, Vec<String>)> {
-    let blocked = sql("SELECT accounts.* FROM blocks JOIN accounts ON accounts.id = blocks.target_id WHERE blocks.account_id = $1 ORDER BY blocks.created_at DESC LIMIT 500").bind(who).all(&app.db).await?;
-    let muted = sql("SELECT accounts.* FROM mutes JOIN accounts ON accounts.id = mutes.target_id WHERE mutes.account_id = $1 ORDER BY mutes.created_at DESC LIMIT 500").bind(who).all(&app.db).await?;
+    let blocked = sql(concat!("SELECT ", crate::account_columns!(), " FROM blocks JOIN accounts ON accounts.id = blocks.target_id WHERE blocks.account_id = $1 ORDER BY blocks.created_at DESC LIMIT 500")).bind(who).all(&app.db).await?;
+    let muted = sql(concat!("SELECT ", crate::account_columns!(), " FROM mutes JOIN accounts ON accounts.id = mutes.target_id WHERE mutes.account_id = $1 ORDER BY mutes.created_at DESC LIMIT 500")).bind(who).all(&app.db).await?;
     let nodes = sql("SELECT host FROM muted_nodes WHERE account_id = $1 ORDER BY host")
         .bind(who)
         .all(&app.db)

@@ -12,6 +12,13 @@ use crate::kernel::id::{AccountId, FollowId};
 use crate::kernel::page::Window;
 use crate::relations::blocks;
 
+/// The columns of `follows` that are read.
+macro_rules! follow_columns {
+    () => {
+        "follows.id, follows.follower_id, follows.followee_id, follows.uri, follows.created_at, follows.accepted_at, follows.asked_at"
+    };
+}
+
 /// A follow, asked for or accepted.
 #[derive(Clone, Debug)]
 pub struct Follow {
@@ -64,7 +71,7 @@ async fn insert(
     now: Time,
     accepted: bool,
 ) -> sqlx::Result<Option<Follow>> {
-    let row = sql("INSERT INTO follows (id, follower_id, followee_id, uri, created_at, accepted_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (follower_id, followee_id) DO NOTHING RETURNING *")
+    let row = sql(concat!("INSERT INTO follows (id, follower_id, followee_id, uri, created_at, accepted_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (follower_id, followee_id) DO NOTHING RETURNING ", follow_columns!()))
         .bind(FollowId::mint(now))
         .bind(follower)
         .bind(followee)
@@ -85,11 +92,15 @@ pub async fn find(
     follower: AccountId,
     followee: AccountId,
 ) -> sqlx::Result<Option<Follow>> {
-    let row = sql("SELECT * FROM follows WHERE follower_id = $1 AND followee_id = $2")
-        .bind(follower)
-        .bind(followee)
-        .optional(conn)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        follow_columns!(),
+        " FROM follows WHERE follower_id = $1 AND followee_id = $2"
+    ))
+    .bind(follower)
+    .bind(followee)
+    .optional(conn)
+    .await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -98,13 +109,17 @@ pub async fn find(
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App, id: FollowId) -> Result<Option<Follow>> {
-    Ok(sql("SELECT * FROM follows WHERE id = $1")
-        .bind(id)
-        .optional(&app.db)
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()?)
+    Ok(sql(concat!(
+        "SELECT ",
+        follow_columns!(),
+        " FROM follows WHERE id = $1"
+    ))
+    .bind(id)
+    .optional(&app.db)
+    .await?
+    .as_ref()
+    .map(read)
+    .transpose()?)
 }
 
 /// The follow whose Follow activity has this id, if any.
@@ -112,13 +127,17 @@ pub async fn get(app: &App, id: FollowId) -> Result<Option<Follow>> {
 /// # Errors
 /// What the database says.
 pub async fn find_by_uri(app: &App, uri: &str) -> Result<Option<Follow>> {
-    Ok(sql("SELECT * FROM follows WHERE uri = $1")
-        .bind(uri)
-        .optional(&app.db)
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()?)
+    Ok(sql(concat!(
+        "SELECT ",
+        follow_columns!(),
+        " FROM follows WHERE uri = $1"
+    ))
+    .bind(uri)
+    .optional(&app.db)
+    .await?
+    .as_ref()
+    .map(read)
+    .transpose()?)
 }
 
 /// Whether one follows the other and was accepted.
@@ -438,9 +457,11 @@ pub async fn followers(
     of: AccountId,
     window: Window,
 ) -> Result<Vec<(FollowId, Account)>> {
-    let query = sql(
-        "SELECT accounts.*, follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE followee_id = $1 AND accepted_at IS NOT NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4",
-    );
+    let query = sql(concat!(
+        "SELECT ",
+        crate::account_columns!(),
+        ", follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE followee_id = $1 AND accepted_at IS NOT NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4"
+    ));
     people(app, query, of, window).await
 }
 
@@ -453,9 +474,11 @@ pub async fn following(
     of: AccountId,
     window: Window,
 ) -> Result<Vec<(FollowId, Account)>> {
-    let query = sql(
-        "SELECT accounts.*, follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follower_id = $1 AND accepted_at IS NOT NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4",
-    );
+    let query = sql(concat!(
+        "SELECT ",
+        crate::account_columns!(),
+        ", follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follower_id = $1 AND accepted_at IS NOT NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4"
+    ));
     people(app, query, of, window).await
 }
 
@@ -468,9 +491,11 @@ pub async fn requests(
     of: AccountId,
     window: Window,
 ) -> Result<Vec<(FollowId, Account)>> {
-    let query = sql(
-        "SELECT accounts.*, follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE followee_id = $1 AND accepted_at IS NULL AND ignored_at IS NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4",
-    );
+    let query = sql(concat!(
+        "SELECT ",
+        crate::account_columns!(),
+        ", follows.id AS follow_id FROM follows JOIN accounts ON accounts.id = follows.follower_id WHERE followee_id = $1 AND accepted_at IS NULL AND ignored_at IS NULL AND follows.id < $2 AND follows.id > $3 ORDER BY follows.id DESC LIMIT $4"
+    ));
     people(app, query, of, window).await
 }
 
@@ -522,7 +547,7 @@ pub async fn follower_uris_on(
 /// What the database says.
 pub async fn local_follows_of(app: &App, followee: AccountId) -> Result<Vec<(Follow, Account)>> {
     let rows =
-        sql("SELECT * FROM follows WHERE followee_id = $1 AND follower_id IN (SELECT id FROM accounts WHERE kind = 'local') LIMIT 10000")
+        sql(concat!("SELECT ", follow_columns!(), " FROM follows WHERE followee_id = $1 AND follower_id IN (SELECT id FROM accounts WHERE kind = 'local') LIMIT 10000"))
             .bind(followee)
             .all(&app.db)
             .await?;

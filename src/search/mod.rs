@@ -27,7 +27,7 @@ pub async fn people(
     if name.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql("SELECT accounts.* FROM accounts WHERE name_key >= $1 AND name_key < $2 AND domain >= $3 AND domain < $4 AND kind IN ('local', 'remote') AND deleted_at IS NULL AND disabled_at IS NULL AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = accounts.id AND blocks.target_id = $5) AND ($6 = 0 OR EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $5 AND follows.followee_id = accounts.id AND follows.accepted_at IS NOT NULL)) ORDER BY CASE WHEN EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $5 AND follows.followee_id = accounts.id) THEN 0 ELSE 1 END, CASE WHEN kind = 'local' THEN 0 ELSE 1 END, followers_count DESC, id LIMIT $7 OFFSET $8")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), " FROM accounts WHERE name_key >= $1 AND name_key < $2 AND domain >= $3 AND domain < $4 AND kind IN ('local', 'remote') AND deleted_at IS NULL AND disabled_at IS NULL AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = accounts.id AND blocks.target_id = $5) AND ($6 = 0 OR EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $5 AND follows.followee_id = accounts.id AND follows.accepted_at IS NOT NULL)) ORDER BY CASE WHEN EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $5 AND follows.followee_id = accounts.id) THEN 0 ELSE 1 END, CASE WHEN kind = 'local' THEN 0 ELSE 1 END, followers_count DESC, id LIMIT $7 OFFSET $8"))
         .bind(name)
         .bind(format!("{name}{LAST_SIGN}"))
         .bind(domain)
@@ -68,7 +68,7 @@ pub async fn tags(app: &App, text: &str, limit: i64, offset: i64) -> Result<Vec<
 /// # Errors
 /// What the database says.
 pub async fn suggestions(app: &App, member: &Account, limit: i64) -> Result<Vec<Account>> {
-    let rows = sql("SELECT accounts.* FROM accounts WHERE (discoverable = 1 OR (kind = 'local' AND role = 'host')) AND kind IN ('local', 'remote') AND deleted_at IS NULL AND disabled_at IS NULL AND moved_to IS NULL AND id <> $1 AND NOT EXISTS (SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = accounts.id) AND NOT EXISTS (SELECT 1 FROM blocks WHERE (blocks.account_id = accounts.id AND blocks.target_id = $1) OR (blocks.account_id = $1 AND blocks.target_id = accounts.id)) AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = accounts.id) ORDER BY CASE WHEN role = 'host' AND kind = 'local' THEN 0 ELSE 1 END, followers_count DESC, id LIMIT $2")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), " FROM accounts WHERE (discoverable = 1 OR (kind = 'local' AND role = 'host')) AND kind IN ('local', 'remote') AND deleted_at IS NULL AND disabled_at IS NULL AND moved_to IS NULL AND id <> $1 AND NOT EXISTS (SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = accounts.id) AND NOT EXISTS (SELECT 1 FROM blocks WHERE (blocks.account_id = accounts.id AND blocks.target_id = $1) OR (blocks.account_id = $1 AND blocks.target_id = accounts.id)) AND NOT EXISTS (SELECT 1 FROM mutes WHERE mutes.account_id = $1 AND mutes.target_id = accounts.id) ORDER BY CASE WHEN role = 'host' AND kind = 'local' THEN 0 ELSE 1 END, followers_count DESC, id LIMIT $2"))
         .bind(member.id)
         .bind(limit)
         .all(&app.db)

@@ -30,7 +30,7 @@ pub struct House {
 pub async fn list(app: &App, member: &Account) -> Result<Vec<House>> {
     let seen = markers::list(app, member.id).await?;
     let seen = seen.iter().find(|marker| marker.timeline == MARKER);
-    let rows = sql("SELECT accounts.*, (SELECT MAX(posts.id) FROM posts WHERE posts.account_id = accounts.id AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.audience IN ('public', 'unlisted', 'followers')) AS newest_id, (SELECT COUNT(*) FROM posts WHERE posts.account_id = accounts.id AND posts.id > $2 AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.audience IN ('public', 'unlisted', 'followers')) AS fresh FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND accounts.deleted_at IS NULL ORDER BY newest_id DESC NULLS LAST, accounts.id LIMIT 100")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", (SELECT MAX(posts.id) FROM posts WHERE posts.account_id = accounts.id AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.audience IN ('public', 'unlisted', 'followers')) AS newest_id, (SELECT COUNT(*) FROM posts WHERE posts.account_id = accounts.id AND posts.id > $2 AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.audience IN ('public', 'unlisted', 'followers')) AS fresh FROM follows JOIN accounts ON accounts.id = follows.followee_id WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND accounts.deleted_at IS NULL ORDER BY newest_id DESC NULLS LAST, accounts.id LIMIT 100"))
         .bind(member.id)
         .bind(seen.map_or(0, |marker| marker.last_read))
         .all(&app.db)

@@ -9,6 +9,13 @@ use crate::kernel::id::{AccountId, AudienceId, ListId};
 use crate::kernel::page::Window;
 use crate::posts::Post;
 
+/// The columns of `lists` that are read.
+macro_rules! list_columns {
+    () => {
+        "lists.id, lists.title, lists.replies, lists.exclusive, lists.audience_id"
+    };
+}
+
 /// Most lists of a member.
 const MOST: i64 = 100;
 
@@ -60,11 +67,15 @@ fn check(list: &List) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: AccountId) -> Result<Vec<List>> {
-    let rows = sql("SELECT * FROM lists WHERE account_id = $1 ORDER BY title, id LIMIT $2")
-        .bind(member)
-        .bind(MOST)
-        .all(&app.db)
-        .await?;
+    let rows = sql(concat!(
+        "SELECT ",
+        list_columns!(),
+        " FROM lists WHERE account_id = $1 ORDER BY title, id LIMIT $2"
+    ))
+    .bind(member)
+    .bind(MOST)
+    .all(&app.db)
+    .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
@@ -73,11 +84,15 @@ pub async fn list(app: &App, member: AccountId) -> Result<Vec<List>> {
 /// # Errors
 /// `NotFound` when it is not theirs.
 pub async fn get(app: &App, member: AccountId, id: ListId) -> Result<List> {
-    let row = sql("SELECT * FROM lists WHERE id = $1 AND account_id = $2")
-        .bind(id)
-        .bind(member)
-        .optional(&app.db)
-        .await?;
+    let row = sql(concat!(
+        "SELECT ",
+        list_columns!(),
+        " FROM lists WHERE id = $1 AND account_id = $2"
+    ))
+    .bind(id)
+    .bind(member)
+    .optional(&app.db)
+    .await?;
     Ok(read(&row.ok_or(Error::NotFound)?)?)
 }
 
@@ -166,7 +181,7 @@ pub async fn people(
     window: Window,
 ) -> Result<Vec<Account>> {
     get(app, member, id).await?;
-    let rows = sql("SELECT accounts.* FROM list_members JOIN accounts ON accounts.id = list_members.account_id WHERE list_id = $1 AND accounts.id < $2 AND accounts.id > $3 ORDER BY accounts.id DESC LIMIT $4")
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), " FROM list_members JOIN accounts ON accounts.id = list_members.account_id WHERE list_id = $1 AND accounts.id < $2 AND accounts.id > $3 ORDER BY accounts.id DESC LIMIT $4"))
         .bind(id)
         .within(window)
         .all(&app.db)
@@ -263,7 +278,7 @@ pub async fn audience(app: &App, member: AccountId, id: ListId) -> Result<Audien
 /// # Errors
 /// What the database says.
 pub async fn containing(app: &App, member: AccountId, who: AccountId) -> Result<Vec<List>> {
-    let rows = sql("SELECT lists.* FROM lists JOIN list_members ON list_members.list_id = lists.id WHERE lists.account_id = $1 AND list_members.account_id = $2 ORDER BY title, id")
+    let rows = sql(concat!("SELECT ", list_columns!(), " FROM lists JOIN list_members ON list_members.list_id = lists.id WHERE lists.account_id = $1 AND list_members.account_id = $2 ORDER BY title, id"))
         .bind(member)
         .bind(who)
         .all(&app.db)
@@ -283,7 +298,9 @@ pub async fn timeline(
 ) -> Result<Vec<Post>> {
     let list = get(app, member.id, id).await?;
     let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE posts.account_id IN (SELECT account_id FROM list_members WHERE list_id = $6) AND ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE posts.account_id IN (SELECT account_id FROM list_members WHERE list_id = $6) AND ",
         crate::visible!(),
         " AND ",
         crate::wanted!(),

@@ -24,7 +24,7 @@ pub struct Marker {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: AccountId) -> Result<Vec<Marker>> {
-    let rows = sql("SELECT * FROM markers WHERE account_id = $1 ORDER BY timeline")
+    let rows = sql("SELECT timeline, last_read_id, version, updated_at FROM markers WHERE account_id = $1 ORDER BY timeline")
         .bind(member)
         .all(&app.db)
         .await?;

@@ -66,7 +66,9 @@ pub async fn home(app: &App, member: &Account, window: Window) -> Result<Vec<Pos
     // Whoever follows much has a page full after a few steps back in time; whoever follows little would walk far.
     let query = if is_sparse(app, member, window).await? {
         sql(concat!(
-            "SELECT posts.* FROM (SELECT DISTINCT id FROM (",
+            "SELECT ",
+            crate::post_columns!(),
+            " FROM (SELECT DISTINCT id FROM (",
             crate::home_sources!(),
             ") AS every_source) AS near CROSS JOIN posts WHERE posts.id = near.id AND ",
             crate::at_home!(),
@@ -74,7 +76,9 @@ pub async fn home(app: &App, member: &Account, window: Window) -> Result<Vec<Pos
         ))
     } else {
         sql(concat!(
-            "SELECT posts.* FROM posts WHERE ",
+            "SELECT ",
+            crate::post_columns!(),
+            " FROM posts WHERE ",
             crate::at_home!(),
             " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
         ))
@@ -108,7 +112,9 @@ async fn is_sparse(app: &App, member: &Account, window: Window) -> Result<bool> 
 /// What the database says.
 pub async fn local(app: &App, viewer: Option<&Account>, window: Window) -> Result<Vec<Post>> {
     let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE posts.is_local = 1 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = posts.account_id AND accounts.deleted_at IS NOT NULL) AND ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE posts.is_local = 1 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = posts.account_id AND accounts.deleted_at IS NOT NULL) AND ",
         crate::visible!(),
         " AND ",
         crate::wanted!(),
@@ -144,7 +150,9 @@ pub async fn public(
         return local(app, viewer, window).await;
     }
     let query = sql(concat!(
-        "SELECT posts.* FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND accounts.deleted_at IS NULL AND ($6 = 0 OR accounts.kind = 'local') AND ($7 = 0 OR accounts.kind = 'remote') AND ($8 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND accounts.deleted_at IS NULL AND ($6 = 0 OR accounts.kind = 'local') AND ($7 = 0 OR accounts.kind = 'remote') AND ($8 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND ",
         crate::visible!(),
         " AND ",
         crate::wanted!(),
@@ -167,7 +175,9 @@ pub async fn public(
 /// What the database says.
 pub async fn direct(app: &App, member: &Account, window: Window) -> Result<Vec<Post>> {
     let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE posts.audience = 'people' AND (posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) AND ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE posts.audience = 'people' AND (posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) AND ",
         crate::visible!(),
         " AND ",
         crate::wanted!(),
@@ -201,7 +211,9 @@ pub async fn part_of_account(
     window: Window,
 ) -> Result<Vec<Post>> {
     let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE posts.account_id = $6 AND ($7 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND ($8 = 0 OR posts.in_reply_to_uri IS NULL OR EXISTS (SELECT 1 FROM posts parent WHERE parent.id = posts.in_reply_to_id AND parent.account_id = posts.account_id)) AND ($9 = 0 OR posts.boost_of_id IS NULL) AND ($10 = '' OR EXISTS (SELECT 1 FROM post_tags WHERE post_tags.post_id = posts.id AND post_tags.tag = $10)) AND ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE posts.account_id = $6 AND ($7 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND ($8 = 0 OR posts.in_reply_to_uri IS NULL OR EXISTS (SELECT 1 FROM posts parent WHERE parent.id = posts.in_reply_to_id AND parent.account_id = posts.account_id)) AND ($9 = 0 OR posts.boost_of_id IS NULL) AND ($10 = '' OR EXISTS (SELECT 1 FROM post_tags WHERE post_tags.post_id = posts.id AND post_tags.tag = $10)) AND ",
         crate::visible!(),
         " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));
@@ -227,7 +239,9 @@ pub async fn of_account(
     window: Window,
 ) -> Result<Vec<Post>> {
     let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE ",
         crate::visible!(),
         " AND posts.id < $3 AND posts.id > $4 AND posts.account_id = $6 ORDER BY posts.id DESC LIMIT $5"
     ));
@@ -248,7 +262,9 @@ pub async fn tagged(
     window: Window,
 ) -> Result<Vec<Post>> {
     let query = sql(concat!(
-        "SELECT posts.* FROM posts JOIN post_tags ON post_tags.post_id = posts.id WHERE post_tags.tag = $6 AND posts.audience = 'public' AND ($7 = 0 OR posts.account_id IN (SELECT id FROM accounts WHERE kind = 'local')) AND ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts JOIN post_tags ON post_tags.post_id = posts.id WHERE post_tags.tag = $6 AND posts.audience = 'public' AND ($7 = 0 OR posts.account_id IN (SELECT id FROM accounts WHERE kind = 'local')) AND ",
         crate::visible!(),
         " AND ",
         crate::wanted!(),
@@ -291,7 +307,7 @@ pub async fn trending(
         .clock
         .now()
         .minus(std::time::Duration::from_secs(3 * 86_400));
-    let rows = sql(concat!("SELECT posts.* FROM posts WHERE posts.id > $3 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.favourites_count + posts.boosts_count > 0 AND ", crate::visible!(), " AND ", crate::wanted!(),
+    let rows = sql(concat!("SELECT ", crate::post_columns!(), " FROM posts WHERE posts.id > $3 AND posts.audience = 'public' AND posts.boost_of_id IS NULL AND posts.in_reply_to_uri IS NULL AND posts.favourites_count + posts.boosts_count > 0 AND ", crate::visible!(), " AND ", crate::wanted!(),
         " AND ",
         crate::heard!(), " ORDER BY posts.favourites_count + 2 * posts.boosts_count DESC, posts.id DESC LIMIT $4 OFFSET $5"))
         .bind(viewer.map_or(0, |viewer| viewer.id.0))
@@ -314,7 +330,9 @@ pub async fn newest_sound(
     account: AccountId,
 ) -> Result<Vec<Post>> {
     let query = sql(concat!(
-        "SELECT posts.* FROM posts WHERE posts.account_id = $6 AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id AND media.kind = 'audio') AND ",
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE posts.account_id = $6 AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id AND media.kind = 'audio') AND ",
         crate::visible!(),
         " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
     ));

@@ -15,6 +15,7 @@ mod attacks;
 mod audit;
 mod browser;
 mod clients;
+mod columns;
 mod crew;
 mod faults;
 mod federation;

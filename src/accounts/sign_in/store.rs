@@ -46,7 +46,7 @@ pub async fn insert(
 }
 
 pub async fn find(conn: impl Conn, id: AccountId) -> sqlx::Result<Option<Credentials>> {
-    sql("SELECT * FROM credentials WHERE account_id = $1")
+    sql("SELECT account_id, email, email_confirmed_at, password, totp_secret, totp_confirmed_at, recovery_codes, locale FROM credentials WHERE account_id = $1")
         .bind(id)
         .optional(conn)
         .await?

@@ -234,7 +234,7 @@ async fn keep(conn: impl Conn, preview: &Preview, now: Time) -> sqlx::Result<()>
 /// # Errors
 /// What the database says.
 pub async fn of_posts(app: &App, posts: &[PostId]) -> Result<HashMap<PostId, Preview>> {
-    let rows = sql("SELECT posts.id AS post_id, previews.* FROM posts JOIN previews ON previews.url = posts.preview_url WHERE previews.title <> '' AND posts.id IN (SELECT value FROM json_each($1))")
+    let rows = sql("SELECT posts.id AS post_id, previews.url, previews.title, previews.description, previews.provider_name, previews.author_name, previews.picture_url, previews.width, previews.height, previews.fetched_at FROM posts JOIN previews ON previews.url = posts.preview_url WHERE previews.title <> '' AND posts.id IN (SELECT value FROM json_each($1))")
         .bind(ids(posts.iter().copied()))
         .all(&app.db)
         .await?;

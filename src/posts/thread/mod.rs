@@ -35,7 +35,7 @@ pub struct Thread {
 #[macro_export]
 macro_rules! placed {
     () => {
-        "SELECT posts.*, CASE WHEN root.is_local = 1 THEN COALESCE(posts.fetched_at, posts.created_at) ELSE posts.created_at END AS placed_at FROM posts LEFT JOIN posts root ON root.id = $3 WHERE posts.boost_of_id IS NULL AND "
+        concat!("SELECT ", crate::post_columns!(), ", CASE WHEN root.is_local = 1 THEN COALESCE(posts.fetched_at, posts.created_at) ELSE posts.created_at END AS placed_at FROM posts LEFT JOIN posts root ON root.id = $3 WHERE posts.boost_of_id IS NULL AND ")
     };
 }
 
@@ -201,7 +201,7 @@ const ROUNDS: usize = 20;
 /// # Errors
 /// What the database says.
 pub async fn open_replies(app: &App, post: &Post, skip: i64, limit: i64) -> Result<Vec<Post>> {
-    let rows = sql("SELECT * FROM posts WHERE in_reply_to_id = $1 AND audience IN ('public', 'unlisted') AND account_id NOT IN (SELECT id FROM accounts WHERE silenced_at IS NOT NULL OR limited_at IS NOT NULL OR disabled_at IS NOT NULL) AND account_id NOT IN (SELECT target_id FROM blocks WHERE account_id = $2) ORDER BY is_local DESC, COALESCE(fetched_at, created_at), id LIMIT $3 OFFSET $4")
+    let rows = sql(concat!("SELECT ", crate::post_columns!(), " FROM posts WHERE in_reply_to_id = $1 AND audience IN ('public', 'unlisted') AND account_id NOT IN (SELECT id FROM accounts WHERE silenced_at IS NOT NULL OR limited_at IS NOT NULL OR disabled_at IS NOT NULL) AND account_id NOT IN (SELECT target_id FROM blocks WHERE account_id = $2) ORDER BY is_local DESC, COALESCE(fetched_at, created_at), id LIMIT $3 OFFSET $4"))
         .bind(post.id)
         .bind(post.account)
         .bind(limit)
@@ -231,7 +231,7 @@ pub async fn count_open_replies(app: &App, post: &Post) -> Result<i64> {
 /// What the database says.
 pub async fn open_context(app: &App, thread: PostId, limit: i64) -> Result<Vec<Post>> {
     let rows =
-        sql("SELECT posts.* FROM posts JOIN posts root ON root.id = $1 WHERE posts.thread_id = $1 AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted') AND root.audience IN ('public', 'unlisted') AND posts.account_id NOT IN (SELECT id FROM accounts WHERE silenced_at IS NOT NULL OR limited_at IS NOT NULL OR disabled_at IS NOT NULL) AND root.account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) AND posts.account_id NOT IN (SELECT target_id FROM blocks WHERE account_id = root.account_id) ORDER BY CASE WHEN posts.id = $1 THEN 0 WHEN posts.is_local = 1 THEN 1 ELSE 2 END, COALESCE(posts.fetched_at, posts.created_at), posts.id LIMIT $2")
+        sql(concat!("SELECT ", crate::post_columns!(), " FROM posts JOIN posts root ON root.id = $1 WHERE posts.thread_id = $1 AND posts.boost_of_id IS NULL AND posts.audience IN ('public', 'unlisted') AND root.audience IN ('public', 'unlisted') AND posts.account_id NOT IN (SELECT id FROM accounts WHERE silenced_at IS NOT NULL OR limited_at IS NOT NULL OR disabled_at IS NOT NULL) AND root.account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) AND posts.account_id NOT IN (SELECT target_id FROM blocks WHERE account_id = root.account_id) ORDER BY CASE WHEN posts.id = $1 THEN 0 WHEN posts.is_local = 1 THEN 1 ELSE 2 END, COALESCE(posts.fetched_at, posts.created_at), posts.id LIMIT $2"))
             .bind(thread)
             .bind(limit)
             .all(&app.db)

@@ -100,7 +100,7 @@ fn read(row: &Row) -> sqlx::Result<Filter> {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: AccountId) -> Result<Vec<Filter>> {
-    let rows = sql("SELECT * FROM filters WHERE account_id = $1 ORDER BY id LIMIT 200")
+    let rows = sql("SELECT id, title, contexts, action, expires_at FROM filters WHERE account_id = $1 ORDER BY id LIMIT 200")
         .bind(member)
         .all(&app.db)
         .await?;
@@ -108,11 +108,11 @@ pub async fn list(app: &App, member: AccountId) -> Result<Vec<Filter>> {
     if filters.is_empty() {
         return Ok(filters);
     }
-    let keywords = sql("SELECT filter_keywords.* FROM filter_keywords JOIN filters ON filters.id = filter_keywords.filter_id WHERE filters.account_id = $1 ORDER BY filter_keywords.id")
+    let keywords = sql("SELECT filter_keywords.id, filter_keywords.filter_id, filter_keywords.keyword, filter_keywords.whole_word FROM filter_keywords JOIN filters ON filters.id = filter_keywords.filter_id WHERE filters.account_id = $1 ORDER BY filter_keywords.id")
         .bind(member)
         .all(&app.db)
         .await?;
-    let posts = sql("SELECT filter_posts.* FROM filter_posts JOIN filters ON filters.id = filter_posts.filter_id WHERE filters.account_id = $1 ORDER BY filter_posts.id")
+    let posts = sql("SELECT filter_posts.id, filter_posts.filter_id, filter_posts.post_id FROM filter_posts JOIN filters ON filters.id = filter_posts.filter_id WHERE filters.account_id = $1 ORDER BY filter_posts.id")
         .bind(member)
         .all(&app.db)
         .await?;

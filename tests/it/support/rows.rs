@@ -86,3 +86,19 @@ pub async fn run(db: &Db, statement: &'static str) {
     }
     .unwrap();
 }
+
+/// Adds a column to a table, as a later version of the program would.
+pub async fn add_column(db: &Db, table: &str) {
+    let added = format!("ALTER TABLE \"{table}\" ADD COLUMN added_later BIGINT");
+    match db {
+        Db::Sqlite { writer, .. } => sqlx::raw_sql(AssertSqlSafe(added))
+            .execute(writer)
+            .await
+            .map(|_| ()),
+        Db::Postgres(pool) => sqlx::raw_sql(AssertSqlSafe(added))
+            .execute(pool)
+            .await
+            .map(|_| ()),
+    }
+    .unwrap();
+}
