@@ -532,6 +532,20 @@ front-inside-how = Folgen und hereinkommen
 front-locked = Für die inneren Kreise
 front-music = Neuester Klang
 front-pinned = Angeheftet
+given-up = Aufgegeben
+given-up-empty = Nichts wurde aufgegeben: Alles kam an.
+given-up-forget-all = Endgültig aufgeben
+given-up-last = letzter Versuch: { $ago }
+given-up-line = Was andere Knoten nicht annahmen, oder was von ihnen kam und nicht zu verarbeiten war. Es bleibt dreißig Tage.
+given-up-received = Von dort
+given-up-received-n = { $n } von dort
+given-up-retry-all = Alles noch einmal
+given-up-sent = Dorthin
+given-up-sent-n = { $n } dorthin
+given-up-tries = { $n ->
+    [one] einmal versucht
+   *[other] { $n }-mal versucht
+}
 guest-acts = Für dich handeln
 guest-acts-begin = Dieses Haus darf für mich folgen und antworten
 guest-acts-end = Zurücknehmen
@@ -874,6 +888,7 @@ op-dead = Aufgegeben
 op-dead-jobs = { $n } Arbeiten sind immer wieder gescheitert.
 op-failing = scheitert, { $n }-mal in Folge
 op-give-up = Aufgeben
+op-given-up = Was aufgegeben wurde
 op-health = Zustand
 op-host = Knoten
 op-house = Das Haus

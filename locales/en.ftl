@@ -532,6 +532,20 @@ front-inside-how = Follow and come in
 front-locked = For the inner circles
 front-music = Newest sound
 front-pinned = Pinned
+given-up = Given up
+given-up-empty = Nothing was given up: everything arrived.
+given-up-forget-all = Give up for good
+given-up-last = last try: { $ago }
+given-up-line = What other nodes did not take, or what came from them and could not be processed. It is kept for thirty days.
+given-up-received = From them
+given-up-received-n = { $n } from them
+given-up-retry-all = Try all again
+given-up-sent = To them
+given-up-sent-n = { $n } to them
+given-up-tries = { $n ->
+    [one] tried once
+   *[other] tried { $n } times
+}
 guest-acts = Acting for you
 guest-acts-begin = Let this house follow and answer for me
 guest-acts-end = Take it back
@@ -868,6 +882,7 @@ op-dead = Given up
 op-dead-jobs = { $n } pieces of work failed again and again.
 op-failing = failing, { $n } in a row
 op-give-up = Give up
+op-given-up = What was given up
 op-health = Health
 op-host = Node
 op-house = The house

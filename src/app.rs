@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, watch};
 
-use crate::kernel::cache::Cache;
-use crate::kernel::clock::Clock;
+use crate::kernel::cache::{Cache, Recent};
+use crate::kernel::clock::{Clock, Time};
 use crate::kernel::config::Settings;
 use crate::kernel::crypt::{Ed25519Key, Passwords, PublicKey, RsaKey, Secret};
 use crate::kernel::db::Db;
@@ -93,6 +93,10 @@ pub struct Inner {
     pub downloads: Flights<()>,
     /// Bytes of request bodies that are held in memory, by source address.
     pub bodies: Slots,
+    /// The order of the waiting list as it was read last: number, place, brought.
+    pub standings: Recent<Arc<Vec<(i64, i64, i64)>>>,
+    /// The backup that this house was restored from.
+    pub restored: Option<Restored>,
     /// When the database was last tried, and what came of it.
     pub probe: tokio::sync::Mutex<Option<(std::time::Instant, Result<(), String>)>>,
     /// What open streams hear of, as it is read from the table of news.
@@ -203,6 +207,15 @@ impl Limits {
     }
 }
 
+/// A house that came back from a backup.
+#[derive(Clone, Copy, Debug)]
+pub struct Restored {
+    /// From when its memory is.
+    pub made_at: Time,
+    /// When it came back.
+    pub at: Time,
+}
+
 /// What an [`App`] is made of.
 pub struct Parts {
     /// What the operator set.
@@ -215,6 +228,8 @@ pub struct Parts {
     pub origin: Origin,
     /// Whether this node is one of the demonstration.
     pub demo: bool,
+    /// The backup it was restored from.
+    pub restored: Option<Restored>,
 }
 
 impl App {
@@ -229,6 +244,7 @@ impl App {
             clock,
             origin,
             demo,
+            restored,
         } = parts;
         let secret = Secret::load_or_create(&settings.key_file())?;
         let from = settings.mail_from.clone().unwrap_or_else(|| {
@@ -259,7 +275,9 @@ impl App {
             key_fetches: Flights::default(),
             downloads: Flights::default(),
             bodies: Slots::new(16 << 20, 128 << 20),
+            standings: Recent::default(),
             probe: tokio::sync::Mutex::default(),
+            restored,
             news: broadcast::channel(1024).0,
             closing: watch::Sender::new(false),
             wake: Notify::new(),

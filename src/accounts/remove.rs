@@ -82,6 +82,7 @@ pub async fn mark(tx: &mut Tx, account: &Account, now: Time) -> sqlx::Result<()>
 pub async fn sever(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
     sql("UPDATE accounts SET followers_count = CASE WHEN followers_count > 0 THEN followers_count - 1 ELSE 0 END WHERE id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL)").bind(id).run(&mut *tx).await?;
     sql("UPDATE accounts SET following_count = CASE WHEN following_count > 0 THEN following_count - 1 ELSE 0 END WHERE id IN (SELECT follower_id FROM follows WHERE followee_id = $1 AND accepted_at IS NOT NULL)").bind(id).run(&mut *tx).await?;
+    sql("DELETE FROM follower_digests WHERE account_id = $1 OR (host = (SELECT host FROM accounts WHERE id = $1) AND account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1))").bind(id).run(&mut *tx).await?;
     sql("DELETE FROM follows WHERE follower_id = $1 OR followee_id = $1")
         .bind(id)
         .run(&mut *tx)

@@ -1,70 +1,101 @@
-//! Backup and restore: database, key file, settings and media in one archive.
+//! Backup: database, key file, settings and media in one archive, which is there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::say;
+use serde::{Deserialize, Serialize};
+
+use super::{database, say};
+use crate::kernel::clock::{Clock, Time};
 use crate::kernel::config::{KEYS, Loaded, Settings};
-use crate::kernel::db::Db;
+use crate::kernel::db::{Db, schema_version};
+
+/// What an archive says of itself, in `backup.json`, its first entry.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Manifest {
+    /// The program that made it.
+    pub program: String,
+    /// The schema of the database.
+    pub schema: i64,
+    /// When it was begun, in milliseconds.
+    pub made_at: i64,
+}
+
+/// Name of the manifest.
+pub(super) const MANIFEST: &str = "backup.json";
+/// Name of the copy of an SQLite database.
+pub(super) const SQLITE: &str = "database.db";
+/// Name of the dump of a PostgreSQL database.
+pub(super) const POSTGRES: &str = "database.sql";
+
+/// The folder that an archive grows in, beside it; what a backup that was killed left there is removed.
+struct Work {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Work {
+    fn begin(file: &Path) -> anyhow::Result<Self> {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".part");
+        let folder = PathBuf::from(name);
+        let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+        if let Err(cause) = made
+            && cause.kind() != io::ErrorKind::AlreadyExists
+        {
+            anyhow::bail!("{} cannot be made: {cause}", folder.display());
+        }
+        let lock = File::create(folder.join("lock"))?;
+        lock.try_lock()
+            .map_err(|_| anyhow::anyhow!("another backup to {} is under way", file.display()))?;
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_name() != "lock" {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
 
 /// `afterparty backup FILE`
 pub async fn save(settings: &Settings, loaded: &Loaded, file: &Path) -> anyhow::Result<()> {
     if file.exists() {
         anyhow::bail!("{} exists already; choose another name", file.display());
     }
-    let folder = tempfile::tempdir_in(
-        file.parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new(".")),
-    )?;
-    let url = settings.database_url();
-    let db = Db::open(&url).await?;
-    let database = if db.is_postgres() {
-        "database.sql"
-    } else {
-        "database.db"
+    let db = database::open(settings).await?;
+    let work = Work::begin(file)?;
+    let manifest = Manifest {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        schema: schema_version(&db).await?,
+        made_at: Clock::system().now().0,
     };
-    let copy = folder.path().join(database);
     // The media are read after the database: a file that a row names is there already.
-    if db.is_postgres() {
-        let status = Command::new("pg_dump")
-            .arg("--no-owner")
-            .arg("--no-privileges")
-            .arg("--file")
-            .arg(&copy)
-            .arg(&url)
-            .status();
-        match status {
-            Ok(status) if status.success() => {}
-            _ => anyhow::bail!(
-                "pg_dump failed; install PostgreSQL's client programs of the server's version"
-            ),
-        }
-    } else {
-        db.copy_to(&copy).await?;
-    }
-    let settings_text: String = KEYS
-        .iter()
-        .filter_map(|key| {
-            loaded
-                .origins
-                .get(key.name)
-                .filter(|(_, origin)| origin != "default")
-                .map(|(value, origin)| format!("# {} = {value}  (from {origin})\n", key.name))
-        })
-        .collect();
-    let (settings, out, work) = (settings.clone(), file.to_owned(), folder.path().to_owned());
+    let name = copy(&db, settings, &work.folder).await?;
+    db.close().await;
+    let settings_text = settings_text(loaded);
+    let (settings, out) = (settings.clone(), file.to_owned());
     tokio::task::spawn_blocking(move || {
-        pack(
-            &settings,
-            &settings_text,
-            &work.join(database),
-            database,
-            &out,
-        )
+        let archive = work.folder.join("archive");
+        let parts = Parts {
+            manifest,
+            settings_text,
+            database: name,
+        };
+        pack(&settings, &parts, &work.folder, &archive)?;
+        publish(&archive, &out)
     })
     .await??;
     say(&format!(
@@ -74,13 +105,44 @@ pub async fn save(settings: &Settings, loaded: &Loaded, file: &Path) -> anyhow::
     Ok(())
 }
 
-fn pack(
-    settings: &Settings,
-    settings_text: &str,
-    copy: &Path,
-    database: &str,
-    out: &Path,
-) -> anyhow::Result<()> {
+/// Copies the database into the folder; the name of the copy.
+async fn copy(db: &Db, settings: &Settings, folder: &Path) -> anyhow::Result<&'static str> {
+    if !db.is_postgres() {
+        db.copy_to(&folder.join(SQLITE)).await?;
+        return Ok(SQLITE);
+    }
+    let status = Command::new("pg_dump")
+        .arg("--no-owner")
+        .arg("--no-privileges")
+        .arg("--file")
+        .arg(folder.join(POSTGRES))
+        .arg(settings.database_url())
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(POSTGRES),
+        _ => anyhow::bail!(
+            "pg_dump failed; install PostgreSQL's client programs of the server's version"
+        ),
+    }
+}
+
+/// What was set, as comments.
+fn settings_text(loaded: &Loaded) -> String {
+    let set = KEYS.iter().filter_map(|key| {
+        let (value, origin) = loaded.origins.get(key.name)?;
+        let line = format!("# {} = {value}  (from {origin})\n", key.name);
+        (origin != "default").then_some(line)
+    });
+    set.collect()
+}
+
+struct Parts {
+    manifest: Manifest,
+    settings_text: String,
+    database: &'static str,
+}
+
+fn pack(settings: &Settings, parts: &Parts, folder: &Path, out: &Path) -> anyhow::Result<()> {
     let target = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -90,94 +152,79 @@ fn pack(
         target,
         flate2::Compression::fast(),
     ));
-    archive.append_path_with_name(copy, database)?;
+    append_text(
+        &mut archive,
+        MANIFEST,
+        &serde_json::to_string(&parts.manifest)?,
+    )?;
+    archive.append_path_with_name(folder.join(parts.database), parts.database)?;
     archive.append_path_with_name(settings.key_file(), "secret.key")?;
-    let mut header = tar::Header::new_gnu();
-    header.set_size(settings_text.len() as u64);
-    header.set_mode(0o600);
-    archive.append_data(&mut header, "settings.toml", settings_text.as_bytes())?;
-    let media = settings.data_dir.join("media");
-    if media.is_dir() {
-        archive.append_dir_all("media", media)?;
-    }
+    append_text(&mut archive, "settings.toml", &parts.settings_text)?;
+    append_media(
+        &mut archive,
+        &settings.data_dir.join("media"),
+        Path::new("media"),
+    )?;
     let mut file = archive.into_inner()?.finish()?;
     file.flush()?;
     file.sync_all()?;
     Ok(())
 }
 
-/// `afterparty restore FILE`
-pub async fn restore(settings: &Settings, file: &Path) -> anyhow::Result<()> {
-    let folder = &settings.data_dir;
-    if folder.is_dir() && fs::read_dir(folder)?.next().is_some() {
-        anyhow::bail!(
-            "{} is not empty; restore into an empty data.dir",
-            folder.display()
-        );
-    }
-    fs::create_dir_all(folder)?;
-    let (source, target) = (file.to_owned(), folder.clone());
-    tokio::task::spawn_blocking(move || unpack(&source, &target)).await??;
-    if settings.key_file() != folder.join("secret.key") {
-        fs::rename(folder.join("secret.key"), settings.key_file())?;
-    }
-    let url = settings.database_url();
-    let dump = folder.join("database.sql");
-    if url.starts_with("sqlite:") {
-        let wanted = url.trim_start_matches("sqlite:").trim_start_matches("//");
-        fs::rename(folder.join("database.db"), wanted).map_err(|cause| {
-            anyhow::anyhow!(
-                "the backup holds no SQLite database, or {wanted} cannot be written: {cause}"
-            )
-        })?;
-    } else {
-        let status = Command::new("psql")
-            .args([
-                "--quiet",
-                "--set",
-                "ON_ERROR_STOP=1",
-                "--output",
-                "/dev/null",
-                "--file",
-            ])
-            .arg(&dump)
-            .arg(&url)
-            .status();
-        match status {
-            Ok(status) if status.success() => fs::remove_file(&dump)?,
-            _ => anyhow::bail!(
-                "psql could not read the dump into {url}; the database must exist and be empty"
-            ),
+fn append_text(
+    archive: &mut tar::Builder<impl io::Write>,
+    name: &str,
+    text: &str,
+) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o600);
+    archive.append_data(&mut header, name, text.as_bytes())
+}
+
+/// Appends a folder of media. What is deleted meanwhile is left out.
+fn append_media(
+    archive: &mut tar::Builder<impl io::Write>,
+    folder: &Path,
+    name: &Path,
+) -> io::Result<()> {
+    let Some(entries) = unless_gone(fs::read_dir(folder))? else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = name.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            append_media(archive, &entry.path(), &name)?;
+        } else if let Some(mut file) = unless_gone(File::open(entry.path()))? {
+            archive.append_file(&name, &mut file)?;
         }
     }
-    let db = Db::open(&url).await?;
-    db.migrate().await?;
-    db.close().await;
-    say(&format!(
-        "Restored into {}. The old settings are in settings.toml there, as comments.",
-        folder.display()
-    ));
     Ok(())
 }
 
-/// Unpacks the archive; nothing in it leaves the folder, and the key is readable by its owner only.
-fn unpack(source: &Path, target: &Path) -> anyhow::Result<()> {
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(File::open(source)?));
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        if entry.path()?.as_os_str() == "secret.key" {
-            let mut key = Vec::new();
-            entry.read_to_end(&mut key)?;
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(target.join("secret.key"))?;
-            file.write_all(&key)?;
-            file.sync_all()?;
-        } else {
-            entry.unpack_in(target)?;
-        }
+fn unless_gone<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        outcome => outcome.map(Some),
     }
+}
+
+/// Gives the archive its name, over nothing that is there.
+fn publish(archive: &Path, out: &Path) -> anyhow::Result<()> {
+    if fs::hard_link(archive, out).is_err() {
+        if out.exists() {
+            anyhow::bail!("{} exists already; choose another name", out.display());
+        }
+        // Some file systems know one name for a file.
+        fs::rename(archive, out)?;
+    }
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(())
+}
+
+/// The moment of a backup, for people.
+pub(super) fn moment(made_at: i64) -> String {
+    Time(made_at).rfc3339()
 }

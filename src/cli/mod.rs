@@ -2,8 +2,10 @@
 
 mod accounts;
 mod backup;
+mod database;
 mod demo;
 mod doctor;
+mod restore;
 mod serve;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -18,7 +20,7 @@ use crate::kernel::clock::Clock;
 use crate::kernel::config::{self, Loaded, Settings};
 use crate::kernel::db::Db;
 use crate::kernel::origin::Origin;
-use crate::nodes::setup;
+use crate::nodes::{restored, setup};
 use crate::ui::Locale;
 
 pub use serve::{Running, start};
@@ -51,7 +53,11 @@ enum Verb {
         port: u16,
     },
     /// Bring the database up to date
-    Migrate,
+    Migrate {
+        /// Begin a new house even though the key or the media of one are there
+        #[arg(long)]
+        new_house: bool,
+    },
     /// Look whether everything is in order
     Doctor,
     /// Settings
@@ -136,6 +142,8 @@ pub fn main() -> ExitCode {
                 .unwrap_or_else(|_| "info,sqlx=warn,hyper=warn".into()),
         )
         .with_writer(io::stderr)
+        // It would say so on the same output, and panic where that is closed.
+        .log_internal_errors(false)
         // Programs read a log that is no terminal.
         .with_ansi(io::stderr().is_terminal())
         .try_init();
@@ -182,9 +190,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let settings = loaded.settings.clone();
     match cli.verb.unwrap_or(Verb::Serve) {
         Verb::Serve => serve::run(settings).await,
-        Verb::Migrate => {
-            let db = Db::open(&settings.database_url()).await?;
-            db.migrate().await?;
+        Verb::Migrate { new_house } => {
+            database::open_or_begin(&settings, new_house).await?;
             say("The database is up to date.");
             Ok(())
         }
@@ -195,7 +202,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Verb::Backup { file } => backup::save(&settings, &loaded, &file).await,
-        Verb::Restore { file } => backup::restore(&settings, &file).await,
+        Verb::Restore { file } => restore::restore(&settings, &file).await,
         verb => accounts::run(&open(settings).await?, verb).await,
     }
 }
@@ -234,8 +241,7 @@ async fn rehome(settings: Settings, url: &str) -> anyhow::Result<()> {
     let domain = settings.node.domain.clone();
     let after = Origin::parse(url, domain.as_deref())
         .ok_or_else(|| anyhow::anyhow!("{url} is not an address such as https://nova.example"))?;
-    let db = Db::open(&settings.database_url()).await?;
-    db.migrate().await?;
+    let db = database::open(&settings).await?;
     let before = setup::stored_origin(&db)
         .await?
         .ok_or_else(|| anyhow::anyhow!("the house is not set up yet"))?;
@@ -284,32 +290,20 @@ pub async fn open(settings: Settings) -> anyhow::Result<App> {
 /// # Errors
 /// As [`open`].
 pub async fn open_with(settings: Settings, clock: Clock, demo: bool) -> anyhow::Result<App> {
-    create_private(&settings.data_dir)
-        .map_err(|cause| anyhow::anyhow!("data.dir {}: {cause}", settings.data_dir.display()))?;
-    let db = Db::open(&settings.database_url())
-        .await
-        .map_err(|cause| anyhow::anyhow!("database.url: {cause}"))?;
-    db.migrate().await?;
+    let db = database::open(&settings).await?;
     db.set_clock(&clock).await?;
     let origin = origin(&settings, &db).await?;
+    let restored = restored::find(&db).await?;
     let app = App::new(Parts {
         settings,
         db,
         clock,
         origin,
         demo,
+        restored,
     })?;
     crate::accounts::create::ensure_node_actor(&app).await?;
     let node = crate::accounts::node_actor(&app).await?;
     crate::accounts::keys::signer(&app, &node).await?;
     Ok(app)
-}
-
-/// Makes the folder of everything that must not be read by others on the machine.
-fn create_private(folder: &std::path::Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }

@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Db, Row, sql};
+use crate::kernel::failpoint;
 use crate::kernel::http::DOCUMENT;
 use crate::kernel::id::{AccountId, ReceivedId};
 use crate::kernel::json;
@@ -89,7 +90,9 @@ async fn store(db: &Db, batch: impl Iterator<Item = &Receipt>) -> sqlx::Result<(
             .run(&mut tx)
             .await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    failpoint::reach("inbox.after_insert", "");
+    Ok(())
 }
 
 fn deny(Denied(status, reason): Denied) -> Response {
@@ -418,6 +421,7 @@ pub async fn process(app: &App, mut item: Taken) -> anyhow::Result<()> {
     }
     let budget = Arc::new(Budget::of(u32::try_from(item.fetches).unwrap_or(0)));
     let outcome = perform(app, &item, budget.clone()).await;
+    failpoint::reach("inbox.before_mark", &item.body);
     item.fetches = i64::from(budget.left());
     let now = app.clock.now();
     let (outcome, wait) = match outcome {
@@ -468,7 +472,11 @@ pub async fn broke_down(app: &App, id: ReceivedId, attempts: i64) -> sqlx::Resul
         fetches: 0,
     };
     let wait = (attempts < 3).then_some(Duration::from_secs(60));
-    finish(app, &item, now, "processing broke down", wait).await
+    let outcome = match wait {
+        Some(_) => "processing broke down",
+        None => "given up: processing broke down",
+    };
+    finish(app, &item, now, outcome, wait).await
 }
 
 impl Taken {
@@ -479,6 +487,7 @@ impl Taken {
 }
 
 async fn perform(app: &App, item: &Taken, budget: Arc<Budget>) -> super::Outcome {
+    failpoint::reach("inbox.perform", &item.body);
     let activity: Value =
         serde_json::from_str(&item.body).map_err(|_| Refused::Drop("it cannot be read"))?;
     let sender = accounts::get(app, item.actor)

@@ -12,6 +12,7 @@ pub mod jcs;
 pub mod nodeinfo;
 pub mod objects;
 pub mod outbox;
+pub mod restored;
 pub mod sender;
 pub mod serve;
 pub mod sign;

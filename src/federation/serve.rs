@@ -21,7 +21,7 @@ use crate::kernel::net;
 use crate::kernel::origin::host_of_uri;
 use crate::kernel::page::Window;
 use crate::nodes::{self, setup};
-use crate::posts::{self, keep, quotes, thread};
+use crate::posts::{self, keep, stamps, thread};
 use crate::relations::follows;
 use crate::timelines;
 
@@ -266,9 +266,7 @@ async fn stamp(app: &App, account: &Account, rest: &str) -> Result<(Value, bool)
         .strip_prefix("stamps/")
         .and_then(|id| id.parse().ok())
         .ok_or(Error::NotFound)?;
-    let stamp = quotes::find_stamp(&app.db, id)
-        .await?
-        .ok_or(Error::NotFound)?;
+    let stamp = stamps::find(&app.db, id).await?.ok_or(Error::NotFound)?;
     let quoted = posts::find(app, stamp.post)
         .await?
         .filter(|post| post.account == account.id)

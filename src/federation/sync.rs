@@ -13,39 +13,39 @@ use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::kernel::crypt;
 use crate::kernel::origin::same_origin;
+use crate::nodes::restored;
+use crate::relations::digests::{self, Digest};
 use crate::relations::follows;
 
 /// Follows that one comparison takes back over there; the next one takes more.
 const MOST: usize = 50;
 
+/// The host of our own accounts, as they are stored.
+const HERE: &str = "";
+
 /// The header that carries the comparison.
 pub const HEADER: HeaderName = HeaderName::from_static("collection-synchronization");
 
-/// The digest of a set of ids: the XOR of their SHA-256.
-pub fn digest<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
-    let mut total = [0_u8; 32];
-    for id in ids {
-        for (sum, byte) in total.iter_mut().zip(crypt::sha256(id.as_bytes())) {
-            *sum ^= byte;
-        }
-    }
-    crypt::hex(&total)
-}
+/// Followers of one host that are compared; where there are more, nothing is said.
+pub(super) const COMPARED: i64 = 20_000;
 
 /// The header of a delivery to `host`: which of its people follow the sender; nothing when nobody does.
 ///
 /// # Errors
 /// What the database says.
 pub async fn header(app: &App, sender: &Account, host: &str) -> Result<Option<HeaderValue>> {
-    let ids = follows::follower_uris_on(&app.db, sender.id, host).await?;
-    if ids.is_empty() {
+    if !restored::knows_followers_on(app, host).await? {
+        return Ok(None);
+    }
+    let digest = digests::get(app, sender.id, host).await?;
+    if !(1..=COMPARED).contains(&digest.followers) {
         return Ok(None);
     }
     let value = format!(
         "collectionId=\"{}\", url=\"{}/followers_synchronization\", digest=\"{}\"",
         sender.followers_uri.as_deref().unwrap_or_default(),
         sender.uri,
-        digest(ids.iter().map(String::as_str))
+        crypt::hex(&digest.sum)
     );
     Ok(HeaderValue::from_str(&value).ok())
 }
@@ -75,13 +75,8 @@ pub async fn receive(app: &App, sender: &Account, value: &str) -> Result<()> {
     if app.limits.sync.take(sender.id.0, app.clock.now()).is_err() {
         return Ok(());
     }
-    let ours = follows::local_follows_of(app, sender.id).await?;
-    let ours = digest(
-        ours.iter()
-            .filter(|(follow, _)| follow.accepted_at.is_some())
-            .map(|(_, follower)| follower.uri.as_str()),
-    );
-    if ours != theirs {
+    let ours = digests::get(app, sender.id, HERE).await?;
+    if crypt::hex(&ours.sum) != theirs {
         jobs::enqueue(
             &app.db,
             app.clock.now(),
@@ -96,7 +91,8 @@ pub async fn receive(app: &App, sender: &Account, value: &str) -> Result<()> {
     Ok(())
 }
 
-/// Compares: our follows the other side does not know end; those we do not know are taken back over there.
+/// Compares: our follows the other side does not know end; those we do not know are taken back over there, or, where a
+/// backup was restored, remembered here.
 ///
 /// # Errors
 /// What the database says; a list that cannot be had, or does not fit its digest, changes nothing.
@@ -108,7 +104,8 @@ pub async fn compare(app: &App, account: &Account, url: &str, wanted: &str) -> R
     let listed = [doc.ids("orderedItems"), doc.ids("items")].concat();
     let theirs: BTreeSet<&str> = listed.iter().copied().collect();
     // A list that names somebody twice is made to have us say something twice.
-    if theirs.len() != listed.len() || digest(listed.iter().copied()) != wanted {
+    if theirs.len() != listed.len() || crypt::hex(&Digest::of(listed.iter().copied()).sum) != wanted
+    {
         return Ok(());
     }
     let origin = app.origin();
@@ -124,7 +121,13 @@ pub async fn compare(app: &App, account: &Account, url: &str, wanted: &str) -> R
         .filter(|uri| origin.owns(uri) && !known.contains(**uri));
     for uri in unknown.take(MOST) {
         let member = accounts::find_by_uri(app, uri).await?;
-        if let Some(member) = member.filter(Account::is_active) {
+        let Some(member) = member.filter(Account::is_active) else {
+            continue;
+        };
+        if restored::recent(app).is_some() {
+            // It was followed after the backup.
+            follows::remember(app, &member, account).await?;
+        } else {
             let job = Job::SendUnfollow {
                 uri: super::outbox::fresh_uri(app),
                 follower: member.id,
@@ -141,23 +144,11 @@ pub async fn compare(app: &App, account: &Account, url: &str, wanted: &str) -> R
 /// # Errors
 /// What the database says.
 pub async fn collection(app: &App, account: &Account, asking: &Account) -> Result<Value> {
-    let ids = follows::follower_uris_on(&app.db, account.id, &asking.host).await?;
+    let ids = follows::follower_uris_on(&app.db, account.id, &asking.host, COMPARED).await?;
     Ok(serde_json::json!({
         "@context": "https://www.w3.org/ns/activitystreams",
         "id": format!("{}/followers_synchronization", account.uri),
         "type": "OrderedCollection",
         "orderedItems": ids,
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::digest;
-
-    #[test]
-    fn the_digest_does_not_depend_on_the_order() {
-        assert_eq!(digest(["a", "b"]), digest(["b", "a"]));
-        assert_eq!(digest([]), "0".repeat(64));
-        assert_ne!(digest(["a"]), digest(["b"]));
-    }
 }

@@ -78,6 +78,7 @@ impl Job {
             | Self::FetchReplies(_)
             | Self::CheckHandle { .. }
             | Self::FetchNodeInfo(_)
+            | Self::AskFollows(_)
             | Self::Refresh(_)
             | Self::MendInbox(_)
             | Self::FollowInbox(_)

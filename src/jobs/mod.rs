@@ -205,6 +205,8 @@ pub enum Job {
     FollowMove(AccountId),
     /// Learn what software a node runs.
     FetchNodeInfo(NodeId),
+    /// Ask a house whom its people follow here, after a backup was restored.
+    AskFollows(NodeId),
     /// Bring a remote account up to date.
     Refresh(AccountId),
     /// Ask the owners of an inbox that is no more for their new one.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod crypt;
 pub mod db;
+pub mod failpoint;
 pub mod flights;
 pub mod html;
 pub mod http;

@@ -7,8 +7,9 @@ use super::entities::{account, status};
 use super::{Answer, Caller, Path};
 use crate::accounts::Account;
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::id::PostId;
+use crate::posts::Post;
 use crate::posts::conversations::{self, Conversation};
 
 /// A Conversation.
@@ -16,12 +17,31 @@ use crate::posts::conversations::{self, Conversation};
 /// # Errors
 /// What the database says.
 pub async fn entity(app: &App, member: &Account, one: &Conversation) -> Result<Value> {
-    Ok(json!({
-        "id": one.thread.to_string(),
-        "unread": one.unread,
-        "accounts": account::several(app, &one.people).await?,
-        "last_status": status::one(app, Some(member), &one.last).await?,
-    }))
+    let found = entities(app, member, std::slice::from_ref(one)).await?;
+    found.into_iter().next().ok_or(Error::NotFound)
+}
+
+/// Conversations in their order, all of their posts and people looked up at once.
+async fn entities(app: &App, member: &Account, list: &[Conversation]) -> Result<Vec<Value>> {
+    let posts: Vec<Post> = list.iter().map(|one| one.last.clone()).collect();
+    let statuses = status::several(app, Some(member), &posts, "thread").await?;
+    let people: Vec<Account> = list.iter().flat_map(|one| one.people.clone()).collect();
+    let mut people = account::several(app, &people).await?.into_iter();
+    let mut found = Vec::new();
+    for one in list {
+        let id = one.last.id.to_string();
+        let accounts: Vec<Value> = people.by_ref().take(one.people.len()).collect();
+        let last = statuses.iter().find(|status| status["id"] == *id);
+        if let Some(last) = last {
+            found.push(json!({
+                "id": one.thread.to_string(),
+                "unread": one.unread,
+                "accounts": accounts,
+                "last_status": last,
+            }));
+        }
+    }
+    Ok(found)
 }
 
 /// `GET /api/v1/conversations`
@@ -33,10 +53,7 @@ pub async fn index(call: Caller) -> Answer {
         .first()
         .zip(rows.last())
         .map(|(a, b)| (a.last.id.0, b.last.id.0));
-    let mut items = Vec::new();
-    for one in &rows {
-        items.push(entity(&call.app, call.member()?, one).await?);
-    }
+    let items = entities(&call.app, call.member()?, &rows).await?;
     Ok(list(&call, ends, items))
 }
 

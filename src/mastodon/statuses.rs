@@ -50,12 +50,9 @@ pub async fn show(Path(id): Path<PostId>, call: Caller) -> Answer {
 
 /// `GET /api/v1/statuses`: several by their ids.
 pub async fn several(call: Caller) -> Answer {
-    let mut found = Vec::new();
-    for id in call.params.numbers("id").into_iter().take(100) {
-        if let Ok(post) = posts::get_for(&call.app, call.viewer.as_ref(), id).await {
-            found.push(post);
-        }
-    }
+    let wanted: Vec<PostId> = call.params.numbers("id").into_iter().take(100).collect();
+    let mut found = posts::several_for(&call.app, call.viewer.as_ref(), &wanted).await?;
+    found.sort_by_key(|post| wanted.iter().position(|id| *id == post.id));
     let items = status::several(&call.app, call.viewer.as_ref(), &found, "thread").await?;
     Ok(json_of(json!(items)))
 }

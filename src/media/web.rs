@@ -5,6 +5,7 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::accounts::{self, Account};
@@ -14,8 +15,9 @@ use crate::crew::Right;
 use crate::error::{Error, Result};
 use crate::kernel::crypt;
 use crate::kernel::id::AccountId;
+use crate::kernel::net;
 use crate::kernel::storage::Storage;
-use crate::media::{self, files, kinds, proxy};
+use crate::media::{self, Media, files, kinds, proxy};
 use crate::moderation::reports;
 use crate::nodes::house;
 use crate::posts;
@@ -151,47 +153,16 @@ impl Key {
 /// `GET /media/{shard}/{file}`: a file of ours; of a narrower post only for who may see it.
 pub async fn show(
     State(app): State<App>,
-    visitor: Visitor,
     Path((shard, file)): Path<(String, String)>,
     Query(key): Query<Key>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> PageResult {
     let name = format!("{shard}/{file}");
     let item = media::find_by_file(&app, &name).await?;
-    let signed = key.holds(&app, &name);
-    let reader = match key.v.filter(|_| signed) {
-        Some(reader) => accounts::find(&app, reader).await?,
-        None => None,
-    };
-    let reader = reader.filter(Account::is_active);
-    let open = match item.as_ref().map(|item| (item.post, item.account)) {
-        // The picture of a profile or of the house; what no row names is given up, even if its file is still there.
-        None if media::is_on_a_profile(&app, &name).await? => true,
-        None if house::is_house_picture(&app, &name).await? => true,
-        // What was reported is looked at by whoever keeps the peace, also once its author deleted it.
-        None if visitor.ui.rights.has(Right::Moderate) && reports::keeps(&app, &name).await? => {
-            false
-        }
-        None => return Err(Error::NotFound.into()),
-        Some((Some(post), _)) => {
-            let reader = reader.as_ref().or_else(|| visitor.viewer());
-            let found = posts::find(&app, post).await?.ok_or(Error::NotFound)?;
-            // What is for a grant closes with the right to see it, whoever has its address.
-            let passed_on = signed && key.v.is_none() && !found.is_for_grant();
-            // What waits for a look is looked at by whoever keeps the peace.
-            let looks = found.audience == Audience::Held && visitor.ui.rights.has(Right::Moderate);
-            if !passed_on && !looks && !audiences::may_see(&app, reader, found.thing()).await? {
-                return Err(Error::NotFound.into());
-            }
-            found.audience.is_open()
-        }
-        Some((None, owner)) => {
-            let me = reader.as_ref().or(visitor.account.as_ref());
-            if me.is_none_or(|me| me.id != owner) {
-                return Err(Error::NotFound.into());
-            }
-            false
-        }
+    let open = match item.as_ref() {
+        // What everybody sees is handed out without asking who comes: a page has many pictures.
+        Some(item) if is_open(&app, item).await? => true,
+        item => is_for(&app, item, &name, &key, &parts).await?,
     };
     let known = item
         .as_ref()
@@ -203,19 +174,81 @@ pub async fn show(
         media_type: known.map_or_else(|| kinds::media_type_of(&name), |item| &item.media_type),
         open,
     };
-    Ok(hand_out(file, &headers).await?)
+    Ok(hand_out(file, &parts.headers).await?)
+}
+
+/// Whether a file belongs to a post that everybody sees.
+async fn is_open(app: &App, item: &Media) -> Result<bool> {
+    let Some(post) = item.post else {
+        return Ok(false);
+    };
+    let post = posts::find(app, post).await?.ok_or(Error::NotFound)?;
+    Ok(post.audience.is_open() && audiences::may_see(app, None, post.thing()).await?)
+}
+
+/// Whether a file that is not open to all may be kept by caches, where it is for who asks.
+///
+/// # Errors
+/// `NotFound` where it is not for them.
+async fn is_for(
+    app: &App,
+    item: Option<&Media>,
+    name: &str,
+    key: &Key,
+    parts: &Parts,
+) -> Result<bool> {
+    // The picture of a profile or of the house; what no row names is given up, even if its file is still there.
+    let is_of_all = async || -> Result<bool> {
+        Ok(media::is_on_a_profile(app, name).await? || house::is_house_picture(app, name).await?)
+    };
+    if item.is_none() && is_of_all().await? {
+        return Ok(true);
+    }
+    let visitor = Visitor::of(app, parts).await?;
+    let signed = key.holds(app, name);
+    let reader = match key.v.filter(|_| signed) {
+        Some(reader) => accounts::find(app, reader).await?,
+        None => None,
+    };
+    let reader = reader.filter(Account::is_active);
+    match item.map(|item| (item.post, item.account)) {
+        // What was reported is looked at by whoever keeps the peace, also once its author deleted it.
+        None if visitor.ui.rights.has(Right::Moderate) && reports::keeps(app, name).await? => {
+            Ok(false)
+        }
+        None => Err(Error::NotFound),
+        Some((Some(post), _)) => {
+            let reader = reader.as_ref().or_else(|| visitor.viewer());
+            let found = posts::find(app, post).await?.ok_or(Error::NotFound)?;
+            // What is for a grant closes with the right to see it, whoever has its address.
+            let passed_on = signed && key.v.is_none() && !found.is_for_grant();
+            // What waits for a look is looked at by whoever keeps the peace.
+            let looks = found.audience == Audience::Held && visitor.ui.rights.has(Right::Moderate);
+            if !passed_on && !looks && !audiences::may_see(app, reader, found.thing()).await? {
+                return Err(Error::NotFound);
+            }
+            Ok(found.audience.is_open())
+        }
+        Some((None, owner)) => {
+            let me = reader.as_ref().or(visitor.account.as_ref());
+            if me.is_none_or(|me| me.id != owner) {
+                return Err(Error::NotFound);
+            }
+            Ok(false)
+        }
+    }
 }
 
 /// `GET /proxy/{signature}/{address}`: a copy of something remote.
 pub async fn proxied(
     State(app): State<App>,
-    visitor: Visitor,
     Path((signature, address)): Path<(String, String)>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> PageResult {
+    let source = net::source(&app.settings.server.trusted_proxies, &parts);
     app.limits
         .pictures
-        .take(visitor.address, app.clock.now())
+        .take(source, app.clock.now())
         .map_err(Error::TooMany)?;
     let copy = match proxy::fetch(&app, &signature, &address).await {
         Ok(copy) => copy,
@@ -229,7 +262,7 @@ pub async fn proxied(
         media_type: &copy.media_type,
         open: true,
     };
-    Ok(hand_out(file, &headers).await?)
+    Ok(hand_out(file, &parts.headers).await?)
 }
 
 #[cfg(test)]

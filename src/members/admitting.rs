@@ -123,5 +123,6 @@ pub async fn sweep(app: &App) -> sqlx::Result<()> {
         .bind(days(30))
         .run(&app.db)
         .await?;
+    app.standings.forget();
     Ok(())
 }

@@ -250,9 +250,8 @@ pub async fn list(
 
 /// Where the next page of a list begins, where there may be one.
 pub fn older(page: &[Invitation]) -> Option<i64> {
-    page.last()
-        .filter(|_| page.len() >= AT_ONCE)
-        .map(|last| last.id)
+    let last = page.last().filter(|_| page.len() >= AT_ONCE);
+    last.map(|last| last.id)
 }
 
 /// Notes that the page of an invitation was looked at.

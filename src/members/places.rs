@@ -1,6 +1,8 @@
 //! The order of the waiting list: who is next, and where each one stands.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::waiting::{Waiting, find_by, read};
 use crate::app::App;
@@ -24,6 +26,21 @@ pub struct Placed {
 
 /// Where somebody stands: their number, their place from 1, and how many they brought.
 type Standing = (i64, i64, i64);
+
+/// The order is as old as this at most, also where another process changed it.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// The order, as it was read a few seconds ago.
+async fn recent(app: &App, id: i64) -> Result<Arc<Vec<Standing>>> {
+    // Who is new to it is not told that they have no place.
+    let kept = app.standings.get(FRESH);
+    if let Some(kept) = kept.filter(|kept| kept.iter().any(|(known, ..)| *known == id)) {
+        return Ok(kept);
+    }
+    let all = Arc::new(standings(app).await?);
+    app.standings.put(all.clone());
+    Ok(all)
+}
 
 /// The order of all who wait: by when they asked, and three places further for each one they brought who counts.
 async fn standings(app: &App) -> Result<Vec<Standing>> {
@@ -98,12 +115,12 @@ pub async fn of(app: &App, token: &str) -> Result<(Waiting, Option<Placed>)> {
     if one.verified_at.is_none() || one.admitted_at.is_some() {
         return Ok((one, None));
     }
-    let all = standings(app).await?;
-    let own = all.into_iter().find(|(id, ..)| *id == one.id);
+    let all = recent(app, one.id).await?;
+    let own = all.iter().find(|(id, ..)| *id == one.id);
     let placed = own.map(|(_, place, brought)| Placed {
         one: one.clone(),
-        place,
-        brought,
+        place: *place,
+        brought: *brought,
     });
     Ok((one, placed))
 }

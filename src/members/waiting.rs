@@ -288,6 +288,7 @@ pub async fn verify(app: &App, token: &str) -> Result<()> {
     if touched == 0 {
         return Err(Error::NotFound);
     }
+    app.standings.forget();
     Ok(())
 }
 
@@ -313,6 +314,7 @@ pub async fn leave(app: &App, token: &str) -> Result<()> {
             .await?;
     }
     tx.commit().await?;
+    app.standings.forget();
     Ok(())
 }
 

@@ -322,7 +322,7 @@ pub async fn unnamed(app: &App) -> Result<Vec<Measure>> {
     let rows = sql("SELECT DISTINCT accounts.host FROM accounts WHERE accounts.host <> '' AND (EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = accounts.id) OR EXISTS (SELECT 1 FROM follows WHERE follows.followee_id = accounts.id)) ORDER BY accounts.host LIMIT 5000")
         .all(&app.db)
         .await?;
-    let named: HashSet<String> = named(app).await?.into_iter().collect();
+    let named: HashSet<String> = super::named::list(app).await?.into_iter().collect();
     let mut found = Vec::new();
     for row in &rows {
         let host: String = row.get("host")?;
@@ -337,62 +337,6 @@ pub async fn unnamed(app: &App) -> Result<Vec<Measure>> {
         }
     }
     Ok(found)
-}
-
-/// Whether the house talks to named nodes only.
-///
-/// # Errors
-/// What the database says.
-pub async fn names_only(app: &App) -> Result<bool> {
-    let kept = store::state(&app.db, "federation.names_only").await?;
-    Ok(kept.as_deref() == Some("1"))
-}
-
-/// Lets the house talk to named nodes only, or to all that are not suspended. Whether that changed anything.
-///
-/// # Errors
-/// What the database says.
-pub async fn set_names_only(tx: &mut Tx, only: bool) -> sqlx::Result<bool> {
-    let before = store::state(&mut *tx, "federation.names_only").await?;
-    let value = if only { "1" } else { "0" };
-    store::set_state(tx, "federation.names_only", value).await?;
-    Ok(before.as_deref().unwrap_or("0") != value)
-}
-
-/// The nodes such a house talks to.
-///
-/// # Errors
-/// What the database says.
-pub async fn named(app: &App) -> Result<Vec<String>> {
-    let rows = sql("SELECT host FROM node_allows ORDER BY host")
-        .all(&app.db)
-        .await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.get("host"))
-        .collect::<sqlx::Result<_>>()?)
-}
-
-/// Names a node, or no longer. Whether that changed anything.
-///
-/// # Errors
-/// `Invalid` when it is no domain.
-pub async fn name(tx: &mut Tx, now: Time, host: &str, wanted: bool) -> Result<bool> {
-    let host = ascii_domain(host).ok_or_else(|| Error::invalid("named", "error-domain"))?;
-    let statement = if wanted {
-        sql("INSERT INTO node_allows (host, created_at) VALUES ($1, $2) ON CONFLICT (host) DO NOTHING")
-            .bind(host)
-            .bind(now)
-    } else {
-        sql("DELETE FROM node_allows WHERE host = $1").bind(host)
-    };
-    Ok(statement.run(tx).await? > 0)
-}
-
-/// Whether a house that talks to named nodes only talks to this one.
-pub(super) async fn is_named(app: &App, host: &str) -> Result<bool> {
-    let names = covering(host);
-    Ok(named(app).await?.iter().any(|one| names.contains(one)))
 }
 
 /// Notes on a new account that its node is silenced.

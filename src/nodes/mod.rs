@@ -1,11 +1,14 @@
 //! This node's own state, and what it knows of other nodes.
 
 pub mod announcements;
+pub mod given_up;
 pub mod health;
 pub mod house;
 pub mod joining;
 pub mod lists;
 pub mod measures;
+pub mod named;
+pub mod restored;
 pub mod setup;
 pub(crate) mod store;
 pub mod web;
@@ -143,7 +146,7 @@ pub async fn is_blocked(app: &App, host: &str) -> Result<bool> {
     if measures::about(app, host).await?.severity == Severity::Suspend {
         return Ok(true);
     }
-    Ok(measures::names_only(app).await? && !measures::is_named(app, host).await?)
+    Ok(named::is_on(app).await? && !named::has(app, host).await?)
 }
 
 /// Suspends a host and everything below it: nothing is taken from it, fetched from it or sent to it, and its people's

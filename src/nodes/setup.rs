@@ -195,5 +195,7 @@ async fn rewrite(tx: &mut Tx, before: &str, after: &str) -> sqlx::Result<()> {
     for statement in statements {
         statement.bind(before).bind(after).run(&mut *tx).await?;
     }
+    // They are of the addresses from before, and made anew.
+    sql("DELETE FROM follower_digests").run(&mut *tx).await?;
     Ok(())
 }

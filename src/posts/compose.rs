@@ -13,6 +13,7 @@ use crate::audiences::{self, Audience};
 use crate::error::{Error, Problem, Result, Sentence};
 use crate::jobs::{self, Job};
 use crate::kernel::db::Tx;
+use crate::kernel::failpoint;
 use crate::kernel::id::{AccountId, AppId, MediaId, PostId};
 use crate::kernel::text;
 use crate::media;
@@ -180,6 +181,7 @@ pub async fn create(app: &App, author: &Account, draft: Screened<Draft>) -> Resu
     let mut tx = app.db.begin().await?;
     let (post, _) = write(app, &mut tx, author, prepared).await?;
     tx.commit().await?;
+    failpoint::reach("post.after_commit", &post.text);
     app.wake.notify_waiters();
     Ok(post)
 }

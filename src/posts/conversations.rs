@@ -1,12 +1,12 @@
 //! Conversations: threads of direct posts, as each member left them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Post, store};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::kernel::db::sql;
+use crate::kernel::db::{Query, ids, sql};
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::page::Window;
 
@@ -28,26 +28,10 @@ pub struct Conversation {
 /// # Errors
 /// What the database says.
 pub async fn list(app: &App, member: &Account, window: Window) -> Result<Vec<Conversation>> {
-    let rows = sql("SELECT t.thread_id, t.last_id, COALESCE(conversation_marks.read_up_to, 0) AS read_up_to FROM (SELECT posts.thread_id, MAX(posts.id) AS last_id FROM (SELECT id FROM posts WHERE account_id = $1 AND audience = 'people' UNION SELECT post_id AS id FROM post_people WHERE account_id = $1) AS mine CROSS JOIN posts WHERE posts.id = mine.id AND posts.audience = 'people' AND posts.boost_of_id IS NULL AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) AND posts.account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) GROUP BY posts.thread_id) t LEFT JOIN conversation_marks ON conversation_marks.account_id = $1 AND conversation_marks.thread_id = t.thread_id WHERE t.last_id > COALESCE(conversation_marks.hidden_up_to, 0) AND t.last_id < $2 AND t.last_id > $3 ORDER BY t.last_id DESC LIMIT $4")
-        .bind(member.id)
-        .within(window)
-        .all(&app.db)
-        .await?;
-    let mut found = Vec::new();
-    for row in &rows {
-        let (thread, last): (PostId, PostId) = (row.get("thread_id")?, row.get("last_id")?);
-        let read_up_to: i64 = row.get("read_up_to")?;
-        let Some(last) = store::find(&app.db, last).await? else {
-            continue;
-        };
-        found.push(Conversation {
-            thread,
-            people: people(app, member, thread).await?,
-            unread: last.account != member.id && last.id.0 > read_up_to,
-            last,
-        });
-    }
-    Ok(found)
+    let query = sql(
+        "SELECT t.thread_id, t.last_id, COALESCE(conversation_marks.read_up_to, 0) AS read_up_to FROM (SELECT posts.thread_id, MAX(posts.id) AS last_id FROM (SELECT id FROM posts WHERE account_id = $1 AND audience = 'people' UNION SELECT post_id AS id FROM post_people WHERE account_id = $1) AS mine CROSS JOIN posts WHERE posts.id = mine.id AND posts.audience = 'people' AND posts.boost_of_id IS NULL AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) AND posts.account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) GROUP BY posts.thread_id) t LEFT JOIN conversation_marks ON conversation_marks.account_id = $1 AND conversation_marks.thread_id = t.thread_id WHERE t.last_id > COALESCE(conversation_marks.hidden_up_to, 0) AND t.last_id < $2 AND t.last_id > $3 ORDER BY t.last_id DESC LIMIT $4",
+    );
+    load(app, member, query.bind(member.id).within(window)).await
 }
 
 /// A conversation of this member.
@@ -55,25 +39,71 @@ pub async fn list(app: &App, member: &Account, window: Window) -> Result<Vec<Con
 /// # Errors
 /// `NotFound` when they are not in it.
 pub async fn get(app: &App, member: &Account, thread: PostId) -> Result<Conversation> {
-    let all = list(app, member, Window::newest(200)).await?;
-    let found = all.into_iter().find(|one| one.thread == thread);
-    found.ok_or(Error::NotFound)
+    let query = sql(
+        "SELECT t.thread_id, t.last_id, COALESCE(conversation_marks.read_up_to, 0) AS read_up_to FROM (SELECT posts.thread_id, MAX(posts.id) AS last_id FROM posts WHERE posts.thread_id = $2 AND posts.audience = 'people' AND posts.boost_of_id IS NULL AND (posts.account_id = $1 OR EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.account_id = posts.account_id AND blocks.target_id = $1) AND posts.account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) GROUP BY posts.thread_id) t LEFT JOIN conversation_marks ON conversation_marks.account_id = $1 AND conversation_marks.thread_id = t.thread_id WHERE t.last_id > COALESCE(conversation_marks.hidden_up_to, 0)",
+    );
+    let found = load(app, member, query.bind(member.id).bind(thread)).await?;
+    found.into_iter().next().ok_or(Error::NotFound)
 }
 
-async fn people(app: &App, member: &Account, thread: PostId) -> Result<Vec<Account>> {
-    let rows = sql("SELECT DISTINCT accounts.id FROM posts LEFT JOIN post_people ON post_people.post_id = posts.id JOIN accounts ON accounts.id = posts.account_id OR accounts.id = post_people.account_id WHERE posts.thread_id = $1 AND posts.audience = 'people' AND (posts.account_id = $2 OR EXISTS (SELECT 1 FROM post_people mine WHERE mine.post_id = posts.id AND mine.account_id = $2)) LIMIT 50")
-        .bind(thread)
+/// The conversations that a statement finds, with their newest posts and their people.
+async fn load(app: &App, member: &Account, query: Query) -> Result<Vec<Conversation>> {
+    let rows = query.all(&app.db).await?;
+    let all =
+        |name| -> sqlx::Result<Vec<PostId>> { rows.iter().map(|row| row.get(name)).collect() };
+    let (threads, lasts) = (all("thread_id")?, all("last_id")?);
+    let posts = store::list(&app.db, &lasts).await?;
+    let mut posts: HashMap<PostId, Post> = posts.into_iter().map(|post| (post.id, post)).collect();
+    let mut people = people(app, member, &threads).await?;
+    let mut found = Vec::new();
+    for (row, (thread, last)) in rows.iter().zip(threads.into_iter().zip(lasts)) {
+        let read_up_to: i64 = row.get("read_up_to")?;
+        let Some(last) = posts.remove(&last) else {
+            continue;
+        };
+        found.push(Conversation {
+            thread,
+            people: people.remove(&thread).unwrap_or_default(),
+            unread: last.account != member.id && last.id.0 > read_up_to,
+            last,
+        });
+    }
+    Ok(found)
+}
+
+/// Most people of one conversation that are named.
+const PEOPLE: usize = 50;
+
+/// The others in each of these threads, as far as the member sees them.
+async fn people(
+    app: &App,
+    member: &Account,
+    threads: &[PostId],
+) -> Result<HashMap<PostId, Vec<Account>>> {
+    let rows = sql("SELECT DISTINCT posts.thread_id, accounts.id FROM posts LEFT JOIN post_people ON post_people.post_id = posts.id JOIN accounts ON accounts.id = posts.account_id OR accounts.id = post_people.account_id WHERE posts.thread_id IN (SELECT value FROM json_each($1)) AND posts.audience = 'people' AND (posts.account_id = $2 OR EXISTS (SELECT 1 FROM post_people mine WHERE mine.post_id = posts.id AND mine.account_id = $2)) AND accounts.id <> $2 ORDER BY posts.thread_id, accounts.id LIMIT 5000")
+        .bind(ids(threads.iter().copied()))
         .bind(member.id)
         .all(&app.db)
         .await?;
-    let ids: HashSet<AccountId> = rows
+    let pairs: Vec<(PostId, AccountId)> = rows
         .iter()
-        .map(|row| row.get("id"))
+        .map(|row| Ok((row.get("thread_id")?, row.get("id")?)))
         .collect::<sqlx::Result<_>>()?;
-    let ids: Vec<AccountId> = ids.into_iter().filter(|id| *id != member.id).collect();
-    let mut people = crate::accounts::list(app, &ids).await?;
-    people.sort_by_key(|account| account.id);
-    Ok(people)
+    let all: BTreeSet<AccountId> = pairs.iter().map(|(_, id)| *id).collect();
+    let all: Vec<AccountId> = all.into_iter().collect();
+    let known = crate::accounts::list(app, &all).await?;
+    let known: HashMap<AccountId, Account> = known
+        .into_iter()
+        .map(|account| (account.id, account))
+        .collect();
+    let mut found: HashMap<PostId, Vec<Account>> = HashMap::new();
+    for (thread, id) in pairs {
+        let there = found.entry(thread).or_default();
+        if let Some(account) = known.get(&id).filter(|_| there.len() < PEOPLE) {
+            there.push(account.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// Notes that a conversation was read, or removes it from the list until something new is written.

@@ -19,6 +19,7 @@ pub mod remove;
 pub mod render;
 pub mod scheduled;
 mod screened;
+pub mod stamps;
 pub(crate) mod store;
 mod telling;
 pub mod thread;

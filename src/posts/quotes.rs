@@ -1,32 +1,15 @@
 //! Quoting with consent (FEP-044f).
 
-use super::{Post, store};
+use super::{Post, stamps, store};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::html::escape;
-use crate::kernel::id::{PostId, StampId};
+use crate::kernel::id::PostId;
 use crate::kernel::page::Window;
 use crate::relations::follows;
-
-/// A consent to be quoted.
-#[derive(Clone, Debug)]
-pub struct Stamp {
-    /// Its id.
-    pub id: StampId,
-    /// What may be quoted.
-    pub post: PostId,
-    /// By which post, on the wire.
-    pub quoting_uri: String,
-}
-
-/// The address of a consent by one of ours.
-pub fn stamp_uri(app: &App, author: &Account, id: StampId) -> String {
-    app.origin()
-        .at(&format!("/users/{}/stamps/{id}", author.name))
-}
 
 /// Whether somebody may quote a post of ours.
 async fn may_quote(app: &App, who: &Account, quoted: &Post) -> Result<bool> {
@@ -94,12 +77,12 @@ pub(super) async fn settle(tx: &mut Tx, app: &App, post: &Post) -> Result<()> {
     if quoted.account == post.account {
         return Ok(());
     }
-    let stamp = insert_stamp(&mut *tx, app, quoted.id, &post.uri).await?;
+    let stamp = stamps::insert(&mut *tx, app, quoted.id, &post.uri).await?;
     let author = crate::accounts::store::find(&mut *tx, quoted.account)
         .await?
         .ok_or(Error::NotFound)?;
     sql("UPDATE posts SET quote_stamp_uri = $1 WHERE id = $2")
-        .bind(stamp_uri(app, &author, stamp))
+        .bind(stamps::uri(app, &author, stamp))
         .bind(post.id)
         .run(&mut *tx)
         .await?;
@@ -111,28 +94,6 @@ pub(super) async fn settle(tx: &mut Tx, app: &App, post: &Post) -> Result<()> {
     };
     jobs::enqueue(&mut *tx, now, job).await?;
     Ok(())
-}
-
-async fn insert_stamp(
-    tx: &mut Tx,
-    app: &App,
-    post: PostId,
-    quoting_uri: &str,
-) -> sqlx::Result<StampId> {
-    let now = app.clock.now();
-    sql("INSERT INTO quote_stamps (id, post_id, quoting_uri, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (post_id, quoting_uri) DO NOTHING")
-        .bind(StampId::mint(now))
-        .bind(post)
-        .bind(quoting_uri)
-        .bind(now)
-        .run(&mut *tx)
-        .await?;
-    sql("SELECT id FROM quote_stamps WHERE post_id = $1 AND quoting_uri = $2")
-        .bind(post)
-        .bind(quoting_uri)
-        .one(&mut *tx)
-        .await?
-        .get("id")
 }
 
 /// A request to quote a post of ours arrived: it is answered by the post's policy.
@@ -150,7 +111,7 @@ pub async fn receive_request(
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let stamp = if allowed {
-        Some(insert_stamp(&mut tx, app, quoted.id, quoting_uri).await?)
+        Some(stamps::insert(&mut tx, app, quoted.id, quoting_uri).await?)
     } else {
         None
     };
@@ -335,27 +296,6 @@ pub async fn revoke(app: &App, author: &Account, quoting: PostId) -> Result<()> 
 pub async fn receive_revocation(app: &App, author: &Account, stamp: &str) -> Result<()> {
     sql("UPDATE posts SET quote_state = 'revoked', version = version + 1 WHERE quote_stamp_uri = $1 AND quote_of_id IN (SELECT id FROM posts WHERE account_id = $2)").bind(stamp).bind(author.id).run(&app.db).await?;
     Ok(())
-}
-
-/// A consent that still counts.
-///
-/// # Errors
-/// What the database says.
-pub async fn find_stamp(conn: impl Conn, id: StampId) -> sqlx::Result<Option<Stamp>> {
-    let row = sql(
-        "SELECT id, post_id, quoting_uri FROM quote_stamps WHERE id = $1 AND revoked_at IS NULL",
-    )
-    .bind(id)
-    .optional(conn)
-    .await?;
-    row.map(|row| {
-        Ok(Stamp {
-            id: row.get("id")?,
-            post: row.get("post_id")?,
-            quoting_uri: row.get("quoting_uri")?,
-        })
-    })
-    .transpose()
 }
 
 /// The posts that quote one, with consent, as far as the viewer may see them; the newest first.

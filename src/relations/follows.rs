@@ -1,5 +1,7 @@
 //! Following: asked for, accepted, refused, withdrawn.
 
+use std::collections::HashMap;
+
 use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -10,7 +12,7 @@ use crate::kernel::crypt;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{AccountId, FollowId};
 use crate::kernel::page::Window;
-use crate::relations::blocks;
+use crate::relations::{blocks, digests};
 
 /// The columns of `follows` that are read.
 macro_rules! follow_columns {
@@ -188,6 +190,26 @@ pub async fn request(app: &App, follower: &Account, followee: &Account) -> Resul
     Ok(follow)
 }
 
+/// Remembers a follow of somebody elsewhere that a restored backup did not know.
+///
+/// # Errors
+/// What the database says.
+pub async fn remember(app: &App, follower: &Account, followee: &Account) -> Result<()> {
+    let now = app.clock.now();
+    let uri = app.origin().at(&format!("/activities/{}", crypt::opaque()));
+    let mut tx = app.db.begin().await?;
+    if blocks::between(&mut tx, follower.id, followee.id).await? {
+        return Ok(());
+    }
+    if let Some(follow) = insert(&mut tx, follower.id, followee.id, &uri, now, true).await? {
+        recount(&mut tx, &follow).await?;
+        digests::change(&mut tx, &follow, 1).await?;
+        tell(&mut tx, &follow, now).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
 /// A member follows, or says once more that they do: whoever waits for it over there is told in any case.
 ///
 /// # Errors
@@ -270,6 +292,7 @@ pub async fn receive(
 async fn settle(tx: &mut Tx, follow: &Follow, accepted: bool, now: Time) -> Result<()> {
     if accepted {
         recount(tx, follow).await?;
+        digests::change(tx, follow, 1).await?;
     }
     tell(tx, follow, now).await?;
     let kind = if accepted {
@@ -332,6 +355,7 @@ pub async fn accept(app: &App, follow: &Follow) -> Result<()> {
         .await?;
     if touched == 1 {
         recount(&mut tx, follow).await?;
+        digests::change(&mut tx, follow, 1).await?;
         tell(&mut tx, follow, now).await?;
         if follower.is_local() {
             jobs::enqueue(&mut tx, now, Job::Backfill(follow.followee)).await?;
@@ -425,9 +449,9 @@ pub async fn withdraw(app: &App, follow: &Follow) -> Result<()> {
 
 /// Removes a follow and counts anew; whether it was there.
 pub(super) async fn delete(tx: &mut Tx, follow: &Follow) -> sqlx::Result<bool> {
-    let touched = sql("DELETE FROM follows WHERE id = $1")
+    let deleted = sql("DELETE FROM follows WHERE id = $1 RETURNING accepted_at")
         .bind(follow.id)
-        .run(&mut *tx)
+        .optional(&mut *tx)
         .await?;
     sql("DELETE FROM notifications WHERE account_id = $1 AND kind IN ('follow', 'follow_request') AND from_id = $2")
         .bind(follow.followee)
@@ -445,7 +469,13 @@ pub(super) async fn delete(tx: &mut Tx, follow: &Follow) -> sqlx::Result<bool> {
         .run(&mut *tx)
         .await?;
     recount(tx, follow).await?;
-    Ok(touched == 1)
+    let Some(deleted) = deleted else {
+        return Ok(false);
+    };
+    if deleted.get::<Option<Time>>("accepted_at")?.is_some() {
+        digests::change(tx, follow, -1).await?;
+    }
+    Ok(true)
 }
 
 /// Who follows an account, the newest first; with the id to page by.
@@ -524,7 +554,7 @@ pub async fn local_followers(conn: impl Conn, of: AccountId) -> sqlx::Result<Vec
     rows.iter().map(|row| row.get("follower_id")).collect()
 }
 
-/// The uris of an account's followers whose home is one host, in order; for comparing with that node.
+/// The uris of an account's followers whose home is one host, in order, at most so many; for comparing with that node.
 ///
 /// # Errors
 /// What the database says.
@@ -532,10 +562,12 @@ pub async fn follower_uris_on(
     conn: impl Conn,
     of: AccountId,
     host: &str,
+    most: i64,
 ) -> sqlx::Result<Vec<String>> {
-    let rows = sql("SELECT uri FROM accounts WHERE host = $2 AND id IN (SELECT follower_id FROM follows WHERE followee_id = $1 AND accepted_at IS NOT NULL) ORDER BY uri LIMIT 20000")
+    let rows = sql("SELECT uri FROM accounts WHERE host = $2 AND id IN (SELECT follower_id FROM follows WHERE followee_id = $1 AND accepted_at IS NOT NULL) ORDER BY uri LIMIT $3")
         .bind(of)
         .bind(host)
+        .bind(most)
         .all(conn)
         .await?;
     rows.iter().map(|row| row.get("uri")).collect()
@@ -551,11 +583,16 @@ pub async fn local_follows_of(app: &App, followee: AccountId) -> Result<Vec<(Fol
             .bind(followee)
             .all(&app.db)
             .await?;
-    let mut found = Vec::new();
-    for row in rows {
-        let follow = read(&row)?;
-        let follower = accounts::get(app, follow.follower).await?;
-        found.push((follow, follower));
-    }
-    Ok(found)
+    let all: Vec<Follow> = rows.iter().map(read).collect::<sqlx::Result<_>>()?;
+    let followers: Vec<AccountId> = all.iter().map(|follow| follow.follower).collect();
+    let followers = account_store::list(&app.db, &followers).await?;
+    let mut of: HashMap<AccountId, Account> = followers
+        .into_iter()
+        .map(|account| (account.id, account))
+        .collect();
+    let found = all.into_iter().filter_map(|follow| {
+        of.remove(&follow.follower)
+            .map(|follower| (follow, follower))
+    });
+    Ok(found.collect())
 }

@@ -2,5 +2,6 @@
 
 pub mod between;
 pub mod blocks;
+pub mod digests;
 pub mod follows;
 pub mod web;

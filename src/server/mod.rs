@@ -19,7 +19,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::accounts::web::profile;
 use crate::app::App;
-use crate::federation::{copies, inbox, nodeinfo, serve, webfinger};
+use crate::federation::{copies, inbox, nodeinfo, restored, serve, webfinger};
 use crate::guests::web::enter;
 use crate::kernel::net::Peer;
 use crate::mastodon::routes;
@@ -109,6 +109,8 @@ fn documents() -> Router<App> {
         )
         .route("/users/{name}/{*rest}", get(serve::collection))
         .route("/actor", get(serve::node))
+        .route(restored::FOLLOWING, get(restored::following))
+        .route(restored::FOLLOWERS, get(restored::followers))
         .route("/contexts/{id}", get(serve::context))
         .route("/activities/{token}", get(serve::activity))
         .route(

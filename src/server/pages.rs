@@ -15,7 +15,7 @@ use crate::members::web::{self as member_pages, desk, import, invitations, mine,
 use crate::moderation::web::{
     self as peace, accounts as measured, hosts, mine as mine_pages, queue, reports, rules,
 };
-use crate::nodes::web::{self as node_pages, announcements, front, look};
+use crate::nodes::web::{self as node_pages, announcements, front, given_up, look};
 use crate::notifications::web as notification_pages;
 use crate::oauth::web as oauth_pages;
 use crate::portable::web as data;
@@ -211,6 +211,9 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
             post(node_pages::act_on_member),
         )
         .route("/operator/nodes/{id}/{verb}", post(node_pages::act_on_node))
+        .route("/operator/given-up", get(given_up::hosts))
+        .route("/operator/given-up/{host}", get(given_up::of_host))
+        .route("/operator/given-up/{host}/{verb}", post(given_up::act))
         .route("/operator/blocks", get(hosts::index).post(hosts::set))
         .route("/operator/blocks/remove", post(hosts::remove))
         .route("/operator/blocks/names", post(hosts::names))

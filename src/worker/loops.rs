@@ -12,7 +12,7 @@ use super::{by_sender, run_host, run_received, tasks_of};
 use crate::accounts::{dispatch, sessions};
 use crate::app::App;
 use crate::federation::delivery::{self, Health};
-use crate::federation::inbox;
+use crate::federation::{inbox, restored};
 use crate::guests;
 use crate::jobs::lanes::Lane;
 use crate::jobs::{self, Job, news};
@@ -235,6 +235,7 @@ async fn sweep_loop(app: App, stop: Arc<AtomicBool>) {
 }
 
 async fn sweep(app: &App) -> anyhow::Result<()> {
+    restored::ask_all(app).await?;
     delivery::set_right(app).await?;
     delivery::sweep(app).await?;
     media::sweep(app).await?;
@@ -252,6 +253,7 @@ async fn sweep(app: &App) -> anyhow::Result<()> {
     dispatch::sweep(app).await?;
     farewell::sweep(app).await?;
     tokens::sweep(&app.db, app.clock.now()).await?;
+    app.db.look_after().await?;
     let day = app.clock.now().minus(Duration::from_secs(7 * 86_400));
     let rows =
         sql("SELECT id FROM nodes WHERE suspended_at IS NULL AND (seen_at IS NOT NULL OR delivered_at IS NOT NULL) AND (nodeinfo_at IS NULL OR nodeinfo_at < $1) AND failures = 0 LIMIT 50")

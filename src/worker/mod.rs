@@ -20,7 +20,7 @@ use crate::federation::activities::{
 use crate::federation::copies;
 use crate::federation::delivery::Health;
 use crate::federation::{
-    actor, backfill, delivery, fetch::Budget, inbox, nodeinfo, objects, sync, webfinger,
+    actor, backfill, delivery, fetch::Budget, inbox, nodeinfo, objects, restored, sync, webfinger,
 };
 use crate::guests;
 use crate::jobs::lanes::Lane;
@@ -150,6 +150,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
                 None => Ok(()),
             }
         }
+        Job::AskFollows(id) => restored::ask(app, id).await,
         Job::Refresh(id) => actor::bring_up_to_date(app, id).await,
         Job::MendInbox(id) => delivery::mend_inbox(app, id).await,
         Job::FollowInbox(id) => delivery::follow_inbox(app, id).await,

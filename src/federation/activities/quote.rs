@@ -14,7 +14,7 @@ use crate::federation::{Outcome, Refused};
 use crate::kernel::id::{AccountId, PostId, StampId};
 use crate::kernel::origin::same_origin;
 use crate::moderation::gate::{self, About, Verdict};
-use crate::posts::{self, quotes};
+use crate::posts::{self, quotes, stamps};
 
 /// Somebody asks to quote a post of ours.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
@@ -99,7 +99,7 @@ pub async fn send_answer(
     );
     let mut body = json!({"@context": note::context(), "object": request, "to": [to.uri]});
     if let Some(stamp) = stamp {
-        body["result"] = json!(quotes::stamp_uri(app, &account, stamp));
+        body["result"] = json!(stamps::uri(app, &account, stamp));
     }
     let uri = outbox::fresh_uri(app);
     let outgoing = Outgoing {
@@ -125,7 +125,7 @@ pub async fn send_revocation(
     to: AccountId,
 ) -> anyhow::Result<()> {
     let account = accounts::get(app, account).await?;
-    let uri = quotes::stamp_uri(app, &account, stamp);
+    let uri = stamps::uri(app, &account, stamp);
     let outgoing = Outgoing {
         sender: &account,
         kind: "Delete",
@@ -204,7 +204,7 @@ async fn stamp_counts(
             .strip_prefix(&format!("{}/stamps/", author.uri))
             .and_then(|id| id.parse().ok());
         let Some(id) = id else { return Ok(false) };
-        return Ok(quotes::find_stamp(&app.db, id)
+        return Ok(stamps::find(&app.db, id)
             .await?
             .is_some_and(|stamp| stamp.post == quoted.id && stamp.quoting_uri == post.uri));
     }

@@ -19,6 +19,7 @@ use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Tx, sql};
+use crate::kernel::failpoint;
 use crate::kernel::id::{InboxId, NodeId};
 use crate::nodes::measures::Severity;
 use crate::nodes::{self, Node, health};
@@ -174,6 +175,7 @@ async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::R
             .await;
     let now = app.clock.now();
     let results: Vec<(Delivery, Sent)> = results.into_iter().flatten().collect();
+    failpoint::reach("delivery.before_outcome", &node.host);
     let success = results.iter().any(|(_, result)| result.is_an_answer());
     let mut verdict = Verdict::Goes;
     let mut tx = app.db.begin().await?;

@@ -17,7 +17,7 @@ use crate::kernel::text::{fold_tag, simple_html};
 use crate::media::{self, Remote};
 use crate::moderation::calm;
 use crate::posts::arrive::{Arrived, Poll};
-use crate::posts::{self, Post, quotes};
+use crate::posts::{self, Post, stamps};
 
 /// The types that are shown as posts, and what we call them.
 const KINDS: [(&str, &str); 8] = [
@@ -657,10 +657,10 @@ async fn add_poll(app: &App, note: &mut Value, post: &Post) -> Result<()> {
 }
 
 /// The document of a consent to be quoted.
-pub fn build_stamp(app: &App, author: &Account, stamp: &quotes::Stamp, quoted: &Post) -> Value {
+pub fn build_stamp(app: &App, author: &Account, stamp: &stamps::Stamp, quoted: &Post) -> Value {
     json!({
         "@context": context(),
-        "id": quotes::stamp_uri(app, author, stamp.id),
+        "id": stamps::uri(app, author, stamp.id),
         "type": "QuoteAuthorization",
         "attributedTo": author.uri,
         "interactingObject": stamp.quoting_uri,

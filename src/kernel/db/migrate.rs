@@ -2,6 +2,7 @@
 
 use super::{Db, sql};
 use crate::kernel::crypt::sha256_base64;
+use crate::kernel::failpoint;
 
 /// One step of the schema.
 struct Step {
@@ -42,6 +43,8 @@ const STEPS: &[Step] = &[
     step!(17, "0017_rights"),
     step!(18, "0018_lanes"),
     step!(19, "0019_indexes"),
+    step!(20, "0020_comparing"),
+    step!(21, "0021_given_up"),
 ];
 
 /// Why the schema could not be brought up to date.
@@ -97,6 +100,7 @@ pub async fn schema_version(db: &Db) -> sqlx::Result<i64> {
 }
 
 pub(super) async fn migrate(db: &Db) -> Result<(), MigrateError> {
+    db.give_back_space().await;
     let found = schema_version(db).await?;
     let known = STEPS.last().map_or(0, |step| step.number);
     if found > known {
@@ -157,7 +161,8 @@ async fn run(db: &Db, step: &Step) -> sqlx::Result<()> {
                     .execute(&mut *tx)
                     .await?;
             }
-            tx.commit().await
+            failpoint::reach("migration.before_commit", step.name);
+            tx.commit().await?;
         }
         Db::Postgres(pool) => {
             let mut tx = pool.begin().await?;
@@ -180,7 +185,10 @@ async fn run(db: &Db, step: &Step) -> sqlx::Result<()> {
                     .execute(&mut *tx)
                     .await?;
             }
-            tx.commit().await
+            failpoint::reach("migration.before_commit", step.name);
+            tx.commit().await?;
         }
     }
+    failpoint::reach("migration.after_commit", step.name);
+    Ok(())
 }

@@ -7,6 +7,7 @@ mod migrate;
 mod query;
 mod row;
 mod trouble;
+mod upkeep;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -51,8 +51,10 @@ impl Trouble {
     fn of_postgres(code: &str) -> Option<Self> {
         match code {
             "53100" => Some(Self::Full),
-            // Read-only, too slow, no lock to be had, a fault of the disk.
-            "25006" | "57014" | "55P03" | "58030" | "40001" | "40P01" => Some(Self::Away),
+            // Read-only, too slow, no lock to be had, a fault of the disk, taken out of service or not yet made.
+            "25006" | "57014" | "55P03" | "58030" | "40001" | "40P01" | "55000" | "3D000" => {
+                Some(Self::Away)
+            }
             // Lost connections, shortages, servers that go or come.
             _ if ["08", "53"].contains(&code.get(..2)?) || code.starts_with("57P") => {
                 Some(Self::Away)

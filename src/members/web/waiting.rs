@@ -298,6 +298,7 @@ pub async fn admit(
             tx.commit().await?;
         }
     }
+    app.standings.forget();
     app.wake.notify_waiters();
     Ok(see_other("/operator/waiting"))
 }

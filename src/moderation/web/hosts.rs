@@ -11,8 +11,8 @@ use crate::accounts::Account;
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
-use crate::nodes::lists;
 use crate::nodes::measures::{self, Cut, Measure, Severity};
+use crate::nodes::{lists, named};
 use crate::ui::entitled::Moderator;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, Ui, see_other};
@@ -69,8 +69,8 @@ async fn page(app: &App, ui: Ui, form: HostForm, problems: Vec<Problem>) -> Resu
         ui,
         measures: measures::list(app).await?,
         severities: Severity::ALL,
-        names_only: measures::names_only(app).await?,
-        named: measures::named(app).await?,
+        names_only: named::is_on(app).await?,
+        named: named::list(app).await?,
         form,
         problems,
     })
@@ -243,8 +243,8 @@ async fn name(app: &App, me: &Account, (act, host): (&str, &str)) -> Result<()> 
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let changed = match act {
-        "on" | "off" => measures::set_names_only(&mut tx, act == "on").await?,
-        "add" | "remove" => measures::name(&mut tx, now, host, act == "add").await?,
+        "on" | "off" => named::set(&mut tx, act == "on").await?,
+        "add" | "remove" => named::name(&mut tx, now, host, act == "add").await?,
         _ => return Err(Error::NotFound),
     };
     if changed {

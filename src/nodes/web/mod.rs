@@ -2,6 +2,7 @@
 
 pub mod announcements;
 pub mod front;
+pub mod given_up;
 pub mod look;
 
 use askama::Template;

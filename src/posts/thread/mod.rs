@@ -35,7 +35,7 @@ pub struct Thread {
 #[macro_export]
 macro_rules! placed {
     () => {
-        concat!("SELECT ", crate::post_columns!(), ", CASE WHEN root.is_local = 1 THEN COALESCE(posts.fetched_at, posts.created_at) ELSE posts.created_at END AS placed_at FROM posts LEFT JOIN posts root ON root.id = $3 WHERE posts.boost_of_id IS NULL AND ")
+        concat!("SELECT ", $crate::post_columns!(), ", CASE WHEN root.is_local = 1 THEN COALESCE(posts.fetched_at, posts.created_at) ELSE posts.created_at END AS placed_at FROM posts LEFT JOIN posts root ON root.id = $3 WHERE posts.boost_of_id IS NULL AND ")
     };
 }
 

@@ -1,0 +1,99 @@
+//! What is known of the backup that this house was restored from.
+
+use std::time::Duration;
+
+use super::store;
+use crate::app::{App, Restored};
+use crate::kernel::clock::Time;
+use crate::kernel::db::{Conn, Db, sql};
+use crate::kernel::id::NodeId;
+
+/// So long after a restore, other houses are asked for what was forgotten.
+const ASKS_FOR: Duration = Duration::from_secs(30 * 86_400);
+
+/// Notes that the house came back: who follows it since then, others know.
+///
+/// # Errors
+/// What the database says.
+pub async fn note(db: &Db, made_at: Time, now: Time) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    store::set_state(&mut tx, "restored.made_at", &made_at.0.to_string()).await?;
+    store::set_state(&mut tx, "restored.at", &now.0.to_string()).await?;
+    sql("UPDATE nodes SET follows_asked_at = NULL")
+        .run(&mut tx)
+        .await?;
+    tx.commit().await
+}
+
+/// The restore that is kept in the database, if any.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(db: &Db) -> sqlx::Result<Option<Restored>> {
+    let made_at = store::state(db, "restored.made_at").await?;
+    let at = store::state(db, "restored.at").await?;
+    let time = |value: Option<String>| value.and_then(|value| value.parse().ok()).map(Time);
+    let (made_at, at) = (time(made_at), time(at));
+    Ok(made_at
+        .zip(at)
+        .map(|(made_at, at)| Restored { made_at, at }))
+}
+
+/// The restore, while others are asked for what was forgotten.
+pub fn recent(app: &App) -> Option<Restored> {
+    let now = app.clock.now();
+    app.restored
+        .filter(|restored| now < restored.at.plus(ASKS_FOR))
+}
+
+/// Houses that are to be asked whom their people follow here, at most so many.
+///
+/// # Errors
+/// What the database says.
+pub async fn unasked(conn: impl Conn, limit: i64) -> sqlx::Result<Vec<NodeId>> {
+    let rows = sql("SELECT id FROM nodes WHERE software = 'afterparty' AND follows_asked_at IS NULL AND suspended_at IS NULL ORDER BY id LIMIT $1")
+        .bind(limit)
+        .all(conn)
+        .await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// The host of a node that was not asked yet.
+///
+/// # Errors
+/// What the database says.
+pub async fn host_of_unasked(conn: impl Conn, node: NodeId) -> sqlx::Result<Option<String>> {
+    let row = sql("SELECT host FROM nodes WHERE id = $1 AND follows_asked_at IS NULL")
+        .bind(node)
+        .optional(conn)
+        .await?;
+    row.map(|row| row.get("host")).transpose()
+}
+
+/// Notes that a node was asked.
+///
+/// # Errors
+/// What the database says.
+pub async fn asked(conn: impl Conn, node: NodeId, now: Time) -> sqlx::Result<()> {
+    sql("UPDATE nodes SET follows_asked_at = $1 WHERE id = $2")
+        .bind(now)
+        .bind(node)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether who follows us on a host is known again, so that it may be compared.
+///
+/// # Errors
+/// What the database says.
+pub async fn knows_followers_on(app: &App, host: &str) -> sqlx::Result<bool> {
+    if recent(app).is_none() {
+        return Ok(true);
+    }
+    let row = sql("SELECT id FROM nodes WHERE host = $1 AND follows_asked_at IS NOT NULL")
+        .bind(host)
+        .optional(&app.db)
+        .await?;
+    Ok(row.is_some())
+}
