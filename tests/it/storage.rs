@@ -104,7 +104,15 @@ const SMALL: [&str; 11] = [
 ];
 
 /// Statements that may read a whole table, and why; a part of each.
-const SCANS: [(&str, &str); 14] = [
+const SCANS: [(&str, &str); 16] = [
+    (
+        "UPDATE nodes SET follows_asked_at = NULL",
+        "a restore, once",
+    ),
+    (
+        "WHERE software = 'afterparty' AND follows_asked_at IS NULL",
+        "hosts, once an hour, after a restore",
+    ),
     (
         "REPLACE(uri, $1, $2)",
         "the house takes another address, once",

@@ -1,6 +1,7 @@
 //! What a peer says must not have us write to somebody else, nor the same thing again and again.
 
-use afterparty::federation::sync;
+use afterparty::kernel::crypt;
+use afterparty::relations::digests::Digest;
 use serde_json::json;
 
 use super::{ledger, scene};
@@ -37,7 +38,7 @@ async fn a_list_of_followers_is_no_lever(backend: Backend) {
         s.net.clock.advance(std::time::Duration::from_secs(3600));
         let url = format!("{}/followers_synchronization", s.eve);
         s.evil.serve(&json!({"@context": "https://www.w3.org/ns/activitystreams", "id": url, "type": "OrderedCollection", "orderedItems": items}));
-        let digest = sync::digest(items.iter().map(String::as_str));
+        let digest = crypt::hex(&Digest::of(items.iter().map(String::as_str)).sum);
         let body = s.follow(60 + n as u32);
         let body = s
             .evil

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use afterparty::kernel::db::sql;
 use afterparty::nodes::{self, health};
 use afterparty::posts::remove;
 use serde_json::json;
 
 use crate::both;
+use crate::support::node::{ok, text};
 use crate::support::{Backend, Net, Peer, TestNode, settle};
 
 both!(
@@ -16,6 +18,7 @@ both!(
     a_peer_that_wants_the_newer_signatures_gets_them,
     a_delete_cancels_a_create_that_was_never_sent,
     the_operator_retries_and_gives_up,
+    what_was_given_up_is_shown_by_host,
     a_repeated_activity_has_one_effect,
     a_silent_week_suspends_and_a_word_resumes,
     an_unknown_signature_is_given_up_after_a_day,
@@ -417,4 +420,103 @@ async fn a_peer_that_announces_newer_signatures_gets_them_at_once(backend: Backe
         .map(|seen| seen.headers.contains_key("signature-input"))
         .collect();
     assert_eq!(forms, [true, false]);
+}
+
+async fn what_was_given_up_is_shown_by_host(backend: Backend) {
+    let (_net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    let cookie = node.cookie(&nina).await;
+    let page = async |path: &str| text(node.get(path, &[("cookie", &cookie)]).await).await;
+    assert!(
+        page("/operator/given-up")
+            .await
+            .contains("everything arrived")
+    );
+    // Refused once, while the host is well otherwise: the next one arrives.
+    peer.answer_inbox(422, &[]);
+    let refused = [
+        node.post(&nina, "odd").await,
+        node.post(&nina, "odder").await,
+    ];
+    settle(&[&node]).await;
+    peer.answer_inbox(202, &[]);
+    node.post(&nina, "fine").await;
+    settle(&[&node]).await;
+    // One that came could not be processed.
+    let friend = peer.actor("friend");
+    let note = peer.note(&friend, 7, "hello");
+    let create = peer.activity("Create", &friend, 7, note);
+    assert_eq!(peer.send(&node, &create).await, 202);
+    sql("UPDATE received SET processed_at = 5, attempts = 8, outcome = 'given up: a reason' WHERE uri = $1")
+        .bind(create["id"].as_str().unwrap())
+        .run(node.db())
+        .await
+        .unwrap();
+    let hosts = page("/operator/given-up").await;
+    assert!(
+        hosts.contains("peer.test") && hosts.contains("2 to them") && hosts.contains("1 from them"),
+        "{hosts}"
+    );
+    let host = page("/operator/given-up/peer.test").await;
+    assert!(
+        host.contains("422") && host.contains("a reason") && host.contains("<b>Create</b>"),
+        "{host}"
+    );
+    // One is tried again, one is given up for good, what came is tried again.
+    peer.forget();
+    let row = sql("SELECT activities.id, deliveries.inbox_id FROM activities JOIN deliveries ON deliveries.activity_id = activities.id WHERE activities.object_uri = $1")
+        .bind(&refused[0].uri)
+        .one(node.db())
+        .await
+        .unwrap();
+    let (activity, inbox) = (
+        row.get::<i64>("id").unwrap(),
+        row.get::<i64>("inbox_id").unwrap(),
+    );
+    let (activity, inbox) = (activity.to_string(), inbox.to_string());
+    let which = [("activity", &*activity), ("inbox", &*inbox)];
+    ok(&node, "/operator/given-up/peer.test/retry", &cookie, &which).await;
+    let received = sql("SELECT id FROM received WHERE body IS NOT NULL AND processed_at = 5")
+        .one(node.db())
+        .await
+        .unwrap();
+    let received = received.get::<i64>("id").unwrap().to_string();
+    ok(
+        &node,
+        "/operator/given-up/peer.test/retry",
+        &cookie,
+        &[("received", &*received)],
+    )
+    .await;
+    settle(&[&node]).await;
+    let arrived = peer.received("Create");
+    assert_eq!(arrived.len(), 1, "only the one");
+    assert_eq!(arrived[0]["object"]["id"], *refused[0].uri);
+    let came = node.outcome(create["id"].as_str().unwrap()).await.unwrap();
+    assert!(!came.contains("given up"), "{came}");
+    ok(&node, "/operator/given-up/peer.test/give-up", &cookie, &[]).await;
+    assert!(
+        page("/operator/given-up")
+            .await
+            .contains("everything arrived")
+    );
+    assert_eq!(node.count("SELECT COUNT(*) AS n FROM deliveries").await, 0);
+    assert_eq!(
+        node.count("SELECT COUNT(*) AS n FROM audit_log WHERE act LIKE 'node-%'")
+            .await,
+        3
+    );
+    // It is the operator's.
+    let ana = node.sign_up("ana").await;
+    let theirs = node.cookie(&ana).await;
+    assert_eq!(
+        node.get("/operator/given-up", &[("cookie", &theirs)])
+            .await
+            .status(),
+        404
+    );
+    let answer = node
+        .form("/operator/given-up/peer.test/retry", &theirs, &[])
+        .await;
+    assert_eq!(answer.status(), 404);
 }

@@ -1,7 +1,10 @@
 //! Following across two nodes.
 
 use afterparty::accounts::profile::{self, Edit};
+use afterparty::accounts::remove;
+use afterparty::kernel::db::sql;
 use afterparty::kernel::page::Window;
+use afterparty::relations::digests::{self, Digest};
 use afterparty::relations::{blocks, follows};
 
 use crate::both;
@@ -11,6 +14,7 @@ both!(
     a_fan_follows_an_artist_on_another_node,
     a_locked_artist_decides,
     a_follow_can_be_withdrawn_and_a_follower_removed,
+    a_digest_changes_with_the_follows,
     a_block_ends_it_both_ways,
     older_posts_arrive_with_the_first_follow,
 );
@@ -190,5 +194,73 @@ async fn older_posts_arrive_with_the_first_follow(backend: Backend) {
     assert!(
         here.notices_of("fan").await.is_empty(),
         "what is fetched makes no notification"
+    );
+}
+
+/// What is kept of nina's followers on the other node is what a list of them gives; how many they are.
+async fn digest_is_right(there: &TestNode) -> i64 {
+    let nina = there.account("nina").await;
+    let kept = digests::get(there.app(), nina.id, "here.test")
+        .await
+        .unwrap();
+    let listed = follows::follower_uris_on(there.db(), nina.id, "here.test", 100)
+        .await
+        .unwrap();
+    assert_eq!(kept, Digest::of(listed.iter().map(String::as_str)));
+    kept.followers
+}
+
+async fn a_digest_changes_with_the_follows(backend: Backend) {
+    let (_, [here, there]) = TestNode::two(&backend).await;
+    let nina = there.host("nina").await;
+    assert_eq!(digest_is_right(&there).await, 0);
+    let mut fans = Vec::new();
+    for name in ["ana", "ben", "cleo", "dora"] {
+        let fan = here.sign_up(name).await;
+        here.follow(&fan, "nina@there.test").await;
+        fans.push(fan);
+    }
+    settle(&[&here, &there]).await;
+    assert_eq!(digest_is_right(&there).await, 4);
+    // One goes, one is removed, one ends their account.
+    let nina_here = here.account("nina@there.test").await;
+    let follow = follows::find(here.db(), fans[0].id, nina_here.id)
+        .await
+        .unwrap();
+    follows::withdraw(here.app(), &follow.unwrap())
+        .await
+        .unwrap();
+    let ben = there.account("ben@here.test").await;
+    let follow = follows::find(there.db(), ben.id, nina.id).await.unwrap();
+    follows::reject(there.app(), &follow.unwrap())
+        .await
+        .unwrap();
+    settle(&[&here, &there]).await;
+    assert_eq!(digest_is_right(&there).await, 2);
+    remove::remove(here.app(), &fans[2]).await.unwrap();
+    settle(&[&here, &there]).await;
+    assert_eq!(digest_is_right(&there).await, 1);
+    // A request that waits for an answer does not count; one that was answered does.
+    sql("UPDATE accounts SET locked = 1 WHERE id = $1")
+        .bind(nina.id)
+        .run(there.db())
+        .await
+        .unwrap();
+    here.follow(&fans[0], "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    assert_eq!(digest_is_right(&there).await, 1);
+    let ana = there.account("ana@here.test").await;
+    let follow = follows::find(there.db(), ana.id, nina.id).await.unwrap();
+    follows::accept(there.app(), &follow.unwrap())
+        .await
+        .unwrap();
+    settle(&[&here, &there]).await;
+    assert_eq!(digest_is_right(&there).await, 2);
+    assert_eq!(
+        digests::get(here.app(), nina_here.id, "").await.unwrap(),
+        digests::get(there.app(), nina.id, "here.test")
+            .await
+            .unwrap(),
+        "both sides agree"
     );
 }

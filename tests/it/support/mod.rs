@@ -3,7 +3,9 @@
 pub mod corpus;
 pub mod dns;
 pub mod film;
+pub mod ledger;
 pub mod node;
+pub mod pair;
 pub mod peer;
 pub mod process;
 pub mod rows;

@@ -74,12 +74,51 @@ impl Process {
 
     /// Ends it in the middle of whatever it does (SIGKILL), and starts it again in the same place.
     pub async fn kill_and_start(&mut self) {
-        self.child.kill().unwrap();
+        let _ = self.child.kill();
         self.child.wait().unwrap();
+        self.start_again(&[]).await;
+    }
+
+    /// Starts it once more in the same place, after it ended, with further variables.
+    pub async fn start_again(&mut self, extra: &[(&str, &str)]) {
         self.child = command(&self.folder, &self.settings, &["serve"])
+            .envs(extra.iter().copied())
             .spawn()
             .unwrap();
         self.ready().await;
+    }
+
+    /// Waits until it ended by itself, so many seconds at most; how.
+    pub async fn ended(&mut self, seconds: u64) -> std::process::ExitStatus {
+        for _ in 0..seconds * 20 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it goes on");
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// What it logged so far, in all its runs.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     /// What a verb of the program prints beside it; the last line.
@@ -127,6 +166,11 @@ impl Process {
 }
 
 fn command(folder: &Path, settings: &[(String, String)], words: &[&str]) -> Command {
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_afterparty"));
     command
         .args(words)
@@ -134,7 +178,7 @@ fn command(folder: &Path, settings: &[(String, String)], words: &[&str]) -> Comm
         .envs(settings.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::inherit());
+        .stderr(log);
     command
 }
 
