@@ -384,6 +384,7 @@ fn every_route(post: &str, account: i64, file: &str) -> Vec<String> {
                 "verb" => "delete",
                 "size" => "192.png",
                 "version" => "2.1",
+                "host" => "here.test",
                 "*rest" => "outbox",
                 "account" | "list_id" | "group_key" => "1",
                 "token" | "state" | "key" | "code" | "purpose" | "signature" | "address" => "x",

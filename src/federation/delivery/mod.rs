@@ -4,7 +4,7 @@ mod mending;
 mod sending;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -20,9 +20,10 @@ use crate::kernel::clock::Time;
 use crate::kernel::crypt;
 use crate::kernel::db::{Tx, sql};
 use crate::kernel::failpoint;
-use crate::kernel::id::{InboxId, NodeId};
+use crate::kernel::id::{AccountId, InboxId, NodeId};
 use crate::nodes::measures::Severity;
 use crate::nodes::{self, Node, health};
+use crate::relations::digests;
 
 /// How long a host is leased.
 const LEASE: Duration = Duration::from_secs(30);
@@ -164,9 +165,18 @@ async fn serve_batches(app: &App, lease: Lease) -> anyhow::Result<()> {
 
 /// Sends a batch, inboxes beside each other, each in order; whether the host may get the next one.
 async fn send_batch(app: &App, node: &Node, waiting: Vec<Delivery>) -> anyhow::Result<bool> {
+    let followed: BTreeSet<AccountId> = waiting
+        .iter()
+        .filter(|one| one.followers_of.is_some())
+        .map(|one| one.sender)
+        .collect();
     let mut lanes: BTreeMap<InboxId, Vec<Delivery>> = BTreeMap::new();
     for delivery in waiting {
         lanes.entry(delivery.inbox).or_default().push(delivery);
+    }
+    // Made before several are sent side by side, which only read it then.
+    for sender in followed {
+        digests::get(app, sender, &node.host).await?;
     }
     let results: Vec<Vec<(Delivery, Sent)>> =
         futures_util::stream::iter(lanes.into_values().map(|lane| send_lane(app, node, lane)))

@@ -215,7 +215,10 @@ async fn a_herd_after_an_outage_is_taken_in(backend: Backend) {
         let sent = activities
             .iter()
             .map(async |(peer, activity)| peer.send(&node, activity).await);
-        let statuses = futures_util::future::join_all(sent).await;
+        let mut statuses = Vec::new();
+        for few in chunks(sent.collect(), 30) {
+            statuses.extend(futures_util::future::join_all(few).await);
+        }
         let mut left = Vec::new();
         for (one, status) in activities.into_iter().zip(statuses) {
             match status {

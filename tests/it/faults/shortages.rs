@@ -176,6 +176,8 @@ async fn eight_large_pictures_at_once_fit_into_little_memory() {
                 format!("multipart/form-data; boundary={BOUNDARY}"),
             )
             .body(body)
+            // One after the other, on a machine that has other work.
+            .timeout(Duration::from_secs(240))
             .send()
     });
     let answers = futures_util::future::join_all(sent).await;
