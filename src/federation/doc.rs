@@ -146,6 +146,12 @@ impl<'a> Doc<'a> {
         let value = self.get(key);
         value
             .as_i64()
+            .or_else(|| {
+                value
+                    .as_f64()
+                    .filter(|number| number.fract() == 0.0)
+                    .map(|number| number as i64)
+            })
             .or_else(|| value.as_str()?.parse().ok())
             .filter(|number| (0..=1_000_000_000_000).contains(number))
     }

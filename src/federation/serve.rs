@@ -163,7 +163,8 @@ pub(super) async fn local(app: &App, name: &str) -> Result<Account> {
 
 /// The document of a local actor. One that ended answers 410.
 pub async fn actor_document(app: &App, name: &str) -> Response {
-    let uri = app.origin().at(&format!("/users/{name}"));
+    // Names are written in small letters; addresses are typed in any.
+    let uri = app.origin().at(&format!("/users/{}", name.to_lowercase()));
     match accounts::find_by_uri(app, &uri).await {
         Ok(Some(account)) if account.deleted_at.is_some() => (
             StatusCode::GONE,

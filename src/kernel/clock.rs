@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
 
 /// A moment, in milliseconds since 1970 (UTC).
 #[derive(
@@ -69,17 +69,51 @@ impl Time {
         Some(Self(parsed.and_utc().timestamp_millis()))
     }
 
-    /// Reads the time formats seen on the wire: any fraction, any offset, `+0000`, or no zone at all (taken as UTC).
+    /// Reads the time formats seen on the wire (RFC 3339, ISO 8601, Activity Streams 2.0 §2.3): any fraction, behind a
+    /// comma as well, no seconds, any offset, or no zone at all (taken as UTC).
     pub fn parse(text: &str) -> Option<Self> {
+        Some(Self::parse_with_offset(text)?.0)
+    }
+
+    /// As [`Time::parse`], with the seconds that local time is ahead of UTC, where the text names a zone.
+    pub fn parse_with_offset(text: &str) -> Option<(Self, Option<i64>)> {
         let text = text.trim();
-        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-            return Some(Self(at.timestamp_millis()));
-        }
-        if let Ok(at) = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z") {
-            return Some(Self(at.timestamp_millis()));
-        }
-        let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
-        Some(Self(naive.and_utc().timestamp_millis()))
+        let (date, rest) = text.split_at_checked(10)?;
+        let date = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
+        let rest = rest.strip_prefix(['T', 't', ' '])?;
+        let zone = rest.find(['Z', 'z', '+', '-', ' ']).unwrap_or(rest.len());
+        let (time, zone) = rest.split_at(zone);
+        let time = time.replace(',', ".");
+        let formats = ["%H:%M:%S%.f", "%H:%M", "%H%M%S%.f"];
+        let time = formats
+            .iter()
+            .find_map(|format| NaiveTime::parse_from_str(&time, format).ok())?;
+        let offset = match zone.trim() {
+            "" => None,
+            "Z" | "z" => Some(0),
+            zone => Some(offset_of(zone)?),
+        };
+        let at = date.and_time(time).and_utc().timestamp_millis();
+        let at = at - offset.unwrap_or(0) * 1_000;
+        Some((Self(at), offset))
+    }
+
+    /// The date and time of day where local time is so many seconds ahead of UTC, and by how much.
+    pub fn as_written(self, offset: Option<i64>) -> String {
+        let offset = offset.unwrap_or(0);
+        let (year, month, day, hour, minute) = Self(self.0 + offset * 1_000).parts();
+        let zone = match offset {
+            0 => "UTC".to_owned(),
+            offset => {
+                let (sign, size) = if offset < 0 {
+                    ('-', -offset)
+                } else {
+                    ('+', offset)
+                };
+                format!("UTC{sign}{:02}:{:02}", size / 3_600, size % 3_600 / 60)
+            }
+        };
+        format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} {zone}")
     }
 
     /// Seconds since 1970.
@@ -93,6 +127,22 @@ impl Time {
         let at = self.utc();
         (at.year(), at.month(), at.day(), at.hour(), at.minute())
     }
+}
+
+/// Seconds of an offset: `+02:00`, `+0200` or `+02`.
+fn offset_of(zone: &str) -> Option<i64> {
+    let (sign, digits) = match zone.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let digits = digits.replace(':', "");
+    let (hours, minutes) = match digits.len() {
+        2 => (digits.parse::<i64>().ok()?, 0),
+        4 => (digits[..2].parse().ok()?, digits[2..].parse::<i64>().ok()?),
+        _ => return None,
+    };
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
 }
 
 /// Where the time comes from: the system, or a hand that tests move.

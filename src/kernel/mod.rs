@@ -4,6 +4,7 @@ pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod crypt;
+pub mod csv;
 pub mod db;
 pub mod failpoint;
 pub mod flights;

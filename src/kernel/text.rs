@@ -36,9 +36,7 @@ pub fn segments(text: &str) -> Vec<Segment<'_>> {
     let mut before = None;
     let mut stretch = Stretch::default();
     while let Some(c) = text[at..].chars().next() {
-        let free = before.is_none_or(|b: char| {
-            !b.is_alphanumeric() && !matches!(b, '/' | '_' | '@' | '&' | '#')
-        });
+        let free = before.is_none_or(|b| begins_after(b, c));
         let here = if free {
             special(text, at, c, &mut stretch)
         } else {
@@ -61,6 +59,33 @@ pub fn segments(text: &str) -> Vec<Segment<'_>> {
         found.push(Segment::Plain(&text[plain..]));
     }
     found
+}
+
+/// Whether something may begin with this character behind another one. Scripts without capitals write no spaces before
+/// a link.
+fn begins_after(before: char, first: char) -> bool {
+    let cased = before.is_ascii() || before.is_lowercase() || before.is_uppercase();
+    let letter = before.is_alphanumeric() && (cased || !matches!(first, 'h' | 'H'));
+    !letter && !matches!(before, '/' | '_' | '@' | '&' | '#' | '＃')
+}
+
+/// What no link holds as people write it: white space, signs of markup, quotes, brackets and stops of scripts that
+/// write no spaces, and what is not seen.
+fn ends_link(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c,
+            '<' | '>' | '"' | '`' | '|'
+            // Quotes.
+            | '„' | '“' | '”' | '‟' | '‚' | '‘' | '’' | '‛' | '«' | '»' | '‹' | '›'
+            // Stops and brackets of CJK, and the full-width forms of ours.
+            | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' | '\u{3030}' | '\u{30fb}'
+            | '\u{ff01}'..='\u{ff0c}' | '\u{ff0e}' | '\u{ff1a}'..='\u{ff20}' | '\u{ff3b}'..='\u{ff3d}'
+            | '\u{ff5b}'..='\u{ff65}' | '\u{fe10}'..='\u{fe19}' | '\u{fe30}'..='\u{fe4f}'
+            // Stops of other scripts.
+            | '\u{60c}' | '\u{61b}' | '\u{61f}' | '\u{6d4}' | '\u{964}' | '\u{965}'
+            // Not seen: soft hyphen, zero-width characters, marks of direction, the mark of byte order.
+            | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A stretch of text without white space, in which links are looked for a few times only: where one after the other
@@ -86,7 +111,7 @@ fn special<'a>(
     match first {
         'h' | 'H' => link(text, at, stretch),
         '@' => mention(rest),
-        '#' => hashtag(rest),
+        '#' | '＃' => hashtag(rest),
         _ => None,
     }
 }
@@ -101,8 +126,7 @@ fn link<'a>(text: &'a str, at: usize, stretch: &mut Stretch) -> Option<(Segment<
         return None;
     }
     if at >= stretch.end {
-        let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"');
-        stretch.end = at + rest.find(ends).unwrap_or(rest.len());
+        stretch.end = at + rest.find(ends_link).unwrap_or(rest.len());
         stretch.tries = 0;
     }
     let written = &text[at..stretch.end];
@@ -127,7 +151,7 @@ fn without_closing(written: &str) -> &str {
         match last {
             ')' if round < round_closed => round_closed -= 1,
             ']' if square < square_closed => square_closed -= 1,
-            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '…' => {}
+            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '…' | '*' | '~' | '{' | '}' | '^' => {}
             _ => break,
         }
         link = &link[..link.len() - last.len_utf8()];
@@ -171,13 +195,21 @@ fn mention(rest: &str) -> Option<(Segment<'_>, usize)> {
 }
 
 fn hashtag(rest: &str) -> Option<(Segment<'_>, usize)> {
-    let body = &rest[1..];
+    let sign = rest.chars().next().map_or(0, char::len_utf8);
+    let body = &rest[sign..];
     let end = body
-        .find(|c: char| !(c.is_alphanumeric() || c == '_' || is_mark(c)))
+        .find(|c: char| !(c.is_alphanumeric() || c == '_' || is_mark(c) || joins(c)))
         .unwrap_or(body.len());
-    let tag = &body[..end];
-    (tag.chars().any(char::is_alphabetic) && tag.chars().count() <= 100)
-        .then_some((Segment::Hashtag(tag), 1 + end))
+    // What joins two parts of a word ends none.
+    let tag = body[..end].trim_end_matches(joins);
+    (!tag.starts_with(joins) && tag.chars().any(char::is_alphabetic) && tag.chars().count() <= 100)
+        .then_some((Segment::Hashtag(tag), sign + tag.len()))
+}
+
+/// What stands inside a word and ends none: the middle dots of Catalan and Japanese, the joiners of Persian and of the
+/// scripts of India.
+fn joins(c: char) -> bool {
+    matches!(c, '\u{b7}' | '\u{30fb}' | '\u{200c}' | '\u{200d}')
 }
 
 fn is_mark(c: char) -> bool {
@@ -187,7 +219,7 @@ fn is_mark(c: char) -> bool {
 /// A hashtag as it is compared: composed and lower-case.
 pub fn fold_tag(tag: &str) -> String {
     use unicode_normalization::UnicodeNormalization as _;
-    tag.trim_start_matches('#')
+    tag.trim_start_matches(['#', '＃'])
         .nfkc()
         .collect::<String>()
         .to_lowercase()
@@ -266,26 +298,6 @@ pub fn simple_html(text: &str) -> String {
     })
 }
 
-/// The fields of one line of comma-separated values (RFC 4180 §2), without line breaks inside; always at least one.
-pub fn csv_fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    let mut signs = line.trim_end_matches('\r').chars().peekable();
-    while let Some(sign) = signs.next() {
-        let field = fields.len() - 1;
-        match sign {
-            '"' if quoted && signs.peek() == Some(&'"') => {
-                signs.next();
-                fields[field].push('"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            sign => fields[field].push(sign),
-        }
-    }
-    fields
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Segment, length, paragraphs, segments, simple_html};
@@ -319,6 +331,82 @@ mod tests {
             })
             .collect();
         assert_eq!(whole, "a @b c");
+    }
+
+    /// The first link or hashtag of a text, as it is found.
+    fn first(text: &str) -> Option<&str> {
+        segments(text)
+            .into_iter()
+            .find_map(|segment| match segment {
+                Segment::Link(found) | Segment::Hashtag(found) => Some(found),
+                _ => None,
+            })
+    }
+
+    #[test]
+    fn links_end_where_people_end_them() {
+        let link = "https://a.example/music";
+        for (before, after) in [
+            ("„", "“"),
+            ("“", "”"),
+            ("‚", "‘"),
+            ("«", "»"),
+            ("»", "«"),
+            ("‹", "›"),
+            ("`", "`"),
+            ("*", "*"),
+            ("**", "**."),
+            ("~~", "~~"),
+            ("（", "）です"),
+            ("「", "」"),
+            ("【", "】"),
+            ("見て ", "。次"),
+            ("", "、と"),
+            ("", "，然后"),
+            ("", "！"),
+            ("", "？"),
+            ("", "؟"),
+            ("", "،"),
+            ("", "।"),
+            ("", "\u{200b}에서"),
+            ("\u{2068}", "\u{2069}"),
+            ("", "\u{feff}x"),
+            ("", "\u{ad}x"),
+            ("見て", " ね"),
+            ("ดู", " x"),
+            ("انظر", " x"),
+            ("{", "}"),
+            ("|", "|"),
+        ] {
+            let text = format!("{before}{link}{after}");
+            assert_eq!(first(&text), Some(link), "{text}");
+        }
+        for text in [
+            "xhttps://a.example/",
+            "Éhttps://a.example/",
+            "éhttps://a.example/",
+            "_https://a.example/",
+        ] {
+            assert_eq!(first(text), None, "{text}");
+        }
+        let path = "https://a.example/夏/музыка_(demo)?q=ü";
+        assert_eq!(first(path), Some(path), "what belongs to it stays");
+    }
+
+    #[test]
+    fn hashtags_are_whole_words() {
+        for (text, tag) in [
+            ("#نرم‌افزار.", "نرم‌افزار"),
+            ("#il·lusió!", "il·lusió"),
+            ("＃日本 x", "日本"),
+            ("#日本・東京", "日本・東京"),
+            ("#dot· x", "dot"),
+            ("#क्षि", "क्षि"),
+        ] {
+            assert_eq!(first(text), Some(tag), "{text}");
+        }
+        assert_eq!(first("#·x"), None);
+        assert_eq!(super::fold_tag("＃Ａｂ"), "ab");
     }
 
     #[test]

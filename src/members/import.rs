@@ -10,14 +10,16 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
+use crate::kernel::csv::Table;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{self, AccountId, AudienceId};
-use crate::kernel::text::csv_fields;
 use crate::locale::Locale;
 use crate::nodes::house;
 
 /// Most addresses of a list.
 const MOST: usize = 5_000;
+/// Most lines that are read.
+const LINES: usize = 20_000;
 /// Longest proof.
 const PROOF: usize = 500;
 /// How many addresses are done before the next turn.
@@ -45,38 +47,15 @@ pub struct List {
 pub async fn read(app: &App, text: &str, locale: Locale) -> Result<List> {
     let mut list = List::default();
     let mut seen = HashSet::new();
-    let text = text.trim_start_matches('\u{feff}');
-    let (mut at, mut language) = (None, None);
-    for (number, line) in text.lines().enumerate() {
-        // Where commas are decimal signs, programs write semicolons between fields.
-        let line = match (line.contains(';'), line.contains(',')) {
-            (true, false) => &line.replace(';', ","),
-            _ => line,
-        };
-        let fields: Vec<String> = csv_fields(line)
-            .iter()
-            .map(|field| field.trim().to_lowercase())
-            .collect();
-        if number == 0 && !line.contains('@') {
-            let named = |names: &[&str]| {
-                fields
-                    .iter()
-                    .position(|field| names.contains(&field.as_str()))
-            };
-            at = named(&["email", "e-mail", "mail", "address"]);
-            language = named(&["language", "locale", "lang"]);
-            continue;
-        }
-        if line.trim().is_empty() {
-            continue;
-        }
-        let field = match at {
-            Some(at) => fields.get(at).cloned(),
-            None => fields.iter().find(|field| field.contains('@')).cloned(),
-        };
-        let Ok(address) = sign_in::fold_email(&field.unwrap_or_default()) else {
+    let mail = ["email", "e-mail", "mail", "address"];
+    let reads_in = ["language", "locale", "lang"];
+    let table = Table::read(text, &[&mail[..], &reads_in[..]].concat(), LINES);
+    for line in &table.lines {
+        let field = |names: &[&str]| names.iter().find_map(|name| table.field(line, name, None));
+        let written = field(&mail).or_else(|| line.fields().find(|field| field.contains('@')));
+        let Ok(address) = sign_in::fold_email(&written.unwrap_or_default().to_lowercase()) else {
             if list.unread.len() < 100 {
-                list.unread.push(line.chars().take(80).collect());
+                list.unread.push(line.written.chars().take(80).collect());
             }
             continue;
         };
@@ -84,10 +63,8 @@ pub async fn read(app: &App, text: &str, locale: Locale) -> Result<List> {
             list.twice += 1;
             continue;
         }
-        let reads = language
-            .and_then(|at| fields.get(at))
-            .filter(|tag| !tag.is_empty());
-        let reads = reads.map_or(locale, |tag| Locale::of_header(tag));
+        let reads = field(&reads_in).filter(|tag| !tag.is_empty());
+        let reads = reads.map_or(locale, Locale::of_header);
         list.addresses.push((address, reads));
         if list.addresses.len() > MOST {
             return Err(Error::invalid_with("list", "error-too-many", MOST));

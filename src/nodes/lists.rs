@@ -1,8 +1,7 @@
 //! Lists of measures on nodes, as Mastodon writes them (CSV), or one host a line.
 
-use std::collections::BTreeMap;
-
 use super::measures::{COMMENT, Measure, Severity};
+use crate::kernel::csv::{self, Table};
 use crate::kernel::origin::ascii_domain;
 
 /// Most lines of a list.
@@ -28,34 +27,28 @@ pub fn write_csv(measures: &[Measure]) -> String {
 
 /// Reads a list as Mastodon writes it, or one host a line; with the lines that could not be read.
 pub fn read_csv(text: &str) -> (Vec<Measure>, Vec<String>) {
-    let mut columns: BTreeMap<String, usize> = BTreeMap::from([("domain".to_owned(), 0)]);
+    let table = Table::read(text, &["domain", "severity"], LINES);
     let (mut found, mut unread): (Vec<Measure>, Vec<String>) = (Vec::new(), Vec::new());
-    for (at, line) in text.lines().take(LINES).enumerate() {
-        let fields = crate::kernel::text::csv_fields(line);
-        let first = fields[0].trim().trim_start_matches('#').to_lowercase();
-        if at == 0 && first == "domain" {
-            let name = |field: &String| field.trim().trim_start_matches('#').to_lowercase();
-            columns = fields.iter().map(name).zip(0..).collect();
+    for line in &table.lines {
+        if !table.is_named() && line.written.trim_start().starts_with('#') {
             continue;
         }
-        if line.trim().is_empty() || (line.starts_with('#') && fields.len() == 1) {
-            continue;
-        }
-        let field = |name: &str| columns.get(name).and_then(|at| fields.get(*at));
-        let text = |name: &str| field(name).map(|text| text.trim()).unwrap_or_default();
+        let place = |name: &str| (name == "domain").then_some(0);
+        let text = |name: &str| table.field(line, name, place(name)).unwrap_or_default();
         let severity = match text("severity") {
             "" => Some(Severity::Suspend),
-            name => Severity::parse(name),
+            name => Severity::parse(&name.to_lowercase()),
         };
+        // Where a name is hidden in part, nobody knows who is meant.
         match (ascii_domain(text("domain")), severity) {
-            (Some(host), Some(severity)) => found.push(Measure {
+            (Some(host), Some(severity)) if !text("domain").contains('*') => found.push(Measure {
                 host,
                 severity,
-                reject_media: text("reject_media").eq_ignore_ascii_case("true"),
-                reject_reports: text("reject_reports").eq_ignore_ascii_case("true"),
+                reject_media: csv::truth(text("reject_media")) == Some(true),
+                reject_reports: csv::truth(text("reject_reports")) == Some(true),
                 comment: text("public_comment").chars().take(COMMENT).collect(),
             }),
-            _ => unread.push(line.chars().take(80).collect()),
+            _ => unread.push(line.written.chars().take(80).collect()),
         }
     }
     found.sort_by(|one, other| one.host.cmp(&other.host));
@@ -77,6 +70,26 @@ mod tests {
         assert_eq!(found[0].severity, Severity::Silence);
         assert_eq!(unread.len(), 2);
         assert_eq!(read_csv(&write_csv(&found)).0, found);
+        for text in [
+            "\u{feff}#domain,#severity\nloud.example,silence\n",
+            "#severity,#domain\nSilence,loud.example\n",
+            "domain;severity;reject_media\nloud.example;silence;FALSE",
+        ] {
+            let (found, unread) = read_csv(text);
+            assert_eq!(unread, [""; 0], "{text}");
+            let is = (
+                found[0].host.as_str(),
+                found[0].severity,
+                found[0].reject_media,
+            );
+            assert_eq!(is, ("loud.example", Severity::Silence, false), "{text}");
+        }
+        let (found, unread) = read_csv("#domain,#obfuscate\nl*ud.example,true\n*.example,false\n");
+        assert_eq!(
+            (found.len(), unread.len()),
+            (0, 2),
+            "hidden names are nobody's"
+        );
         let (plain, _) = read_csv("spam.example\n\n# a comment\nloud.example\n");
         assert_eq!(plain.len(), 2);
         assert!(plain.iter().all(|one| one.severity == Severity::Suspend));

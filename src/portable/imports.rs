@@ -11,10 +11,10 @@ use crate::federation::objects::Found;
 use crate::federation::webfinger;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
+use crate::kernel::csv::{self, Line, Table};
 use crate::kernel::db::{Row, sql};
 use crate::kernel::id;
 use crate::kernel::origin::ascii_domain;
-use crate::kernel::text::csv_fields;
 use crate::posts::{self, keep};
 use crate::relations::{between, blocks, follows};
 use crate::timelines::lists::{self, Edit};
@@ -29,9 +29,6 @@ const TURN: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_secs(1);
 /// What stands before a line that is tried for the second time.
 const AGAIN: char = '\u{1}';
-/// What the first line of a list may begin with where it names its columns.
-const HEADS: [&str; 4] = ["account address", "#domain", "domain", "list name"];
-
 /// A list that is being brought.
 #[derive(Clone, Debug)]
 pub struct Import {
@@ -64,21 +61,29 @@ fn read(row: &Row) -> sqlx::Result<Import> {
     })
 }
 
-/// The lines of a list, without the one that names its columns.
-fn lines(text: &str) -> Vec<&str> {
-    let lines = text.trim_start_matches('\u{feff}').lines();
-    let mut lines: Vec<&str> = lines
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let head = lines.first().is_some_and(|first| {
-        let first = csv_fields(first).swap_remove(0).trim().to_lowercase();
-        HEADS.contains(&first.as_str())
-    });
-    if head {
-        lines.remove(0);
-    }
-    lines
+/// The lines of a list as they are worked through: comma-separated, the columns in the order of Mastodon's lists.
+fn lines(kind: Kind, text: &str) -> Vec<String> {
+    let columns: &[&str] = match kind {
+        Kind::Following => &["account address", "show boosts", "notify on new posts"],
+        Kind::Blocks => &["account address"],
+        Kind::Mutes => &["account address", "hide notifications"],
+        Kind::Domains => &["domain"],
+        Kind::Lists => &["list name", "account address"],
+        Kind::Bookmarks => &[],
+    };
+    let table = Table::read(text, columns, LINES + 1);
+    let ordered = |line: &Line| {
+        if table.is_named() {
+            let fields = columns.iter().map(|name| table.field(line, name, None));
+            csv::write(fields.map(Option::unwrap_or_default))
+        } else if kind == Kind::Bookmarks {
+            // An address may hold any sign.
+            line.written.trim().to_owned()
+        } else {
+            csv::write(line.fields())
+        }
+    };
+    table.lines.iter().map(ordered).collect()
 }
 
 /// Takes a list in; it is done in turns.
@@ -86,7 +91,7 @@ fn lines(text: &str) -> Vec<&str> {
 /// # Errors
 /// `Invalid` when it is empty or too long, or while another one is under way.
 pub async fn begin(app: &App, member: &Account, kind: Kind, text: &str) -> Result<()> {
-    let lines = lines(text);
+    let lines = lines(kind, text);
     if lines.is_empty() {
         return Err(Error::invalid("list", "error-import-empty"));
     }
@@ -205,16 +210,13 @@ async fn named(app: &App, handle: &str) -> Result<Account> {
 
 /// Whether a field says yes, or what it stands for where it says nothing.
 fn says(fields: &[String], at: usize, otherwise: bool) -> bool {
-    match fields.get(at).map(|field| field.trim()) {
-        Some("true") => true,
-        Some("false") => false,
-        _ => otherwise,
-    }
+    let said = fields.get(at).and_then(|field| csv::truth(field));
+    said.unwrap_or(otherwise)
 }
 
 /// Does one line; twice is the same as once.
 async fn one(app: &App, member: &Account, kind: Kind, line: &str) -> Result<()> {
-    let fields = csv_fields(line);
+    let fields = csv::fields(line, ',');
     let first = fields[0].trim();
     match kind {
         Kind::Following => {
@@ -274,17 +276,26 @@ async fn one(app: &App, member: &Account, kind: Kind, line: &str) -> Result<()> 
 
 #[cfg(test)]
 mod tests {
-    use super::lines;
+    use super::{Kind, lines};
 
     #[test]
-    fn only_the_line_that_names_columns_is_left_out() {
-        assert_eq!(
-            lines("\u{feff}Account address,Show boosts\nana@a.example,true\n\n"),
-            ["ana@a.example,true"]
-        );
+    fn lists_are_brought_into_one_order() {
+        let ana = ["ana@a.example,true,"];
+        for text in [
+            "\u{feff}Account address,Show boosts\nana@a.example,true\n\n",
+            "Show boosts;Account address\ntrue;ana@a.example",
+            "account address\tShow Boosts\nana@a.example\ttrue\n",
+        ] {
+            assert_eq!(lines(Kind::Following, text), ana, "{text}");
+        }
         let domains = "#domain\ndomainparking.example\ndomain.example";
-        assert_eq!(lines(domains), ["domainparking.example", "domain.example"]);
+        assert_eq!(
+            lines(Kind::Domains, domains),
+            ["domainparking.example", "domain.example"]
+        );
         let bare = "domains@x.example\nDomain people,ana@a.example";
-        assert_eq!(lines(bare).len(), 2);
+        assert_eq!(lines(Kind::Following, bare).len(), 2);
+        let address = "https://a.example/?a=1,2;3";
+        assert_eq!(lines(Kind::Bookmarks, address), [address]);
     }
 }

@@ -183,7 +183,9 @@ pub async fn find_by_uri(app: &App, uri: &str) -> Result<Option<Post>> {
 /// # Errors
 /// What the database says.
 pub async fn find_named(app: &App, uri: &str, by: AccountId) -> Result<Option<Post>> {
-    Ok(references::find_named(&app.db, uri, by, app.clock.now()).await?)
+    let origin = app.origin();
+    let uri = references::id_of_page(&origin, uri);
+    Ok(references::find_named(&app.db, &uri, by, app.clock.now()).await?)
 }
 
 /// How many posts the house's members wrote.

@@ -1,5 +1,7 @@
 //! What posts name by its id on the wire: what they answer and what they quote, now or once it comes.
 
+use std::borrow::Cow;
+
 use super::{Post, counts, store};
 use crate::app::App;
 use crate::audiences::Audience;
@@ -7,6 +9,7 @@ use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Tx, sql};
 use crate::kernel::id::AccountId;
+use crate::kernel::origin::Origin;
 
 /// The post with this id on the wire, for somebody who names it in what they send: nothing where they may not see it,
 /// or its author blocks them, so that it looks as if it were not there. Who follows somebody elsewhere, their home
@@ -32,6 +35,18 @@ pub async fn find_named(
     .as_ref()
     .map(store::read)
     .transpose()
+}
+
+/// The id on the wire of one of our posts that is named by the address of its page (`/@nova/1`); any other address as it
+/// is.
+pub fn id_of_page<'a>(origin: &Origin, uri: &'a str) -> Cow<'a, str> {
+    let page = || {
+        let path = origin.path_of(uri)?.strip_prefix("/@")?;
+        let (name, number) = path.trim_end_matches('/').split_once('/')?;
+        let known = !name.contains('@') && number.parse::<i64>().is_ok();
+        known.then(|| origin.at(&format!("/users/{}/posts/{number}", name.to_lowercase())))
+    };
+    page().map_or(Cow::Borrowed(uri), Cow::Owned)
 }
 
 /// Joins the answers of somebody to a post that came in the same moment, or was there all along: nothing where they may
@@ -91,4 +106,29 @@ pub async fn adopt_replies(tx: &mut Tx, post: &Post, now: Time) -> sqlx::Result<
             .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, id_of_page};
+
+    #[test]
+    fn pages_lead_to_the_ids_of_their_posts() {
+        let origin = Origin::parse("https://nova.example", None).unwrap();
+        let id = "https://nova.example/users/nova/posts/12";
+        for page in [
+            "https://nova.example/@nova/12",
+            "https://nova.example/@Nova/12/",
+            id,
+        ] {
+            assert_eq!(id_of_page(&origin, page), id);
+        }
+        for other in [
+            "https://tide.example/@nova/12",
+            "https://nova.example/@ada@tide.example/12",
+            "https://nova.example/@nova/media",
+        ] {
+            assert_eq!(id_of_page(&origin, other), other);
+        }
+    }
 }

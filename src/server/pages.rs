@@ -3,7 +3,9 @@
 use axum::Extension;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
+use http::{Method, Uri};
 
 use crate::accounts::web::{door, leave, mail, profile, security, settings};
 use crate::app::App;
@@ -265,7 +267,23 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .method_not_allowed_fallback(nothing)
 }
 
-/// What has no page of its own.
-async fn nothing() -> ui::PageError {
-    crate::error::Error::NotFound.into()
+/// What has no page of its own; an address as somebody pasted it leads to the page it means.
+async fn nothing(method: Method, uri: Uri) -> Response {
+    let asks = [Method::GET, Method::HEAD].contains(&method);
+    match meant(uri.path()).filter(|_| asks) {
+        Some(path) => {
+            let query = uri
+                .query()
+                .map_or_else(String::new, |query| format!("?{query}"));
+            Redirect::permanent(&format!("{path}{query}")).into_response()
+        }
+        None => ui::PageError::from(crate::error::Error::NotFound).into_response(),
+    }
+}
+
+/// The path that is meant by one with an `@` that was escaped, with a stroke at its end, or with strokes doubled.
+fn meant(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let plain = (String::from("/") + &parts.join("/")).replace("%40", "@");
+    (plain != path).then_some(plain)
 }

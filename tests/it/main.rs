@@ -14,6 +14,7 @@ mod api;
 mod attacks;
 mod audit;
 mod browser;
+mod cases;
 mod clients;
 mod columns;
 mod crew;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::error;
 use crate::federation::copies;
 use crate::federation::doc::Doc;
 use crate::federation::objects::{self, note};
@@ -13,6 +14,7 @@ use crate::federation::{Outcome, Refused};
 use crate::kernel::id::{AccountId, PostId};
 use crate::kernel::origin::same_origin;
 use crate::posts::arrive::{self, Arrived, Way};
+use crate::posts::references::id_of_page;
 use crate::posts::{self, Post, polls};
 use crate::relations::{blocks, follows};
 
@@ -39,7 +41,7 @@ async fn receive_one(app: &App, context: &Context, object: Doc<'_>) -> Outcome {
         objects::post(app, uri, context.inbox_of.as_ref(), &context.budget).await?;
         return Ok(());
     }
-    if let Some(vote) = vote(object) {
+    if let Some(vote) = vote(app, object).await.map_err(Refused::from)? {
         return receive_vote(app, context, object, vote).await;
     }
     let mut arrived = note::read(app, object.0, &context.sender)
@@ -97,17 +99,34 @@ async fn is_wanted(app: &App, context: &Context, arrived: &Arrived) -> Result<bo
     Ok(false)
 }
 
-/// The choice a note votes for: a name and a question, but no content.
-fn vote(object: Doc<'_>) -> Option<(&str, &str)> {
+/// The choice a note votes for: a name and a question, and no content, or a name that is one of the choices of a poll
+/// of ours, whatever the content repeats.
+async fn vote<'a>(app: &App, object: Doc<'a>) -> error::Result<Option<(&'a str, &'a str)>> {
+    let Some((name, question)) = named_answer(object) else {
+        return Ok(None);
+    };
+    if object.text("content", 10).is_none() || !app.origin().owns(question) {
+        let bare = object.text("content", 10).is_none();
+        return Ok(bare.then_some((name, question)));
+    }
+    let uri = id_of_page(&app.origin(), question).into_owned();
+    let poll = match posts::find_by_uri(app, &uri).await? {
+        Some(post) => polls::of_post(app, post.id).await?,
+        None => None,
+    };
+    let chosen = |poll: &polls::Poll| poll.options.iter().any(|(option, _)| option == name);
+    Ok(poll.filter(chosen).map(|_| (name, question)))
+}
+
+/// The name of a note that answers something, and what it answers.
+fn named_answer(object: Doc<'_>) -> Option<(&str, &str)> {
     let name = object
         .get("name")
         .as_str()
         .filter(|name| !name.is_empty())?;
     let question = object.id_of("inReplyTo")?;
-    (object.kind() == Some("Note")
-        && object.text("content", 10).is_none()
-        && object.objects("attachment").is_empty())
-    .then_some((name, question))
+    (object.kind() == Some("Note") && object.objects("attachment").is_empty())
+        .then_some((name, question))
 }
 
 async fn receive_vote(

@@ -121,6 +121,8 @@ fn label(kind: Option<&str>) -> &'static str {
 
 /// A post the sender may see, by its id; others look as if they were not there.
 async fn visible_post(app: &App, context: &Context, uri: &str) -> Result<Post, Refused> {
+    let origin = app.origin();
+    let uri = &*posts::references::id_of_page(&origin, uri);
     let found = posts::find_by_uri(app, uri).await?;
     if found.is_none() && context.early() && !app.origin().owns(uri) {
         return Err(Refused::Retry("its post may be on the way".to_owned()));

@@ -11,12 +11,14 @@ use crate::error::Result;
 use crate::federation::PUBLIC;
 use crate::federation::actor::emojis;
 use crate::federation::doc::{Doc, is_public};
+use crate::kernel::clock::Time;
 use crate::kernel::html::{escape, sanitize, to_text};
 use crate::kernel::origin::{host_of_uri, parse_url, same_origin};
 use crate::kernel::text::{fold_tag, simple_html};
 use crate::media::{self, Remote};
 use crate::moderation::calm;
 use crate::posts::arrive::{Arrived, Poll};
+use crate::posts::references::id_of_page;
 use crate::posts::{self, Post, stamps};
 
 /// The types that are shown as posts, and what we call them.
@@ -91,7 +93,7 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
         in_reply_to_uri: doc
             .id_of("inReplyTo")
             .filter(|uri| parse_url(uri).is_some())
-            .map(str::to_owned),
+            .map(|uri| id_of_page(&app.origin(), uri).into_owned()),
         quote_uri: quote(doc),
         quote_stamp_uri: doc
             .id_of("quoteAuthorization")
@@ -181,10 +183,11 @@ fn content(doc: Doc<'_>, kind: &str) -> String {
 
 /// When and where, in one line.
 fn event_line(doc: Doc<'_>) -> String {
-    let when = doc.time("startTime").map(|at| {
-        let (year, month, day, hour, minute) = at.parts();
-        format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
-    });
+    let when = doc
+        .get("startTime")
+        .as_str()
+        .and_then(Time::parse_with_offset)
+        .map(|(at, offset)| at.as_written(offset));
     let location = doc.objects("location").into_iter().next();
     let place = location.and_then(|place| {
         let address = Doc(place.get("address"));
@@ -312,14 +315,28 @@ fn poll(doc: Doc<'_>) -> Option<Poll> {
         })
         .take(20)
         .collect();
-    let most = options.iter().map(|(_, votes)| *votes).max().unwrap_or(0);
+    // With one choice each vote is a voter; with several there are as many as the most wanted has, at least.
+    let votes = options.iter().map(|(_, votes)| *votes);
+    let voters = if multiple {
+        votes.max().unwrap_or(0)
+    } else {
+        votes.fold(0, i64::saturating_add)
+    };
+    let closed_at = closed_at(doc);
     Some(Poll {
-        voters: doc.number("votersCount").unwrap_or(most),
-        expires_at: doc.time("endTime").or_else(|| doc.time("closed")),
-        closed_at: doc.time("closed"),
+        voters: doc.number("votersCount").unwrap_or(voters),
+        expires_at: doc.time("endTime").or(closed_at),
+        closed_at,
         options,
         multiple,
     })
+}
+
+/// When a poll ended: a moment, or only that it did.
+fn closed_at(doc: Doc<'_>) -> Option<Time> {
+    let told = || doc.time("updated").or_else(|| doc.time("published"));
+    doc.time("closed")
+        .or_else(|| told().filter(|_| doc.flag("closed")))
 }
 
 fn attachments(doc: Doc<'_>, kind: &str) -> Vec<Remote> {
@@ -419,7 +436,8 @@ fn attachment(doc: Doc<'_>) -> Option<Remote> {
     })
 }
 
-/// Seconds as a number, or ISO 8601 `PT1H2M3S`.
+/// Seconds as a number, or a duration of ISO 8601 up to weeks: `PT1H2M3S`, `P0DT0H3M20S`; years and months have no
+/// length.
 fn duration(doc: Doc<'_>) -> Option<i64> {
     if let Some(seconds) = doc
         .get("duration")
@@ -430,14 +448,21 @@ fn duration(doc: Doc<'_>) -> Option<i64> {
     }
     let mut total = 0.0;
     let mut digits = String::new();
-    for c in doc.get("duration").as_str()?.strip_prefix("PT")?.chars() {
+    let mut in_time = false;
+    for c in doc.get("duration").as_str()?.strip_prefix('P')?.chars() {
         match c {
             '0'..='9' | '.' => digits.push(c),
+            ',' => digits.push('.'),
+            'T' if digits.is_empty() && !in_time => in_time = true,
             unit => {
-                let factor = match unit {
-                    'H' => 3600.0,
-                    'M' => 60.0,
-                    'S' => 1.0,
+                let factor = match (unit, in_time) {
+                    ('W', false) => 604_800.0,
+                    ('D', false) => 86_400.0,
+                    ('H', true) => 3_600.0,
+                    ('M', true) => 60.0,
+                    ('S', true) => 1.0,
+                    // Nought of something has no length either.
+                    ('Y' | 'M', false) if digits.trim_matches('0').is_empty() => 0.0,
                     _ => return None,
                 };
                 total += digits.parse::<f64>().ok()? * factor;

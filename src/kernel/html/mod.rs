@@ -1,9 +1,13 @@
 //! HTML from strangers and from us: sanitising, escaping, plain text.
 
+mod prune;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use ammonia::Builder;
+
+use prune::Pruned;
 
 use crate::kernel::markup::{Scanner, Tag, Token, decode};
 
@@ -80,14 +84,33 @@ const BLOCKS: [&str; 12] = [
     "h6",
     "hr",
 ];
-/// How deep elements may stand in one another; the text of deeper ones stays.
-const DEPTH: usize = 32;
-/// Most elements of a text; the text of more stays.
-const ELEMENTS: usize = 4_000;
-
-/// Most signs to be escaped in one stretch of text.
-const STRETCH: usize = 256;
-
+/// Elements that are not kept and stand on lines of their own.
+const LINES: [&str; 24] = [
+    "div",
+    "section",
+    "article",
+    "aside",
+    "header",
+    "footer",
+    "main",
+    "nav",
+    "figure",
+    "figcaption",
+    "table",
+    "tr",
+    "caption",
+    "dl",
+    "dt",
+    "dd",
+    "details",
+    "summary",
+    "address",
+    "center",
+    "fieldset",
+    "form",
+    "video",
+    "audio",
+];
 /// Cleans HTML of a peer down to text structure and http(s) links; always the last step before it is shown.
 ///
 /// What goes into the cleaning is well nested and not deep, so that it takes a time that grows with the text.
@@ -118,130 +141,11 @@ fn shown(html: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
-/// HTML of a few elements, each closed, none deep.
-#[derive(Default)]
-struct Pruned {
-    out: String,
-    open: Vec<&'static str>,
-    elements: usize,
-}
-
 fn known(names: &'static [&'static str], name: &str) -> Option<&'static str> {
     let mut names = names.iter();
     names
         .find(|known| name.eq_ignore_ascii_case(known))
         .copied()
-}
-
-impl Pruned {
-    fn of(html: &str) -> Self {
-        let mut pruned = Self::default();
-        for token in shown(html) {
-            pruned.take(token);
-        }
-        pruned.close_down_to(0);
-        pruned
-    }
-
-    fn take(&mut self, token: Token<'_>) {
-        match token {
-            Token::Text(text) => self.text(&text.replace('<', "&lt;")),
-            Token::Raw(_) => {}
-            Token::Start(tag) => self.start(tag),
-            Token::End(name) => {
-                let at = self
-                    .open
-                    .iter()
-                    .rposition(|open| name.eq_ignore_ascii_case(open));
-                match at {
-                    Some(at) => self.close_down_to(at),
-                    None if name.eq_ignore_ascii_case("br") => self.out.push_str("<br>"),
-                    None => {}
-                }
-            }
-        }
-    }
-
-    /// Writes text. What writes the cleaned text escapes each stretch in a time that grows with the square of the signs to
-    /// be escaped in it; an empty comment, which is left out again, ends a stretch before it is long.
-    fn text(&mut self, text: &str) {
-        let mut written = 0;
-        let escaped = text.match_indices(['&', '>', '\u{a0}']);
-        for (at, _) in escaped.skip(STRETCH).step_by(STRETCH) {
-            self.out.push_str(&text[written..at]);
-            self.out.push_str("<!---->");
-            written = at;
-        }
-        self.out.push_str(&text[written..]);
-    }
-
-    fn start(&mut self, tag: Tag<'_>) {
-        let Some(name) = known(&KEPT, tag.name) else {
-            return;
-        };
-        self.end_what_it_ends(name);
-        let single = matches!(name, "br" | "hr");
-        if self.elements >= ELEMENTS || (self.open.len() >= DEPTH && !single) {
-            return;
-        }
-        let attribute = |name: &str, most: usize| {
-            let value = tag.raw(name).filter(|value| value.len() <= most)?;
-            Some(format!(" {name}=\"{}\"", value.replace('"', "&quot;")))
-        };
-        let href = if name == "a" {
-            attribute("href", 2_100)
-        } else {
-            None
-        };
-        let class = if matches!(name, "a" | "span") {
-            attribute("class", 256)
-        } else {
-            None
-        };
-        self.elements += 1;
-        self.out.push_str(&format!(
-            "<{name}{}{}>",
-            href.unwrap_or_default(),
-            class.unwrap_or_default()
-        ));
-        if !single {
-            self.open.push(name);
-        }
-    }
-
-    /// What a browser closes by itself where this begins.
-    fn end_what_it_ends(&mut self, name: &str) {
-        let last = |open: &[&str], of: &dyn Fn(&str) -> bool| open.iter().rposition(|one| of(one));
-        let heading = |one: &str| one.len() == 2 && one.starts_with('h') && one != "hr";
-        if BLOCKS.contains(&name)
-            && let Some(at) = last(&self.open, &|one| one == "p")
-        {
-            self.close_down_to(at);
-        }
-        if heading(name)
-            && let Some(at) = last(&self.open, &heading)
-        {
-            self.close_down_to(at);
-        }
-        if name == "a"
-            && let Some(at) = last(&self.open, &|one| one == "a")
-        {
-            self.close_down_to(at);
-        }
-        if name == "li" {
-            let list = last(&self.open, &|one| matches!(one, "ul" | "ol"));
-            let item = last(&self.open, &|one| one == "li");
-            if let Some(at) = item.filter(|item| list.is_none_or(|list| list < *item)) {
-                self.close_down_to(at);
-            }
-        }
-    }
-
-    fn close_down_to(&mut self, at: usize) {
-        for name in self.open.drain(at..).rev() {
-            self.out.push_str(&format!("</{name}>"));
-        }
-    }
 }
 
 /// Escapes text for HTML content and quoted attributes.
@@ -274,6 +178,11 @@ pub fn to_text(html: &str) -> String {
                 text.push_str(&decode(words));
             }
             Token::Raw(_) => {}
+            Token::Start(tag) if tag.name.eq_ignore_ascii_case("img") => {
+                text.push_str(&"\n".repeat(due));
+                due = 0;
+                text.push_str(&tag.get("alt").unwrap_or_default());
+            }
             Token::Start(Tag { name, .. }) | Token::End(name) => {
                 let breaks = breaks(name);
                 if name.eq_ignore_ascii_case("br") {
@@ -289,13 +198,10 @@ pub fn to_text(html: &str) -> String {
 
 /// How many line breaks stand between an element and what is around it.
 fn breaks(name: &str) -> usize {
-    let lines = [
-        "li", "ul", "ol", "div", "tr", "section", "article", "dt", "dd", "figure",
-    ];
     if known(&BLOCKS, name).is_some() {
         2
     } else {
-        usize::from(lines.iter().any(|line| name.eq_ignore_ascii_case(line)))
+        usize::from(name.eq_ignore_ascii_case("li") || known(&LINES, name).is_some())
     }
 }
 
@@ -356,7 +262,73 @@ pub fn truncate(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pruned, STRETCH, first_link, sanitize, shorten, to_text};
+    use super::prune::{DEPTH, ELEMENTS, Pruned, STRETCH};
+    use super::{first_link, sanitize, shorten, to_text};
+
+    #[test]
+    fn lines_that_are_blocks_stay_lines() {
+        for (html, clean, text) in [
+            (
+                "<div>Doors 20:00</div><div>Show 21:00</div>",
+                "Doors 20:00<br>Show 21:00",
+                "Doors 20:00\nShow 21:00",
+            ),
+            (
+                "<table><tr><td>a</td></tr><tr><td>b</td></tr></table>",
+                "a<br>b",
+                "a\nb",
+            ),
+            (
+                "<div><div>a</div></div><p>b</p><section>c</section>",
+                "a<p>b</p>c",
+                "a\n\nb\n\nc",
+            ),
+            (
+                "<dl><dt>Doors</dt><dd>20:00</dd></dl>",
+                "Doors<br>20:00",
+                "Doors\n20:00",
+            ),
+            (
+                "<p>a</p><div>b</div><div></div><div>c</div>",
+                "<p>a</p>b<br>c",
+                "a\n\nb\nc",
+            ),
+            (
+                "<ul><li><div>a</div></li><li><div>b</div></li></ul>",
+                "<ul><li>a</li><li>b</li></ul>",
+                "a\nb",
+            ),
+        ] {
+            assert_eq!(sanitize(html), clean, "{html}");
+            assert_eq!(to_text(html), text, "{html}");
+        }
+    }
+
+    #[test]
+    fn a_picture_in_the_text_leaves_its_words() {
+        let link = |words: &str| {
+            format!(
+                "<p><a href=\"https://x.example/a.jpg\" rel=\"nofollow noopener noreferrer\">{words}</a></p>"
+            )
+        };
+        assert_eq!(
+            sanitize("<p><img src='https://x.example/a.jpg' alt='A poster'></p>"),
+            link("A poster")
+        );
+        assert_eq!(
+            sanitize("<p><img src='https://x.example/a.jpg'></p>"),
+            link("https://x.example/a.jpg")
+        );
+        assert_eq!(
+            sanitize("<p><img src='data:x' alt='<b>'></p>"),
+            "<p>&lt;b&gt;</p>"
+        );
+        assert_eq!(
+            sanitize("<img class='emoji' src='https://x.example/b.png' alt=':cat:'>"),
+            ":cat:"
+        );
+        assert_eq!(to_text("<p><img alt='A poster'></p>"), "A poster");
+    }
 
     #[test]
     fn what_runs_or_fetches_is_gone() {
@@ -504,11 +476,8 @@ mod tests {
                     _ => {}
                 }
             }
-            assert!(
-                depth == 0 && deepest <= super::DEPTH,
-                "{at}: {deepest} deep"
-            );
-            assert!(elements <= super::ELEMENTS, "{at}: {elements}");
+            assert!(depth == 0 && deepest <= DEPTH, "{at}: {deepest} deep");
+            assert!(elements <= ELEMENTS, "{at}: {elements}");
             let clean = sanitize(text);
             assert!(clean.len() <= 8 * text.len(), "{at}: {}", clean.len());
             assert_eq!(sanitize(&clean), clean, "{at} is cleaned once for all");
