@@ -75,7 +75,7 @@ pub async fn save(settings: &Settings, loaded: &Loaded, file: &Path) -> anyhow::
     if file.exists() {
         anyhow::bail!("{} exists already; choose another name", file.display());
     }
-    let db = database::open(settings).await?;
+    let db = database::open_as_it_is(settings).await?;
     let work = Work::begin(file)?;
     let manifest = Manifest {
         program: env!("CARGO_PKG_VERSION").to_owned(),

@@ -54,6 +54,24 @@ pub async fn open(settings: &Settings) -> anyhow::Result<Db> {
 /// # Errors
 /// As [`open`].
 pub async fn open_or_begin(settings: &Settings, begin: bool) -> anyhow::Result<Db> {
+    let db = reach(settings, begin).await?;
+    db.migrate().await?;
+    Ok(db)
+}
+
+/// As [`open`], but the schema stays as it is, and there must be one: what is saved before an upgrade is not upgraded.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_as_it_is(settings: &Settings) -> anyhow::Result<Db> {
+    let db = reach(settings, false).await?;
+    if !db.has_schema().await? {
+        anyhow::bail!("there is no house in {}", shown(&settings.database_url()));
+    }
+    Ok(db)
+}
+
+async fn reach(settings: &Settings, begin: bool) -> anyhow::Result<Db> {
     let folder = &settings.data_dir;
     create_private(folder)
         .and_then(|()| try_write(folder))
@@ -67,7 +85,9 @@ pub async fn open_or_begin(settings: &Settings, begin: bool) -> anyhow::Result<D
     // Looked at before the database: who begins a house makes the database first, and then the key.
     let left = Left::of(settings);
     let url = settings.database_url();
-    let file = url.strip_prefix("sqlite:").map(Path::new);
+    let file = url
+        .strip_prefix("sqlite:")
+        .map(|file| Path::new(file.trim_start_matches("//")));
     let is_there = file.is_none_or(|file| file.metadata().is_ok_and(|known| known.len() > 0));
     if !is_there && !begin {
         left.refuse(settings)?;
@@ -76,7 +96,6 @@ pub async fn open_or_begin(settings: &Settings, begin: bool) -> anyhow::Result<D
     if !begin && !db.has_schema().await? {
         left.refuse(settings)?;
     }
-    db.migrate().await?;
     Ok(db)
 }
 

@@ -35,7 +35,7 @@ pub(super) fn refuse_half(folder: &Path) -> anyhow::Result<()> {
 pub async fn restore(settings: &Settings, file: &Path) -> anyhow::Result<()> {
     let folder = &settings.data_dir;
     check_targets(settings).await?;
-    begin(folder)?;
+    begin(settings)?;
     let work = folder.join(UNPACKED);
     let looked_through = look_through(settings, file, &work).await;
     // Until here nothing else was touched.
@@ -89,13 +89,28 @@ async fn look_through(
 }
 
 /// Takes an empty folder, or one in which a restore was interrupted.
-fn begin(folder: &Path) -> anyhow::Result<()> {
+fn begin(settings: &Settings) -> anyhow::Result<()> {
+    let folder = &settings.data_dir;
     if folder.join(UNPACKED).exists() {
+        // What a restore puts here, and nothing else.
+        let database = is_sqlite(settings).then(|| sqlite_file(settings));
+        let database = database.as_deref().and_then(Path::file_name);
+        let database = database.map(|name| name.to_string_lossy().into_owned());
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            if path.is_dir() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let own = [UNPACKED, "media", "settings.toml", "secret.key"].contains(&&*name);
+            let of_database = database.as_deref().is_some_and(|known| {
+                [
+                    known.to_owned(),
+                    format!("{known}-wal"),
+                    format!("{known}-shm"),
+                ]
+                .contains(&name.to_string())
+            });
+            if own && path.is_dir() {
                 fs::remove_dir_all(path)?;
-            } else {
+            } else if own || of_database {
                 fs::remove_file(path)?;
             }
         }

@@ -111,10 +111,10 @@ async fn show(app: &App, path: &str, paging: &Paging, parts: &Parts) -> Result<(
 /// # Errors
 /// What the database says.
 pub async fn ask_all(app: &App) -> sqlx::Result<()> {
-    if restored::recent(app).is_none() {
+    let Some(since) = restored::recent(app) else {
         return Ok(());
-    }
-    for node in restored::unasked(&app.db, 500).await? {
+    };
+    for node in restored::unasked(&app.db, since, 500).await? {
         jobs::enqueue(&app.db, app.clock.now(), Job::AskFollows(node)).await?;
     }
     Ok(())
@@ -148,7 +148,7 @@ pub async fn ask(app: &App, node: NodeId) -> anyhow::Result<()> {
         let pairs = told.into_iter().map(|one| (one.actor, one.object));
         let pairs: BTreeSet<(String, String)> = pairs.collect();
         if complete {
-            forget_others(app, path, &host, &pairs).await?;
+            forget_others(app, path, (&host, since), &pairs).await?;
         }
     }
     restored::asked(&app.db, node, app.clock.now()).await?;
@@ -206,7 +206,10 @@ async fn take_in(app: &App, told: &Told, since: Restored) -> anyhow::Result<()> 
     let Some(ours) = ours.filter(|one| one.kind == Kind::Local && one.is_active()) else {
         return Ok(());
     };
-    let Ok(theirs) = actor::resolve(app, theirs, &budget).await else {
+    let told_of = theirs;
+    let found = actor::resolve(app, told_of, &budget).await;
+    // A document may name somebody else, whom this house cannot speak for.
+    let Some(theirs) = found.ok().filter(|found| found.uri == *told_of) else {
         return Ok(());
     };
     if is_ours {
@@ -221,19 +224,19 @@ async fn take_in(app: &App, told: &Told, since: Restored) -> anyhow::Result<()> 
 async fn forget_others(
     app: &App,
     path: &str,
-    host: &str,
+    (host, since): (&str, Restored),
     told: &BTreeSet<(String, String)>,
 ) -> anyhow::Result<()> {
     let query = if path == FOLLOWING {
         sql(
-            "SELECT follower.id AS follower_id, follower.uri AS actor, followed.id AS followed_id, followed.uri AS object FROM accounts AS follower JOIN follows ON follows.follower_id = follower.id JOIN accounts AS followed ON followed.id = follows.followee_id WHERE follower.host = $1 AND follower.kind = 'remote' AND followed.kind = 'local' AND follows.accepted_at IS NOT NULL LIMIT $2",
+            "SELECT follower.id AS follower_id, follower.uri AS actor, followed.id AS followed_id, followed.uri AS object FROM accounts AS follower JOIN follows ON follows.follower_id = follower.id JOIN accounts AS followed ON followed.id = follows.followee_id WHERE follower.host = $1 AND follower.kind = 'remote' AND followed.kind = 'local' AND follows.accepted_at < $3 LIMIT $2",
         )
     } else {
         sql(
-            "SELECT follower.id AS follower_id, follower.uri AS actor, followed.id AS followed_id, followed.uri AS object FROM accounts AS followed JOIN follows ON follows.followee_id = followed.id JOIN accounts AS follower ON follower.id = follows.follower_id WHERE followed.host = $1 AND followed.kind = 'remote' AND follower.kind = 'local' AND follows.accepted_at IS NOT NULL LIMIT $2",
+            "SELECT follower.id AS follower_id, follower.uri AS actor, followed.id AS followed_id, followed.uri AS object FROM accounts AS followed JOIN follows ON follows.followee_id = followed.id JOIN accounts AS follower ON follower.id = follows.follower_id WHERE followed.host = $1 AND followed.kind = 'remote' AND follower.kind = 'local' AND follows.accepted_at < $3 LIMIT $2",
         )
     };
-    let query = query.bind(host).bind(sync::COMPARED);
+    let query = query.bind(host).bind(sync::COMPARED).bind(since.made_at);
     let rows = query.all(&app.db).await?;
     for row in rows {
         if told.contains(&(row.get("actor")?, row.get("object")?)) {

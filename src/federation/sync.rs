@@ -91,8 +91,8 @@ pub async fn receive(app: &App, sender: &Account, value: &str) -> Result<()> {
     Ok(())
 }
 
-/// Compares: our follows the other side does not know end; those we do not know are taken back over there, or, where a
-/// backup was restored, remembered here.
+/// Compares: our follows the other side does not know end; those we do not know are taken back over there, unless a
+/// backup was restored a short while ago.
 ///
 /// # Errors
 /// What the database says; a list that cannot be had, or does not fit its digest, changes nothing.
@@ -124,10 +124,8 @@ pub async fn compare(app: &App, account: &Account, url: &str, wanted: &str) -> R
         let Some(member) = member.filter(Account::is_active) else {
             continue;
         };
-        if restored::recent(app).is_some() {
-            // It was followed after the backup.
-            follows::remember(app, &member, account).await?;
-        } else {
+        // After a restore the houses we know are asked what we forgot; until then nothing is taken back.
+        if restored::recent(app).is_none() {
             let job = Job::SendUnfollow {
                 uri: super::outbox::fresh_uri(app),
                 follower: member.id,

@@ -137,6 +137,9 @@ fn offset_of(zone: &str) -> Option<i64> {
         _ => return None,
     };
     let digits = digits.replace(':', "");
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
     let (hours, minutes) = match digits.len() {
         2 => (digits.parse::<i64>().ok()?, 0),
         4 => (digits[..2].parse().ok()?, digits[2..].parse::<i64>().ok()?),
@@ -232,6 +235,24 @@ mod tests {
             assert_eq!(read, noon.map(Time::seconds), "{text}");
         }
         assert_eq!(Time::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn odd_zones_are_no_zones() {
+        for text in [
+            "2026-05-01T12:00:00+aé1",
+            "2026-05-01T12:00:00+-9:0",
+            "2026-05-0é12:00",
+            "é",
+            "",
+        ] {
+            assert_eq!(Time::parse(text), None, "{text}");
+        }
+        let at = |text| Time::parse(text).map(Time::rfc3339);
+        assert_eq!(
+            at("2026-05-01T12:00+02").as_deref(),
+            Some("2026-05-01T10:00:00.000Z")
+        );
     }
 
     #[test]

@@ -46,13 +46,15 @@ pub fn recent(app: &App) -> Option<Restored> {
         .filter(|restored| now < restored.at.plus(ASKS_FOR))
 }
 
-/// Houses that are to be asked whom their people follow here, at most so many.
+/// Houses that are to be asked whom their people follow here, at most so many: those the backup knew, so that nobody
+/// who comes afterwards can tell us what we followed.
 ///
 /// # Errors
 /// What the database says.
-pub async fn unasked(conn: impl Conn, limit: i64) -> sqlx::Result<Vec<NodeId>> {
-    let rows = sql("SELECT id FROM nodes WHERE software = 'afterparty' AND follows_asked_at IS NULL AND suspended_at IS NULL ORDER BY id LIMIT $1")
+pub async fn unasked(conn: impl Conn, since: Restored, limit: i64) -> sqlx::Result<Vec<NodeId>> {
+    let rows = sql("SELECT id FROM nodes WHERE software = 'afterparty' AND follows_asked_at IS NULL AND suspended_at IS NULL AND created_at <= $2 ORDER BY id LIMIT $1")
         .bind(limit)
+        .bind(since.made_at)
         .all(conn)
         .await?;
     rows.iter().map(|row| row.get("id")).collect()

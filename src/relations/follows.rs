@@ -201,7 +201,21 @@ pub async fn remember(app: &App, follower: &Account, followee: &Account) -> Resu
     if blocks::between(&mut tx, follower.id, followee.id).await? {
         return Ok(());
     }
-    if let Some(follow) = insert(&mut tx, follower.id, followee.id, &uri, now, true).await? {
+    let remembered = match insert(&mut tx, follower.id, followee.id, &uri, now, true).await? {
+        Some(follow) => Some(follow),
+        // It was asked for before the backup, and accepted after it.
+        None => {
+            let touched = sql("UPDATE follows SET accepted_at = $1 WHERE follower_id = $2 AND followee_id = $3 AND accepted_at IS NULL")
+                .bind(now)
+                .bind(follower.id)
+                .bind(followee.id)
+                .run(&mut tx)
+                .await?;
+            let known = find(&mut tx, follower.id, followee.id).await?;
+            known.filter(|_| touched == 1)
+        }
+    };
+    if let Some(follow) = remembered {
         recount(&mut tx, &follow).await?;
         digests::change(&mut tx, &follow, 1).await?;
         tell(&mut tx, &follow, now).await?;
