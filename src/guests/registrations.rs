@@ -11,7 +11,7 @@ use super::homes::Doors;
 use super::{Attempt, Closed};
 use crate::app::App;
 use crate::kernel::crypt;
-use crate::kernel::db::{Row, sql};
+use crate::kernel::db::{Query, Row, sql};
 use crate::kernel::http::{Answer, DOCUMENT, FetchError};
 use crate::kernel::json;
 use crate::kernel::origin::parse_url;
@@ -102,21 +102,24 @@ pub async fn at(
     }
 }
 
-async fn with_scope(
-    app: &App,
-    (origin, from): (&str, IpAddr),
-    doors: &Doors,
-    scope: &str,
-) -> Attempt<Registration> {
-    let row = sql(concat!(
+/// What is kept of our registration at a home.
+fn kept(origin: &str, scope: &str) -> Query {
+    sql(concat!(
         "SELECT ",
         registration_columns!(),
         " FROM guest_apps WHERE origin = $1 AND scope = $2"
     ))
     .bind(origin)
     .bind(scope)
-    .optional(&app.db)
-    .await?;
+}
+
+async fn with_scope(
+    app: &App,
+    (origin, from): (&str, IpAddr),
+    doors: &Doors,
+    scope: &str,
+) -> Attempt<Registration> {
+    let row = kept(origin, scope).optional(&app.db).await?;
     if let Some(row) = row {
         let known = read(app, &row)?;
         if app.clock.now().since(known.worked_at) < FRESH {
@@ -218,15 +221,7 @@ async fn register(
         return Ok(Ok(made));
     }
     // Somebody else came from the same home at the same moment.
-    let row = sql(concat!(
-        "SELECT ",
-        registration_columns!(),
-        " FROM guest_apps WHERE origin = $1 AND scope = $2"
-    ))
-    .bind(origin)
-    .bind(scope)
-    .one(&app.db)
-    .await?;
+    let row = kept(origin, scope).one(&app.db).await?;
     Ok(Ok(read(app, &row)?))
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Conn, Row, Tx, sql};
+use crate::kernel::db::{Conn, Query, Row, Tx, sql};
 use crate::kernel::id::{ActivityId, InboxId, ReceivedId};
 
 /// Hosts on one page, and activities on one page of a host.
@@ -50,16 +50,20 @@ pub struct GivenUp {
     pub at: Time,
 }
 
+/// Binds the last two placeholders: how many rows, and from which on.
+fn paged(query: Query, page: i64) -> Query {
+    query.bind(PAGE).bind(page.max(0).saturating_mul(PAGE))
+}
+
 /// Hosts with something that was given up, the latest first; a page of them, from 0 on.
 ///
 /// # Errors
 /// What the database says.
 pub async fn hosts(conn: impl Conn, page: i64) -> sqlx::Result<Vec<Host>> {
-    let rows = sql("SELECT host, CAST(SUM(sent) AS BIGINT) AS sent, CAST(SUM(received) AS BIGINT) AS received, MAX(last_at) AS last_at FROM (SELECT nodes.host, COUNT(*) AS sent, 0 AS received, MAX(deliveries.dead_at) AS last_at FROM deliveries JOIN nodes ON nodes.id = deliveries.node_id WHERE deliveries.dead_at IS NOT NULL GROUP BY nodes.host UNION ALL SELECT accounts.host, 0, COUNT(*), MAX(received.processed_at) FROM received JOIN accounts ON accounts.id = received.actor_id WHERE received.processed_at IS NOT NULL AND received.body IS NOT NULL GROUP BY accounts.host) AS both_ways GROUP BY host ORDER BY last_at DESC, host LIMIT $1 OFFSET $2")
-        .bind(PAGE)
-        .bind(page.max(0).saturating_mul(PAGE))
-        .all(conn)
-        .await?;
+    let query = sql(
+        "SELECT host, CAST(SUM(sent) AS BIGINT) AS sent, CAST(SUM(received) AS BIGINT) AS received, MAX(last_at) AS last_at FROM (SELECT nodes.host, COUNT(*) AS sent, 0 AS received, MAX(deliveries.dead_at) AS last_at FROM deliveries JOIN nodes ON nodes.id = deliveries.node_id WHERE deliveries.dead_at IS NOT NULL GROUP BY nodes.host UNION ALL SELECT accounts.host, 0, COUNT(*), MAX(received.processed_at) FROM received JOIN accounts ON accounts.id = received.actor_id WHERE received.processed_at IS NOT NULL AND received.body IS NOT NULL GROUP BY accounts.host) AS both_ways GROUP BY host ORDER BY last_at DESC, host LIMIT $1 OFFSET $2",
+    );
+    let rows = paged(query, page).all(conn).await?;
     let read = |row: &Row| {
         Ok(Host {
             host: row.get("host")?,
@@ -76,12 +80,9 @@ pub async fn hosts(conn: impl Conn, page: i64) -> sqlx::Result<Vec<Host>> {
 /// # Errors
 /// What the database says.
 pub async fn sent(conn: impl Conn, host: &str, page: i64) -> sqlx::Result<Vec<GivenUp>> {
-    let rows = sql("SELECT deliveries.activity_id, deliveries.inbox_id, deliveries.attempts, deliveries.dead_at, deliveries.last_error, activities.kind, accounts.name FROM nodes JOIN deliveries ON deliveries.node_id = nodes.id JOIN activities ON activities.id = deliveries.activity_id JOIN accounts ON accounts.id = activities.account_id WHERE nodes.host = $1 AND deliveries.dead_at IS NOT NULL ORDER BY deliveries.dead_at DESC, deliveries.activity_id DESC LIMIT $2 OFFSET $3")
-        .bind(host)
-        .bind(PAGE)
-        .bind(page.max(0).saturating_mul(PAGE))
-        .all(conn)
-        .await?;
+    let query = sql("SELECT deliveries.activity_id, deliveries.inbox_id, deliveries.attempts, deliveries.dead_at, deliveries.last_error, activities.kind, accounts.name FROM nodes JOIN deliveries ON deliveries.node_id = nodes.id JOIN activities ON activities.id = deliveries.activity_id JOIN accounts ON accounts.id = activities.account_id WHERE nodes.host = $1 AND deliveries.dead_at IS NOT NULL ORDER BY deliveries.dead_at DESC, deliveries.activity_id DESC LIMIT $2 OFFSET $3")
+        .bind(host);
+    let rows = paged(query, page).all(conn).await?;
     let read = |row: &Row| {
         Ok(GivenUp {
             which: Which::Sent(row.get("activity_id")?, row.get("inbox_id")?),
@@ -100,12 +101,9 @@ pub async fn sent(conn: impl Conn, host: &str, page: i64) -> sqlx::Result<Vec<Gi
 /// # Errors
 /// What the database says.
 pub async fn received(conn: impl Conn, host: &str, page: i64) -> sqlx::Result<Vec<GivenUp>> {
-    let rows = sql("SELECT received.id, received.attempts, received.processed_at, received.outcome, received.body, accounts.name, accounts.domain FROM received JOIN accounts ON accounts.id = received.actor_id WHERE accounts.host = $1 AND received.processed_at IS NOT NULL AND received.body IS NOT NULL ORDER BY received.id DESC LIMIT $2 OFFSET $3")
-        .bind(host)
-        .bind(PAGE)
-        .bind(page.max(0).saturating_mul(PAGE))
-        .all(conn)
-        .await?;
+    let query = sql("SELECT received.id, received.attempts, received.processed_at, received.outcome, received.body, accounts.name, accounts.domain FROM received JOIN accounts ON accounts.id = received.actor_id WHERE accounts.host = $1 AND received.processed_at IS NOT NULL AND received.body IS NOT NULL ORDER BY received.id DESC LIMIT $2 OFFSET $3")
+        .bind(host);
+    let rows = paged(query, page).all(conn).await?;
     let read = |row: &Row| {
         let body: Value = serde_json::from_str(&row.get::<String>("body")?).unwrap_or_default();
         let outcome = row.get::<Option<String>>("outcome")?.unwrap_or_default();
