@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +12,7 @@ use super::{database, say};
 use crate::kernel::clock::{Clock, Time};
 use crate::kernel::config::{KEYS, Loaded, Settings};
 use crate::kernel::db::{Db, schema_version};
+use crate::kernel::failpoint;
 
 /// What an archive says of itself, in `backup.json`, its first entry.
 #[derive(Debug, Deserialize, Serialize)]
@@ -30,6 +31,10 @@ pub(super) const MANIFEST: &str = "backup.json";
 pub(super) const SQLITE: &str = "database.db";
 /// Name of the dump of a PostgreSQL database.
 pub(super) const POSTGRES: &str = "database.sql";
+/// Name of the archive while it grows.
+const ARCHIVE: &str = "archive";
+/// Name of what is held while a backup is under way.
+const LOCK: &str = "lock";
 
 /// The folder that an archive grows in, beside it; what a backup that was killed left there is removed.
 struct Work {
@@ -48,20 +53,53 @@ impl Work {
         {
             anyhow::bail!("{} cannot be made: {cause}", folder.display());
         }
-        let lock = File::create(folder.join("lock"))?;
+        // What stands there may be somebody else's: the key of the house is written into it.
+        anyhow::ensure!(
+            is_private(&folder)?,
+            "{} is not a folder that only you can read; move it away, or choose another name",
+            folder.display()
+        );
+        let lock = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(folder.join(LOCK))?;
         lock.try_lock()
             .map_err(|_| anyhow::anyhow!("another backup to {} is under way", file.display()))?;
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            if entry.file_name() != "lock" {
-                fs::remove_file(entry.path())?;
-            }
-        }
+        remove_left(&folder)?;
         Ok(Self {
             folder,
             _lock: lock,
         })
     }
+}
+
+/// Whether this is a folder, no link to one, that belongs to who runs the program and to nobody else.
+fn is_private(folder: &Path) -> anyhow::Result<bool> {
+    let found = fs::symlink_metadata(folder)?;
+    let own = rustix::process::geteuid().as_raw();
+    Ok(found.is_dir() && found.uid() == own && found.mode().trailing_zeros() >= 6)
+}
+
+/// Removes what a backup that was killed left, and nothing else.
+fn remove_left(folder: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = name == ARCHIVE || name == POSTGRES || name.starts_with(SQLITE);
+        if name == LOCK {
+            continue;
+        }
+        anyhow::ensure!(
+            ours,
+            "{} holds {name}, which no backup left there; move it away",
+            folder.display()
+        );
+        fs::remove_file(entry.path())?;
+    }
+    Ok(())
 }
 
 impl Drop for Work {
@@ -85,16 +123,18 @@ pub async fn save(settings: &Settings, loaded: &Loaded, file: &Path) -> anyhow::
     // The media are read after the database: a file that a row names is there already.
     let name = copy(&db, settings, &work.folder).await?;
     db.close().await;
+    failpoint::reach("backup.copied", "");
     let settings_text = settings_text(loaded);
     let (settings, out) = (settings.clone(), file.to_owned());
     tokio::task::spawn_blocking(move || {
-        let archive = work.folder.join("archive");
+        let archive = work.folder.join(ARCHIVE);
         let parts = Parts {
             manifest,
             settings_text,
             database: name,
         };
         pack(&settings, &parts, &work.folder, &archive)?;
+        failpoint::reach("backup.packed", "");
         publish(&archive, &out)
     })
     .await??;

@@ -12,10 +12,14 @@ use super::{database, say};
 use crate::kernel::clock::{Clock, Time};
 use crate::kernel::config::Settings;
 use crate::kernel::db::Db;
+use crate::kernel::failpoint;
 use crate::nodes::restored;
 
 /// The folder in the data folder where a backup is unpacked; while it is there, the rest is not whole.
 const UNPACKED: &str = ".restore";
+
+/// What stands in it from the moment on at which files are moved to their places.
+const PLACING: &str = "placing";
 
 /// Refuses a data folder in which a restore was interrupted.
 ///
@@ -40,7 +44,10 @@ pub async fn restore(settings: &Settings, file: &Path) -> anyhow::Result<()> {
     let looked_through = look_through(settings, file, &work).await;
     // Until here nothing else was touched.
     let manifest = looked_through.inspect_err(|_| drop(fs::remove_dir_all(&work)))?;
+    fs::write(work.join(PLACING), [])?;
+    failpoint::reach("restore.unpacked", "");
     move_files(settings, &work)?;
+    failpoint::reach("restore.moved", "");
     if is_sqlite(settings) {
         let wanted = sqlite_file(settings);
         fs::rename(work.join(SQLITE), &wanted)
@@ -49,6 +56,7 @@ pub async fn restore(settings: &Settings, file: &Path) -> anyhow::Result<()> {
     } else {
         read_dump(settings, &work.join(POSTGRES), manifest.as_ref()).await?;
     }
+    failpoint::reach("restore.read", "");
     fs::remove_dir_all(&work)?;
     sync_folder(&work)?;
     say(&format!(
@@ -92,22 +100,19 @@ async fn look_through(
 fn begin(settings: &Settings) -> anyhow::Result<()> {
     let folder = &settings.data_dir;
     if folder.join(UNPACKED).exists() {
+        for target in targets(settings).filter(|target| is_placed(settings, target)) {
+            fs::remove_file(target)?;
+        }
         // What a restore puts here, and nothing else.
-        let database = is_sqlite(settings).then(|| sqlite_file(settings));
-        let database = database.as_deref().and_then(Path::file_name);
-        let database = database.map(|name| name.to_string_lossy().into_owned());
+        let database = is_sqlite(settings).then(|| with_companions(&sqlite_file(settings)));
+        let database: Vec<_> = database.into_iter().flatten().collect();
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let own = [UNPACKED, "media", "settings.toml", "secret.key"].contains(&&*name);
-            let of_database = database.as_deref().is_some_and(|known| {
-                [
-                    known.to_owned(),
-                    format!("{known}-wal"),
-                    format!("{known}-shm"),
-                ]
-                .contains(&name.to_string())
-            });
+            let of_database = database
+                .iter()
+                .any(|one| one.file_name() == path.file_name());
             if own && path.is_dir() {
                 fs::remove_dir_all(path)?;
             } else if own || of_database {
@@ -115,7 +120,13 @@ fn begin(settings: &Settings) -> anyhow::Result<()> {
             }
         }
     }
-    if folder.is_dir() && fs::read_dir(folder)?.next().is_some() {
+    // The root of a file system holds a folder of its own.
+    let foreign = |name: &std::ffi::OsStr| name != "lost+found";
+    if folder.is_dir()
+        && fs::read_dir(folder)?
+            .flatten()
+            .any(|one| foreign(&one.file_name()))
+    {
         anyhow::bail!(
             "{} is not empty; restore into an empty data.dir",
             folder.display()
@@ -133,13 +144,43 @@ fn sqlite_file(settings: &Settings) -> PathBuf {
     PathBuf::from(url.trim_start_matches("sqlite:").trim_start_matches("//"))
 }
 
+/// What a restore writes that may have its place outside the data folder.
+fn targets(settings: &Settings) -> impl Iterator<Item = PathBuf> {
+    let database = is_sqlite(settings).then(|| with_companions(&sqlite_file(settings)));
+    std::iter::once(settings.key_file()).chain(database.into_iter().flatten())
+}
+
+/// Whether this stands where it does because a restore that was interrupted put it there: it had begun to, and what it
+/// unpacked is gone from the folder, or the same.
+fn is_placed(settings: &Settings, target: &Path) -> bool {
+    let work = settings.data_dir.join(UNPACKED);
+    let name = if target == settings.key_file() {
+        "secret.key"
+    } else if is_sqlite(settings) && target == sqlite_file(settings) {
+        SQLITE
+    } else {
+        return false;
+    };
+    let unpacked = work.join(name);
+    let same = || fs::read(&unpacked).ok() == fs::read(target).ok();
+    work.join(PLACING).exists() && target.exists() && (!unpacked.exists() || same())
+}
+
+/// A database file and what SQLite keeps beside it.
+fn with_companions(file: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|end| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    })
+}
+
 /// Nothing that is there already is written over; but for what a restore left that was interrupted.
 async fn check_targets(settings: &Settings) -> anyhow::Result<()> {
     let folder = &settings.data_dir;
     let interrupted = folder.join(UNPACKED).exists();
-    let database = is_sqlite(settings).then(|| sqlite_file(settings));
-    for path in [Some(settings.key_file()), database].into_iter().flatten() {
-        if path.exists() && !path.starts_with(folder) {
+    for path in targets(settings) {
+        if path.exists() && !path.starts_with(folder) && !is_placed(settings, &path) {
             anyhow::bail!("{} exists already; move it away first", path.display());
         }
     }

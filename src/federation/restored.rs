@@ -32,9 +32,13 @@ pub const FOLLOWING: &str = "/actor/following_synchronization";
 /// Where a house tells who of the asking host follows its people.
 pub const FOLLOWERS: &str = "/actor/followers_synchronization";
 /// Follows on one page.
-const PAGE: i64 = 200;
+const PAGE: usize = 200;
 /// Pages that are read of one house.
 const PAGES: usize = 100;
+/// Houses that are asked in an hour.
+const HOUSES: i64 = 500;
+/// People of a house who are looked up because it told of them.
+const STRANGERS: usize = 2_000;
 /// Clocks of two houses differ by less.
 const SKEW: Duration = Duration::from_secs(3_600);
 
@@ -77,7 +81,7 @@ async fn show(app: &App, path: &str, paging: &Paging, parts: &Parts) -> Result<(
             "SELECT follows.id, follows.uri, follows.accepted_at, follower.uri AS actor, followed.uri AS object FROM accounts AS follower JOIN follows ON follows.follower_id = follower.id JOIN accounts AS followed ON followed.id = follows.followee_id WHERE follower.host = $1 AND follower.kind = 'remote' AND followed.kind = 'local' AND followed.deleted_at IS NULL AND follows.accepted_at IS NOT NULL AND follows.id > $2 ORDER BY follows.id LIMIT $3",
         )
     };
-    let query = query.bind(&asking.host).bind(after).bind(PAGE);
+    let query = query.bind(&asking.host).bind(after).bind(PAGE as i64);
     let rows = query.all(&app.db).await?;
     let item = |row: &Row| -> sqlx::Result<Value> {
         Ok(json!({
@@ -97,16 +101,13 @@ async fn show(app: &App, path: &str, paging: &Paging, parts: &Parts) -> Result<(
         "partOf": id,
         "orderedItems": items,
     });
-    if let Some(last) = rows
-        .last()
-        .filter(|_| i64::try_from(rows.len()) == Ok(PAGE))
-    {
+    if let Some(last) = rows.last().filter(|_| rows.len() == PAGE) {
         page["next"] = json!(format!("{id}?after={}", last.get::<FollowId>("id")?));
     }
     Ok((page, false))
 }
 
-/// Leaves a job for each house that is to be asked.
+/// Leaves a job for each of the next houses that are to be asked.
 ///
 /// # Errors
 /// What the database says.
@@ -114,10 +115,12 @@ pub async fn ask_all(app: &App) -> sqlx::Result<()> {
     let Some(since) = restored::recent(app) else {
         return Ok(());
     };
-    for node in restored::unasked(&app.db, since, 500).await? {
-        jobs::enqueue(&app.db, app.clock.now(), Job::AskFollows(node)).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    for node in restored::next_unasked(&mut tx, since, now, HOUSES).await? {
+        jobs::enqueue(&mut tx, now, Job::AskFollows(node)).await?;
     }
-    Ok(())
+    tx.commit().await
 }
 
 /// A follow that another house told of, between one of its people and one of ours.
@@ -142,8 +145,9 @@ pub async fn ask(app: &App, node: NodeId) -> anyhow::Result<()> {
     for path in [FOLLOWING, FOLLOWERS] {
         let first = format!("{}://{host}{path}", app.origin().scheme());
         let (told, complete) = read_all(app, &first).await?;
+        let mut strangers = STRANGERS;
         for one in &told {
-            take_in(app, one, since).await?;
+            take_in(app, one, since, &mut strangers).await?;
         }
         let pairs = told.into_iter().map(|one| (one.actor, one.object));
         let pairs: BTreeSet<(String, String)> = pairs.collect();
@@ -165,7 +169,8 @@ async fn read_all(app: &App, first: &str) -> anyhow::Result<(Vec<Told>, bool)> {
         let (document, from) =
             fetch::document(app, &url, Some(&signer), &Budget::inbound()).await?;
         anyhow::ensure!(same_origin(from.as_str(), &url), "it leads elsewhere");
-        for doc in Doc(&document).objects("orderedItems") {
+        let told_here = Doc(&document).objects("orderedItems");
+        for doc in told_here.into_iter().take(PAGE) {
             let (Some(id), Some(actor), Some(object)) =
                 (doc.id(), doc.id_of("actor"), doc.id_of("object"))
             else {
@@ -190,8 +195,13 @@ async fn read_all(app: &App, first: &str) -> anyhow::Result<(Vec<Told>, bool)> {
     Ok((told, next.is_none()))
 }
 
-/// Takes in a follow from after the backup.
-async fn take_in(app: &App, told: &Told, since: Restored) -> anyhow::Result<()> {
+/// Takes in a follow from after the backup, looking up so many people whom this house does not know.
+async fn take_in(
+    app: &App,
+    told: &Told,
+    since: Restored,
+    strangers: &mut usize,
+) -> anyhow::Result<()> {
     if told.at.is_none_or(|at| at.plus(SKEW) < since.made_at) {
         return Ok(());
     }
@@ -207,6 +217,13 @@ async fn take_in(app: &App, told: &Told, since: Restored) -> anyhow::Result<()> 
         return Ok(());
     };
     let told_of = theirs;
+    if accounts::find_by_uri(app, told_of).await?.is_none() {
+        let Some(left) = strangers.checked_sub(1) else {
+            tracing::warn!(told_of, "a house told of more people than are looked up");
+            return Ok(());
+        };
+        *strangers = left;
+    }
     let found = actor::resolve(app, told_of, &budget).await;
     // A document may name somebody else, whom this house cannot speak for.
     let Some(theirs) = found.ok().filter(|found| found.uri == *told_of) else {

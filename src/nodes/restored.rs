@@ -5,11 +5,15 @@ use std::time::Duration;
 use super::store;
 use crate::app::{App, Restored};
 use crate::kernel::clock::Time;
-use crate::kernel::db::{Conn, Db, sql};
+use crate::kernel::db::{Conn, Db, Tx, sql};
 use crate::kernel::id::NodeId;
 
 /// So long after a restore, other houses are asked for what was forgotten.
 const ASKS_FOR: Duration = Duration::from_secs(30 * 86_400);
+/// After so long a house that did not answer is asked again; its job tries again meanwhile.
+const ROUND_TAKES: Duration = Duration::from_secs(86_400);
+/// Where it is kept when the round began, and which house was the last in it.
+const ROUND: &str = "restored.round";
 
 /// Notes that the house came back: who follows it since then, others know.
 ///
@@ -19,6 +23,7 @@ pub async fn note(db: &Db, made_at: Time, now: Time) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;
     store::set_state(&mut tx, "restored.made_at", &made_at.0.to_string()).await?;
     store::set_state(&mut tx, "restored.at", &now.0.to_string()).await?;
+    store::set_state(&mut tx, ROUND, "0 0").await?;
     sql("UPDATE nodes SET follows_asked_at = NULL")
         .run(&mut tx)
         .await?;
@@ -46,18 +51,36 @@ pub fn recent(app: &App) -> Option<Restored> {
         .filter(|restored| now < restored.at.plus(ASKS_FOR))
 }
 
-/// Houses that are to be asked whom their people follow here, at most so many: those the backup knew, so that nobody
-/// who comes afterwards can tell us what we followed.
+/// The next houses that are to be asked whom their people follow here, at most so many: those the backup knew, so that
+/// nobody who comes afterwards can tell us what we followed. Each is named once in a day, however few answer.
 ///
 /// # Errors
 /// What the database says.
-pub async fn unasked(conn: impl Conn, since: Restored, limit: i64) -> sqlx::Result<Vec<NodeId>> {
-    let rows = sql("SELECT id FROM nodes WHERE software = 'afterparty' AND follows_asked_at IS NULL AND suspended_at IS NULL AND created_at <= $2 ORDER BY id LIMIT $1")
+pub async fn next_unasked(
+    tx: &mut Tx,
+    since: Restored,
+    now: Time,
+    limit: i64,
+) -> sqlx::Result<Vec<NodeId>> {
+    let round = store::state(&mut *tx, ROUND).await?.unwrap_or_default();
+    let (begun, after) = round.split_once(' ').unwrap_or_default();
+    let (mut begun, mut after) = (Time(begun.parse().unwrap_or(0)), after.parse().unwrap_or(0));
+    if now.since(begun) >= ROUND_TAKES {
+        (begun, after) = (now, 0);
+    }
+    let rows = sql("SELECT id FROM nodes WHERE software = 'afterparty' AND follows_asked_at IS NULL AND suspended_at IS NULL AND created_at <= $2 AND id > $3 ORDER BY id LIMIT $1")
         .bind(limit)
         .bind(since.made_at)
-        .all(conn)
+        .bind(NodeId(after))
+        .all(&mut *tx)
         .await?;
-    rows.iter().map(|row| row.get("id")).collect()
+    let found: Vec<NodeId> = rows
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<sqlx::Result<_>>()?;
+    let last = found.last().map_or(after, |node| node.0);
+    store::set_state(tx, ROUND, &format!("{} {last}", begun.0)).await?;
+    Ok(found)
 }
 
 /// The host of a node that was not asked yet.

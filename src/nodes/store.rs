@@ -57,7 +57,7 @@ pub async fn list(conn: impl Conn) -> sqlx::Result<Vec<(Node, i64, i64)>> {
 /// Ends the follows of a host's people, and what waits to be sent there.
 pub async fn sever(tx: &mut Tx, host: &str) -> sqlx::Result<()> {
     // Whoever makes a digest of their followers waits until they are gone.
-    sql("UPDATE accounts SET version = version WHERE id IN (SELECT followee_id FROM follows WHERE follower_id IN (SELECT id FROM accounts WHERE host = $1))").bind(host).run(&mut *tx).await?;
+    sql("UPDATE accounts SET version = version WHERE host = $1 OR id IN (SELECT followee_id FROM follows WHERE follower_id IN (SELECT id FROM accounts WHERE host = $1))").bind(host).run(&mut *tx).await?;
     sql("DELETE FROM follower_digests WHERE host = $1 OR account_id IN (SELECT id FROM accounts WHERE host = $1)").bind(host).run(&mut *tx).await?;
     sql("DELETE FROM follows WHERE follower_id IN (SELECT id FROM accounts WHERE host = $1) OR followee_id IN (SELECT id FROM accounts WHERE host = $1)").bind(host).run(&mut *tx).await?;
     sql("DELETE FROM deliveries WHERE node_id IN (SELECT id FROM nodes WHERE host = $1)")

@@ -19,7 +19,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::both;
-use crate::support::{Backend, Net, Peer, TestNode, settle};
+use crate::support::rows;
+use crate::support::{Backend, Net, Peer, TestNode, balance, settle};
 
 both!(
     a_hundred_silent_houses_hold_nobody_up,
@@ -57,26 +58,7 @@ async fn work_for(node: &TestNode, nina: AccountId, number: i64) -> Vec<Job> {
     let host = format!("silent{number}.test");
     let id = 1_000 + number;
     let at = |path: &str| format!("http://{host}{path}");
-    sql("INSERT INTO nodes (id, host, created_at) VALUES ($1, $2, 1)")
-        .bind(id)
-        .bind(&host)
-        .run(node.db())
-        .await
-        .unwrap();
-    sql("INSERT INTO inboxes (id, node_id, url) VALUES ($1, $1, $2)")
-        .bind(id)
-        .bind(at("/inbox"))
-        .run(node.db())
-        .await
-        .unwrap();
-    sql("INSERT INTO accounts (id, kind, name, name_key, host, domain, uri, inbox_id, outbox_uri, created_at, updated_at) VALUES ($1, 'remote', 'x', 'x', $2, $2, $3, $1, $4, 1, 1)")
-        .bind(id)
-        .bind(&host)
-        .bind(at("/users/x"))
-        .bind(at("/users/x/outbox"))
-        .run(node.db())
-        .await
-        .unwrap();
+    rows::stranger(node.db(), id, &host).await;
     let account = AccountId(id);
     vec![
         Job::FetchNodeInfo(NodeId(id)),
@@ -185,6 +167,7 @@ async fn a_hundred_silent_houses_hold_nobody_up(backend: Backend) {
     );
     stop.store(true, Ordering::SeqCst);
     drop(ended);
+    balance(&[&node]).await;
 }
 
 async fn what_leaves_is_taken_by_one(backend: Backend) {
@@ -332,6 +315,7 @@ async fn two_processes_send_in_order_and_once() {
         .collect();
     let wanted: Vec<String> = (0..80).map(|number| format!("post {number}")).collect();
     assert_eq!(said, wanted);
+    balance(&[&node]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -394,14 +378,8 @@ async fn what_comes_in_the_same_moment_finds_each_other() {
 /// Followers of the host on these silent hosts.
 async fn silent_followers(node: &TestNode, nina: AccountId, count: i64) {
     for number in 0..count {
-        work_for(node, nina, number).await;
-        sql("INSERT INTO follows (id, follower_id, followee_id, uri, created_at, accepted_at) VALUES ($1, $1, $2, $3, 1, 1)")
-            .bind(1_000 + number)
-            .bind(nina)
-            .bind(format!("http://silent{number}.test/follow"))
-            .run(node.db())
-            .await
-            .unwrap();
+        let host = format!("silent{number}.test");
+        rows::follower(node.db(), 1_000 + number, &host, nina).await;
     }
 }
 
@@ -435,6 +413,7 @@ async fn slow_peers_do_not_delay_the_healthy() {
     println!("sent after {sent:?}");
     stop.store(true, Ordering::SeqCst);
     drop(ended);
+    balance(&[&node]).await;
 }
 
 /// A server that answers each request with these bytes, and hangs up; how many it got.
@@ -488,6 +467,7 @@ async fn a_success_with_an_odd_body_is_a_success() {
             0
         );
         assert_eq!(seen.load(Ordering::SeqCst), 1, "sent once");
+        balance(&[&node]).await;
     }
 }
 
@@ -532,6 +512,7 @@ async fn an_inbox_that_leads_elsewhere_loses_nothing(backend: Backend) {
                 .await,
             0
         );
+        balance(&[&node]).await;
     }
 }
 
@@ -563,6 +544,7 @@ async fn a_clock_that_jumped_leaves_nothing_behind(backend: Backend) {
         .unwrap();
     settle(&[&node]).await;
     assert_eq!(peer.received("Create").len(), 1);
+    balance(&[&node]).await;
 }
 
 async fn what_is_undone_before_it_comes_has_no_effect(backend: Backend) {
@@ -600,6 +582,7 @@ async fn what_is_undone_before_it_comes_has_no_effect(backend: Backend) {
     ] {
         assert_eq!(node.count(table).await, 0, "{table}");
     }
+    balance(&[&node]).await;
 }
 
 async fn a_like_waits_for_its_post(backend: Backend) {
@@ -618,6 +601,7 @@ async fn a_like_waits_for_its_post(backend: Backend) {
         net.clock.advance(Duration::from_secs(120));
     }
     assert_eq!(node.count("SELECT COUNT(*) AS n FROM favourites").await, 1);
+    balance(&[&node]).await;
 }
 
 /// A database that cannot be used is said, with when to come back, on every surface.
@@ -663,4 +647,5 @@ async fn a_locked_database_is_unavailable_and_not_a_fault() {
         node.upload("/posts", &cookie, &fields, &[]).await.status(),
         303
     );
+    balance(&[&node]).await;
 }

@@ -8,6 +8,11 @@ pub(super) const DEPTH: usize = 32;
 /// Most elements of a text; the text of more stays.
 pub(super) const ELEMENTS: usize = 4_000;
 
+/// Whether a sign is looked at by what escapes: besides the marks of HTML those that begin as the no-break space does.
+fn is_escaped(sign: char) -> bool {
+    matches!(sign, '&' | '>' | '<' | '\u{80}'..='\u{bf}')
+}
+
 /// Most signs to be escaped in one stretch of text.
 pub(super) const STRETCH: usize = 256;
 
@@ -21,6 +26,8 @@ pub(super) struct Pruned {
     in_line: bool,
     /// Whether a line ends before what comes next.
     breaks: bool,
+    /// Signs to be escaped since the last empty comment.
+    escaped: usize,
 }
 
 impl Pruned {
@@ -46,7 +53,7 @@ impl Pruned {
                     .rposition(|open| name.eq_ignore_ascii_case(open));
                 match at {
                     Some(at) => self.close_down_to(at),
-                    None if name.eq_ignore_ascii_case("br") => self.out.push_str("<br>"),
+                    None if name.eq_ignore_ascii_case("br") => self.line_break(),
                     None => {}
                 }
             }
@@ -58,18 +65,27 @@ impl Pruned {
     fn text(&mut self, text: &str) {
         if !text.trim().is_empty() {
             if std::mem::take(&mut self.breaks) {
-                self.out.push_str("<br>");
+                self.line_break();
             }
             self.in_line = true;
         }
         let mut written = 0;
-        let escaped = text.match_indices(['&', '>', '\u{a0}']);
-        for (at, _) in escaped.skip(STRETCH).step_by(STRETCH) {
-            self.out.push_str(&text[written..at]);
-            self.out.push_str("<!---->");
-            written = at;
+        for (at, _) in text.match_indices(is_escaped) {
+            if self.escaped == STRETCH {
+                self.out.push_str(&text[written..at]);
+                self.out.push_str("<!---->");
+                (written, self.escaped) = (at, 0);
+            }
+            self.escaped += 1;
         }
         self.out.push_str(&text[written..]);
+    }
+
+    fn line_break(&mut self) {
+        if self.elements < ELEMENTS {
+            self.elements += 1;
+            self.out.push_str("<br>");
+        }
     }
 
     fn start(&mut self, tag: Tag<'_>) {

@@ -1,7 +1,8 @@
 //! Databases that are gone, backups that are killed, houses that come back from an old one.
 
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use afterparty::cli::open_with;
@@ -19,6 +20,7 @@ use crate::support::{Backend, Net, TestNode, settle};
 both!(
     a_database_that_is_gone_opens_no_new_house,
     a_backup_that_is_killed_leaves_nothing_half,
+    a_backup_trusts_no_folder_of_others,
     a_restore_that_is_killed_begins_anew,
     a_restored_house_finds_the_followers_it_forgot,
 );
@@ -49,8 +51,19 @@ impl House {
         self.command(words).output().unwrap()
     }
 
-    fn begin(&self, words: &[&str]) -> Child {
-        self.command(words).spawn().unwrap()
+    /// Runs a verb that is killed: where it reaches a place, or after so many milliseconds.
+    async fn killed(&self, words: &[&str], place: Option<&str>, after: u64) {
+        let mut command = self.command(words);
+        let Some(place) = place else {
+            let mut child = command.spawn().unwrap();
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            let _ = child.kill();
+            child.wait().unwrap();
+            return;
+        };
+        let told = format!("{place}=kill@1");
+        let output = command.env("FAILPOINTS", told).output().unwrap();
+        assert_eq!(output.status.code(), None, "{place}: {}", said(&output));
     }
 
     /// Runs a verb that succeeds; what it said.
@@ -153,10 +166,11 @@ async fn a_backup_that_is_killed_leaves_nothing_half(backend: Backend) {
     let mut whole = 0;
     for round in 0..rounds(12, 100) {
         let name = format!("backup{}.tar.gz", round % 3);
-        let mut backup = house.begin(&["backup", &name]);
-        tokio::time::sleep(Duration::from_millis(round * 53 % 400)).await;
-        let _ = backup.kill();
-        backup.wait().unwrap();
+        let at = ["backup.copied", "backup.packed"].get(usize::try_from(round).unwrap());
+        house
+            .killed(&["backup", &name], at.copied(), round * 53 % 400)
+            .await;
+        assert!(at.is_none() || !folder.path().join(&name).exists());
         let file = folder.path().join(&name);
         if file.exists() {
             let (_place, copy) = place(&backend).await;
@@ -166,7 +180,7 @@ async fn a_backup_that_is_killed_leaves_nothing_half(backend: Backend) {
             whole += 1;
         }
     }
-    assert!(whole < rounds(12, 100), "none was killed in time");
+    println!("{whole} were whole before they were killed");
     for number in 0..3 {
         house.says(&["backup", &format!("backup{number}.tar.gz")]);
     }
@@ -178,6 +192,31 @@ async fn a_backup_that_is_killed_leaves_nothing_half(backend: Backend) {
     assert_eq!(left, [""; 0], "what the killed ones left is gone");
 }
 
+/// The key of the house is written only where nobody else reads it.
+async fn a_backup_trusts_no_folder_of_others(backend: Backend) {
+    let (folder, house) = stopped(&backend).await;
+    let part = folder.path().join("b.tar.gz.part");
+    let other = tempfile::tempdir().unwrap();
+    let private = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(other.path(), private.clone()).unwrap();
+    symlink(other.path(), &part).unwrap();
+    assert!(house.refuses(&["backup", "b.tar.gz"]).contains("only you"));
+    std::fs::remove_file(&part).unwrap();
+    std::fs::create_dir(&part).unwrap();
+    for mode in [0o755, 0o770, 0o701] {
+        std::fs::set_permissions(&part, std::fs::Permissions::from_mode(mode)).unwrap();
+        assert!(house.refuses(&["backup", "b.tar.gz"]).contains("only you"));
+    }
+    std::fs::set_permissions(&part, private).unwrap();
+    std::fs::write(part.join("diary"), "mine").unwrap();
+    assert!(house.refuses(&["backup", "b.tar.gz"]).contains("diary"));
+    assert!(part.join("diary").exists(), "nothing of others is removed");
+    assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
+    std::fs::remove_file(part.join("diary")).unwrap();
+    house.says(&["backup", "b.tar.gz"]);
+    assert!(!part.exists());
+}
+
 /// Catalogue line F24: a restore that was killed is seen, and begun anew; nothing is opened meanwhile.
 async fn a_restore_that_is_killed_begins_anew(backend: Backend) {
     let (folder, house) = stopped(&backend).await;
@@ -187,10 +226,10 @@ async fn a_restore_that_is_killed_begins_anew(backend: Backend) {
     let mut interrupted = 0;
     for round in 0..rounds(10, 80) {
         let (_place, mut copy) = place(&backend).await;
-        let mut restore = copy.begin(&["restore", file]);
-        tokio::time::sleep(Duration::from_millis(round * 37 % 300)).await;
-        let _ = restore.kill();
-        restore.wait().unwrap();
+        let at = ["restore.unpacked", "restore.moved", "restore.read"];
+        let at = at.get(usize::try_from(round).unwrap()).copied();
+        let words = ["restore", file];
+        copy.killed(&words, at, round * 37 % 300).await;
         if copy.folder.join("data/.restore").exists() {
             let said = copy.refuses(&["account", "list"]);
             assert!(said.contains("interrupted"), "{said}");
@@ -212,7 +251,7 @@ async fn a_restore_that_is_killed_begins_anew(backend: Backend) {
         let posts = copy.says(&["timeline", "nina", "--limit", "40"]);
         assert_eq!(posts.matches("post ").count(), 36, "{posts}");
     }
-    assert!(interrupted > 0, "none was killed in time");
+    assert!(interrupted >= 3, "those that were killed at a place");
     // What is cut short, or something else, is no backup, and leaves the folder as it was.
     let bytes = std::fs::read(file).unwrap();
     for (name, bytes) in [

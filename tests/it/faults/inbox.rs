@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::rounds;
 use crate::both;
-use crate::support::{Backend, Net, Peer, TestNode, settle};
+use crate::support::{Backend, Net, Peer, TestNode, balance, settle};
 
 both!(
     what_comes_a_hundred_times_has_one_effect,
@@ -61,6 +61,7 @@ async fn what_comes_a_hundred_times_has_one_effect(backend: Backend) {
     told.sort_unstable();
     let once: BTreeSet<&str> = told.iter().copied().collect();
     assert_eq!(told.len(), once.len(), "{told:?}");
+    balance(&[&node]).await;
 }
 
 fn chunks<T>(list: Vec<T>, size: usize) -> Vec<Vec<T>> {
@@ -189,6 +190,7 @@ async fn the_order_in_which_it_comes_does_not_matter(backend: Backend) {
         }
         assert_eq!(state(&node, &peer, round).await, (1, 1, 0, 0), "{order:?}");
     }
+    balance(&[&node]).await;
 }
 
 /// F21: forty houses that kept what they had for us come at once after an outage: all of it is taken in, once.
@@ -237,4 +239,5 @@ async fn a_herd_after_an_outage_is_taken_in(backend: Backend) {
     settle(&[&node]).await;
     let post = node.post_by_uri(&post.uri).await.unwrap();
     assert_eq!(post.favourites_count, i64::try_from(houses * 10).unwrap());
+    balance(&[&node]).await;
 }

@@ -87,7 +87,7 @@ mod at_a_place {
     use afterparty::kernel::failpoint;
 
     use super::*;
-    use crate::support::{TestNode, settle};
+    use crate::support::{TestNode, balance, settle};
 
     both!(
         an_answer_that_is_lost_is_given_again,
@@ -188,6 +188,7 @@ mod at_a_place {
             row.get::<String>("body").unwrap().contains(&word),
             "it can be looked at"
         );
+        balance(&[&here, &there]).await;
     }
 
     /// F23: killed before and after each step of the schema is kept, a start goes on where it was.

@@ -18,7 +18,8 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, version};
 
 use crate::both;
-use crate::support::{Backend, Net, Peer, TestNode, dns, settle};
+use crate::support::rows;
+use crate::support::{Backend, Net, Peer, TestNode, balance, dns, settle};
 
 both!(every_status_has_its_consequence);
 
@@ -116,6 +117,7 @@ async fn every_status_has_its_consequence(backend: Backend) {
             }
         }
     }
+    balance(&[&node]).await;
 }
 
 async fn dead_rows(node: &TestNode, host: &str) -> i64 {
@@ -164,22 +166,7 @@ async fn server(config: ServerConfig) -> (SocketAddr, Arc<AtomicUsize>, Arc<Atom
 
 /// A follower of nina on a host that is reached by https.
 async fn https_follower(node: &TestNode, nina: AccountId, host: &str, id: i64) {
-    for statement in [
-        sql("INSERT INTO nodes (id, host, created_at) VALUES ($1, $2, 1)"),
-        sql("INSERT INTO inboxes (id, node_id, url) VALUES ($1, $1, 'https://' || $2 || '/inbox')"),
-        sql(
-            "INSERT INTO accounts (id, kind, name, name_key, host, domain, uri, inbox_id, created_at, updated_at) VALUES ($1, 'remote', 'x', 'x', $2, $2, 'https://' || $2 || '/users/x', $1, 1, 1)",
-        ),
-    ] {
-        statement.bind(id).bind(host).run(node.db()).await.unwrap();
-    }
-    sql("INSERT INTO follows (id, follower_id, followee_id, uri, created_at, accepted_at) VALUES ($1, $1, $2, $3, 1, 1)")
-        .bind(id)
-        .bind(nina)
-        .bind(format!("https://{host}/follow"))
-        .run(node.db())
-        .await
-        .unwrap();
+    rows::follower(node.db(), id, &format!("https://{host}"), nina).await;
 }
 
 /// F15: an expired certificate, one of another name, one that nobody vouches for, and an old protocol: nothing is sent,
@@ -263,6 +250,7 @@ async fn bad_certificates_get_nothing() {
         );
         assert_eq!(dead_rows(&node, name).await, 0);
     }
+    balance(&[&node]).await;
 }
 
 /// F29: while names lead nowhere what comes is taken in, what leaves waits; it leaves when they do again.
@@ -329,4 +317,5 @@ async fn names_that_lead_nowhere_for_a_while_hold_up_what_leaves_only() {
         waited > Time(0),
         "it leaves when names lead somewhere again"
     );
+    balance(&[&node]).await;
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::both;
 use crate::support::node::{ok, text};
-use crate::support::{Backend, Net, Peer, TestNode, settle};
+use crate::support::{Backend, Net, Peer, TestNode, balance, settle};
 
 both!(
     a_dead_peer_gets_everything_in_order_once_it_is_back,
@@ -104,6 +104,7 @@ async fn a_dead_peer_gets_everything_in_order_once_it_is_back(backend: Backend) 
             .failures,
         0
     );
+    balance(&[&node]).await;
 }
 
 async fn retry_after_is_honoured(backend: Backend) {
@@ -129,6 +130,7 @@ async fn retry_after_is_honoured(backend: Backend) {
         .unwrap()
         .next_attempt_at;
     assert_eq!(next.since(node.app().clock.now()).as_secs(), 86_400);
+    balance(&[&node]).await;
 }
 
 async fn a_refused_activity_is_given_up_and_others_flow(backend: Backend) {
@@ -162,6 +164,7 @@ async fn a_refused_activity_is_given_up_and_others_flow(backend: Backend) {
     node.post(&nina, "welcome").await;
     settle(&[&node]).await;
     assert_eq!(peer.received("Create").len(), 1);
+    balance(&[&node]).await;
 }
 
 async fn a_peer_that_wants_the_newer_signatures_gets_them(backend: Backend) {
@@ -181,6 +184,7 @@ async fn a_peer_that_wants_the_newer_signatures_gets_them(backend: Backend) {
         [false, true],
         "the older form first, the newer one right after"
     );
+    balance(&[&node]).await;
 }
 
 async fn a_delete_cancels_a_create_that_was_never_sent(backend: Backend) {
@@ -209,6 +213,7 @@ async fn a_delete_cancels_a_create_that_was_never_sent(backend: Backend) {
         0,
         "what never left has no end"
     );
+    balance(&[&node]).await;
 }
 
 async fn the_operator_retries_and_gives_up(backend: Backend) {
@@ -236,6 +241,7 @@ async fn the_operator_retries_and_gives_up(backend: Backend) {
     assert_eq!(host.as_deref(), Some("peer.test"));
     tx.commit().await.unwrap();
     assert_eq!(node.count("SELECT COUNT(*) AS n FROM deliveries").await, 0);
+    balance(&[&node]).await;
 }
 
 async fn a_repeated_activity_has_one_effect(backend: Backend) {
@@ -260,6 +266,7 @@ async fn a_repeated_activity_has_one_effect(backend: Backend) {
         node.outcome(like["id"].as_str().unwrap()).await.as_deref(),
         Some("done")
     );
+    balance(&[&node]).await;
 }
 
 async fn a_silent_week_suspends_and_a_word_resumes(backend: Backend) {
@@ -301,6 +308,7 @@ async fn a_silent_week_suspends_and_a_word_resumes(backend: Backend) {
         2,
         "it was heard of, so everything goes"
     );
+    balance(&[&node]).await;
 }
 
 async fn an_unknown_signature_is_given_up_after_a_day(backend: Backend) {
@@ -321,6 +329,7 @@ async fn an_unknown_signature_is_given_up_after_a_day(backend: Backend) {
     assert_eq!(node.count(dead).await, 1);
     let known = nodes::find(node.app(), "peer.test").await.unwrap().unwrap();
     assert!(known.suspended_at.is_none());
+    balance(&[&node]).await;
 }
 
 async fn what_was_forbidden_holds_back_what_comes_after_it(backend: Backend) {
@@ -343,6 +352,7 @@ async fn what_was_forbidden_holds_back_what_comes_after_it(backend: Backend) {
         .map(|create| create["object"]["content"].clone())
         .collect();
     assert_eq!(texts, ["<p>one</p>", "<p>two</p>"]);
+    balance(&[&node]).await;
 }
 
 async fn a_new_inbox_gets_what_the_old_one_refused(backend: Backend) {
@@ -373,6 +383,7 @@ async fn a_new_inbox_gets_what_the_old_one_refused(backend: Backend) {
     node.post(&nina, "farewell").await;
     settle(&[&node]).await;
     assert!(node.followers_of("nina").await.is_empty());
+    balance(&[&node]).await;
 }
 
 async fn a_peer_that_announces_newer_signatures_gets_them_at_once(backend: Backend) {
@@ -420,6 +431,7 @@ async fn a_peer_that_announces_newer_signatures_gets_them_at_once(backend: Backe
         .map(|seen| seen.headers.contains_key("signature-input"))
         .collect();
     assert_eq!(forms, [true, false]);
+    balance(&[&node]).await;
 }
 
 async fn what_was_given_up_is_shown_by_host(backend: Backend) {
@@ -519,4 +531,5 @@ async fn what_was_given_up_is_shown_by_host(backend: Backend) {
         .form("/operator/given-up/peer.test/retry", &theirs, &[])
         .await;
     assert_eq!(answer.status(), 404);
+    balance(&[&node]).await;
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use afterparty::kernel::db::{Db, sql};
 
+use super::TestNode;
+
 /// What is looked at.
 pub struct Ledger {
     db: Db,
@@ -123,6 +125,14 @@ impl Ledger {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
         panic!("{left} are left");
+    }
+}
+
+/// L3 and L4 of nodes within the process, at the end of a test.
+pub async fn balance(nodes: &[&TestNode]) {
+    for node in nodes {
+        let data = node.folder.path().join("data");
+        Ledger::open(&node.database, &data).await.is_sound().await;
     }
 }
 

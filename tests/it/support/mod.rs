@@ -15,6 +15,7 @@ pub mod statements;
 
 use std::path::PathBuf;
 
+pub use ledger::balance;
 pub use node::{Backend, Net, TestNode, settle};
 pub use peer::Peer;
 pub use process::Process;

@@ -1,9 +1,54 @@
-//! Everything that a database holds, to be compared.
+//! Rows that are written by hand, and everything that a database holds, to be compared.
 
 use std::collections::BTreeMap;
 
-use afterparty::kernel::db::Db;
+use afterparty::kernel::db::{Db, sql};
+use afterparty::kernel::id::AccountId;
 use sqlx::AssertSqlSafe;
+
+/// A host that nobody spoke with yet, with one account and its inbox; all three under this id. It is
+/// reached by plain http, unless its name says how.
+pub async fn stranger(db: &Db, id: i64, host: &str) {
+    let (scheme, host) = host.split_once("://").unwrap_or(("http", host));
+    let at = |path: &str| format!("{scheme}://{host}{path}");
+    sql("INSERT INTO nodes (id, host, created_at) VALUES ($1, $2, 1)")
+        .bind(id)
+        .bind(host)
+        .run(db)
+        .await
+        .unwrap();
+    sql("INSERT INTO inboxes (id, node_id, url) VALUES ($1, $1, $2)")
+        .bind(id)
+        .bind(at("/inbox"))
+        .run(db)
+        .await
+        .unwrap();
+    sql("INSERT INTO accounts (id, kind, name, name_key, host, domain, uri, inbox_id, outbox_uri, created_at, updated_at) VALUES ($1, 'remote', 'x', 'x', $2, $2, $3, $1, $4, 1, 1)")
+        .bind(id)
+        .bind(host)
+        .bind(at("/users/x"))
+        .bind(at("/users/x/outbox"))
+        .run(db)
+        .await
+        .unwrap();
+}
+
+/// A stranger who follows somebody here.
+pub async fn follower(db: &Db, id: i64, host: &str, followed: AccountId) {
+    stranger(db, id, host).await;
+    sql("INSERT INTO follows (id, follower_id, followee_id, uri, created_at, accepted_at) VALUES ($1, $1, $2, $3, 1, 1)")
+        .bind(id)
+        .bind(followed)
+        .bind(format!("follow {id}"))
+        .run(db)
+        .await
+        .unwrap();
+    sql("UPDATE accounts SET followers_count = followers_count + 1 WHERE id = $1")
+        .bind(followed)
+        .run(db)
+        .await
+        .unwrap();
+}
 
 /// The rows of all tables but these, as text, by table.
 pub async fn everything(db: &Db, but: &[&str]) -> BTreeMap<String, String> {
