@@ -125,7 +125,7 @@ async fn revise(
     now: Time,
 ) -> sqlx::Result<()> {
     let [followers, following, outbox, featured] = profile.collections.clone();
-    sql("UPDATE accounts SET name = $2, name_key = $3, url = $4, actor_type = $5, display_name = $6, bio = $7, fields = $8, emojis = $9, avatar_url = $10, header_url = $11, locked = $12, discoverable = $13, indexable = $14, public_key_id = $15, public_key_pem = $16, ed25519_key_id = $17, ed25519_key = $18, keys_at = $19, inbox_id = $20, shared_inbox_id = $21, followers_uri = $22, following_uri = $23, outbox_uri = $24, featured_uri = $25, aliases = $26, moved_to = $27, bot = $28, domain = $29, updated_at = $19, fetched_at = $19, deleted_at = NULL, version = version + 1 WHERE id = $1")
+    sql("UPDATE accounts SET name = $2, name_key = $3, url = $4, actor_type = $5, display_name = $6, bio = $7, fields = $8, emojis = $9, avatar_url = $10, header_url = $11, locked = $12, discoverable = $13, indexable = $14, public_key_id = $15, public_key_pem = $16, ed25519_key_id = $17, ed25519_key = $18, keys_at = $19, inbox_id = $20, shared_inbox_id = $21, followers_uri = $22, following_uri = $23, outbox_uri = $24, featured_uri = $25, aliases = $26, moved_to = COALESCE($27, CASE WHEN moved_undocumented = 1 THEN moved_to END), moved_undocumented = CASE WHEN $27 IS NULL THEN moved_undocumented ELSE 0 END, bot = $28, domain = $29, updated_at = $19, fetched_at = $19, deleted_at = NULL, version = version + 1 WHERE id = $1")
         .bind(id)
         .bind(&profile.name)
         .bind(profile.name.to_lowercase())

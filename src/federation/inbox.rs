@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::doc::Doc;
 use super::fetch::Budget;
 use super::verify::{self, Denied};
-use super::{Refused, activities, sender, sync};
+use super::{Refused, activities, sender, sync, undone};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::kernel::clock::Time;
@@ -46,6 +46,9 @@ struct Receipt {
     body: String,
     fetches: u32,
     at: Time,
+    signed_at: Time,
+    signature: String,
+    undoable: bool,
 }
 
 impl Inbox {
@@ -79,7 +82,11 @@ async fn write_receipts(app: App, mut queue: mpsc::Receiver<(Receipt, oneshot::S
 async fn store(db: &Db, batch: impl Iterator<Item = &Receipt>) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;
     for receipt in batch {
-        sql("INSERT INTO received (id, uri, actor_id, inbox_of, body, created_at, fetches) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (uri) DO NOTHING")
+        if receipt.undoable {
+            undone::free(&mut tx, &receipt.uri, receipt.signed_at).await?;
+        }
+        // Neither the same activity nor the same request comes in twice.
+        sql("INSERT INTO received (id, uri, actor_id, inbox_of, body, created_at, fetches, signed_at, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING")
             .bind(ReceivedId::mint(receipt.at))
             .bind(&receipt.uri)
             .bind(receipt.actor)
@@ -87,6 +94,8 @@ async fn store(db: &Db, batch: impl Iterator<Item = &Receipt>) -> sqlx::Result<(
             .bind(&receipt.body)
             .bind(receipt.at)
             .bind(i64::from(receipt.fetches))
+            .bind(receipt.signed_at)
+            .bind(&receipt.signature)
             .run(&mut tx)
             .await?;
     }
@@ -175,6 +184,10 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
     // A post may come to several people, one by one; each of them may see it.
     let uri = match inbox_of {
         Some(owner) if Doc(&activity).kind() == Some("Create") => format!("{uri}#for-{owner}"),
+        // Some give each version of a thing the same id.
+        _ if Doc(&activity).kind() == Some("Update") => {
+            format!("{uri}#{}", crypt::hex(&crypt::sha256(&body)))
+        }
         _ => uri,
     };
     let receipt = Receipt {
@@ -184,6 +197,9 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
         body: String::from_utf8_lossy(&body).into_owned(),
         fetches: budget.left(),
         at: app.clock.now(),
+        signed_at: signed.at,
+        signature: signed.fingerprint(),
+        undoable: Doc(&activity).kind_in(&undone::UNDOABLE).is_some(),
     };
     keep(inbox, receipt).await
 }
@@ -314,18 +330,6 @@ async fn recipient(app: &App, path: &str) -> Result<Option<AccountId>, Denied> {
     }
 }
 
-/// Whether an activity with this id arrived and took its effect, or had none.
-///
-/// # Errors
-/// What the database says.
-pub async fn was_processed(app: &App, uri: &str) -> sqlx::Result<bool> {
-    let row = sql("SELECT id FROM received WHERE uri = $1 AND processed_at IS NOT NULL")
-        .bind(uri)
-        .optional(&app.db)
-        .await?;
-    Ok(row.is_some())
-}
-
 /// How often an activity is taken up: one that is tried later is given up before.
 const BREAKDOWNS: i64 = 12;
 
@@ -338,6 +342,7 @@ pub struct Taken {
     body: String,
     attempts: i64,
     fetches: i64,
+    signed_at: Time,
 }
 
 /// How long what was taken is nobody else's.
@@ -360,7 +365,7 @@ pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Taken>> {
     let mut tx = app.db.begin().await?;
     // Two processes look one after the other, so that each sees whose turn the other has.
     tx.hold(&["what arrived"]).await?;
-    let rows = sql("UPDATE received SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM received WHERE processed_at IS NULL AND next_attempt_at <= $1 AND leased_until <= $1 AND NOT EXISTS (SELECT 1 FROM received AS busy WHERE busy.actor_id = received.actor_id AND busy.processed_at IS NULL AND busy.leased_until > 0 AND busy.leased_until > $1) ORDER BY next_attempt_at, id LIMIT $2) RETURNING id, actor_id, inbox_of, body, attempts, fetches")
+    let rows = sql("UPDATE received SET leased_until = $3, attempts = attempts + 1 WHERE id IN (SELECT id FROM received WHERE processed_at IS NULL AND next_attempt_at <= $1 AND leased_until <= $1 AND NOT EXISTS (SELECT 1 FROM received AS busy WHERE busy.actor_id = received.actor_id AND busy.processed_at IS NULL AND busy.leased_until > 0 AND busy.leased_until > $1) ORDER BY next_attempt_at, id LIMIT $2) RETURNING id, actor_id, inbox_of, body, attempts, fetches, signed_at")
         .bind(now)
         .bind(most)
         .bind(now.plus(LEASE))
@@ -375,6 +380,7 @@ pub async fn claim(app: &App, most: i64) -> sqlx::Result<Vec<Taken>> {
             body: row.get::<Option<String>>("body")?.unwrap_or_default(),
             attempts: row.get("attempts")?,
             fetches: row.get("fetches")?,
+            signed_at: row.get("signed_at")?,
         })
     };
     let mut taken = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
@@ -470,6 +476,7 @@ pub async fn broke_down(app: &App, id: ReceivedId, attempts: i64) -> sqlx::Resul
         body: String::new(),
         attempts,
         fetches: 0,
+        signed_at: now,
     };
     let wait = (attempts < 3).then_some(Duration::from_secs(60));
     let outcome = match wait {
@@ -502,6 +509,7 @@ async fn perform(app: &App, item: &Taken, budget: Arc<Budget>) -> super::Outcome
         inbox_of,
         budget,
         attempts: item.attempts,
+        signed_at: item.signed_at,
     });
     activities::receive(app, &context, &activity).await
 }

@@ -17,6 +17,7 @@ pub mod sender;
 pub mod serve;
 pub mod sign;
 pub mod sync;
+pub mod undone;
 pub mod verify;
 pub mod webfinger;
 

@@ -37,12 +37,19 @@ pub struct Signed {
     pub key_id: String,
     /// Whether it is signed by RFC 9421.
     pub rfc9421: bool,
+    /// When it was signed, to the second.
+    pub at: Time,
     algorithm: Option<String>,
     message: String,
     signature: Vec<u8>,
 }
 
 impl Signed {
+    /// What is the same where it is the same request again.
+    pub fn fingerprint(&self) -> String {
+        crypt::sha256_base64(&self.signature)
+    }
+
     /// Whether the signature was made by this key.
     pub fn fits(&self, key: &PublicKey) -> bool {
         let allowed = match self.algorithm.as_deref() {
@@ -245,8 +252,10 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
         .split(' ')
         .collect();
     let covers = |name: &str| covered.contains(&name);
-    if let Some(created) = parameters.get("created") {
-        fresh(moment(created)?, now)?;
+    let created = parameters.get("created").map(|text| moment(text));
+    let created = created.transpose()?;
+    if let Some(created) = created {
+        fresh(created, now)?;
     }
     if let Some(expires) = parameters.get("expires")
         && moment(expires)? < now
@@ -295,9 +304,12 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
         .get("keyId")
         .filter(|id| id.len() <= 2048)
         .ok_or(unauthorized("there is no keyId"))?;
+    let date = text(request.headers, "date").and_then(Time::parse_http_date);
     Ok(Signed {
         key_id: key_id.clone(),
         rfc9421: false,
+        // Whichever of them it covers.
+        at: date.filter(|_| covers("date")).or(created).unwrap_or(now),
         algorithm: parameters.get("algorithm").cloned(),
         message: unverified.signing_string().to_owned(),
         signature: crypt::from_base64(unverified.signature())
@@ -346,7 +358,8 @@ fn rfc9421(request: &Request<'_>, origin: &Origin, now: Time) -> Result<Signed, 
     let created = parameter("created")
         .and_then(BareItem::as_integer)
         .ok_or(unauthorized("there is no created"))?;
-    fresh(moment(&i64::from(created).to_string())?, now)?;
+    let at = moment(&i64::from(created).to_string())?;
+    fresh(at, now)?;
     if let Some(expires) = parameter("expires").and_then(BareItem::as_integer)
         && moment(&i64::from(expires).to_string())? < now
     {
@@ -387,6 +400,7 @@ fn rfc9421(request: &Request<'_>, origin: &Origin, now: Time) -> Result<Signed, 
     Ok(Signed {
         key_id: key_id.ok_or(unauthorized("there is no keyid"))?,
         rfc9421: true,
+        at,
         algorithm: parameter("alg")
             .and_then(BareItem::as_string)
             .map(|alg| alg.as_str().to_owned()),

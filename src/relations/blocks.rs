@@ -4,6 +4,7 @@ use super::follows;
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::federation::undone;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;
@@ -37,6 +38,23 @@ pub async fn between(conn: impl Conn, a: AccountId, b: AccountId) -> sqlx::Resul
             .optional(conn)
             .await?;
     Ok(row.is_some())
+}
+
+/// Whom an account blocks by the Block with this id.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_uri(
+    conn: impl Conn,
+    who: AccountId,
+    uri: &str,
+) -> sqlx::Result<Option<AccountId>> {
+    let row = sql("SELECT target_id FROM blocks WHERE account_id = $1 AND uri = $2 LIMIT 1")
+        .bind(who)
+        .bind(uri)
+        .optional(conn)
+        .await?;
+    row.map(|row| row.get("target_id")).transpose()
 }
 
 /// Whether a viewer mutes an account, its notifications included.
@@ -84,7 +102,11 @@ pub async fn block(app: &App, who: &Account, whom: &Account) -> Result<()> {
     let now = app.clock.now();
     let uri = app.origin().at(&format!("/activities/{}", crypt::opaque()));
     let mut tx = app.db.begin().await?;
-    if write(&mut tx, app, who, whom, &uri).await? && !whom.is_local() {
+    let remote = !whom.is_local();
+    if remote {
+        tell_of_ends(&mut tx, now, who, whom).await?;
+    }
+    if write(&mut tx, app, who, whom, &uri).await? && remote {
         jobs::enqueue(
             &mut tx,
             now,
@@ -98,6 +120,28 @@ pub async fn block(app: &App, who: &Account, whom: &Account) -> Result<()> {
     }
     tx.commit().await?;
     app.wake.notify_waiters();
+    Ok(())
+}
+
+/// Says to somebody elsewhere, before they are blocked, that no follow stands in either direction: a Block alone ends
+/// none of them at some, and then nobody can follow again when it is taken back.
+async fn tell_of_ends(tx: &mut Tx, now: Time, who: &Account, whom: &Account) -> sqlx::Result<()> {
+    if let Some(follow) = follows::find(&mut *tx, who.id, whom.id).await? {
+        let undo = Job::SendUnfollow {
+            uri: follow.uri,
+            follower: who.id,
+            followee: whom.id,
+        };
+        jobs::enqueue(&mut *tx, now, undo).await?;
+    }
+    if let Some(follow) = follows::find(&mut *tx, whom.id, who.id).await? {
+        let reject = Job::SendReject {
+            uri: follow.uri,
+            follower: whom.id,
+            followee: who.id,
+        };
+        jobs::enqueue(tx, now, reject).await?;
+    }
     Ok(())
 }
 
@@ -128,6 +172,7 @@ async fn write(tx: &mut Tx, app: &App, who: &Account, whom: &Account, uri: &str)
     for (follower, followee) in [(who.id, whom.id), (whom.id, who.id)] {
         if let Some(follow) = follows::find(&mut *tx, follower, followee).await? {
             follows::delete(&mut *tx, &follow).await?;
+            undone::ended(&mut *tx, &follow.uri, app.clock.now()).await?;
         }
     }
     Ok(touched == 1)

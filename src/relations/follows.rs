@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::federation::undone;
 use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
@@ -408,6 +409,7 @@ pub async fn reject(app: &App, follow: &Follow) -> Result<()> {
     let follower = accounts::get(app, follow.follower).await?;
     let mut tx = app.db.begin().await?;
     let deleted = delete(&mut tx, follow).await?;
+    undone::ended(&mut tx, &follow.uri, now).await?;
     tell(&mut tx, follow, now).await?;
     if deleted && !follower.is_local() {
         let job = Job::SendReject {

@@ -378,6 +378,7 @@ impl Bench {
             inbox_of: Some(self.fan.clone()),
             budget: Budget::inbound().into(),
             attempts: 9,
+            signed_at: app.clock.now(),
         };
         match activities::receive(app, &context, &activity).await {
             Ok(()) => Ok(()),

@@ -23,10 +23,11 @@ use serde_json::Value;
 
 use super::doc::Doc;
 use super::fetch::Budget;
-use super::{Outcome, Refused};
+use super::{Outcome, Refused, undone};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
+use crate::kernel::clock::Time;
 use crate::posts::{self, Post};
 
 /// Who sent an activity, to whose inbox, and how much it may cause.
@@ -40,6 +41,8 @@ pub struct Context {
     pub budget: Arc<Budget>,
     /// How often it was tried, this time included.
     pub attempts: i64,
+    /// When its request was signed, to the second.
+    pub signed_at: Time,
 }
 
 impl Context {
@@ -64,9 +67,10 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
     if stopped && doc.kind_in(&withdraws).is_none() {
         return Err(Refused::Drop("the sender may not act here"));
     }
-    let undoable = ["Follow", "Announce", "Like", "EmojiReact", "Block"];
-    if let Some(id) = doc.id().filter(|_| doc.kind_in(&undoable).is_some())
-        && crate::accounts::remove::is_gone(&app.db, id).await?
+    if let Some(id) = doc
+        .id()
+        .filter(|_| doc.kind_in(&undone::UNDOABLE).is_some())
+        && undone::swallows(app, id, context.signed_at).await?
     {
         return Err(Refused::Drop("it was undone before it came"));
     }

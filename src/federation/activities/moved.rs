@@ -51,10 +51,13 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         return Err(Refused::Drop("the new account does not name the old one"));
     }
     let mut tx = app.db.begin().await?;
-    sql("UPDATE accounts SET moved_to = $1, moved_at = $2, version = version + 1 WHERE id = $3")
+    // Some move without saying so in their document: then the word of both is what there is.
+    let undocumented = old.moved_to.as_deref() != Some(target.uri.as_str());
+    sql("UPDATE accounts SET moved_to = $1, moved_at = $2, moved_undocumented = CASE WHEN $4 = 1 THEN 1 ELSE moved_undocumented END, version = version + 1 WHERE id = $3")
         .bind(&target.uri)
         .bind(now)
         .bind(old.id)
+        .bind(undocumented)
         .run(&mut tx)
         .await?;
     jobs::enqueue(&mut tx, now, Job::FollowMove(old.id)).await?;
@@ -77,15 +80,26 @@ pub async fn follow_along(app: &App, account: AccountId) -> anyhow::Result<()> {
     else {
         return Ok(());
     };
+    let mut moved = 0;
     for (follow, follower) in follows::local_follows_of(app, old.id).await? {
         if follow.accepted_at.is_some() && follower.id != target.id {
             match follows::request(app, &follower, &target).await {
-                Ok(_) => follows::withdraw(app, &follow).await?,
+                Ok(_) => {
+                    follows::withdraw(app, &follow).await?;
+                    moved += 1;
+                }
                 // One who is blocked over there stays behind.
                 Err(Error::Forbidden | Error::NotFound | Error::Invalid(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+    if moved == 0 && !old.is_local() {
+        // Nobody was told anything, so it does not count as the move of this week.
+        sql("UPDATE accounts SET moved_at = NULL, version = version + 1 WHERE id = $1")
+            .bind(old.id)
+            .run(&app.db)
+            .await?;
     }
     Ok(())
 }

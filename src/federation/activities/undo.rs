@@ -1,23 +1,22 @@
 //! Undo: of a Follow, an Announce, a Like, a Block.
 
 use super::Context;
-use crate::accounts::{self, remove as tombs};
+use crate::accounts;
 use crate::app::App;
 use crate::federation::doc::Doc;
-use crate::federation::{Outcome, Refused, inbox};
+use crate::federation::{Outcome, Refused, undone};
 use crate::kernel::origin::same_origin;
 use crate::posts::{self, boosts, favourites};
 use crate::relations::{blocks, follows};
 
-/// The sender takes something back. What was not known yet is remembered, so that it has no effect when it comes.
+/// The sender takes something back. It is remembered: what was signed before has no effect when it comes, and what is
+/// signed later has, under the same id.
 pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome {
     let outcome = undo(app, context, activity).await;
     if let (Ok(()) | Err(Refused::Drop(_)), Some(id)) = (&outcome, activity.id_of("object"))
         && same_origin(id, &context.sender.uri)
-        && !inbox::was_processed(app, id).await?
     {
-        let now = app.clock.now();
-        tombs::remember(&app.db, id, &context.sender.host, false, now).await?;
+        undone::note(app, id, context.signed_at).await?;
     }
     outcome
 }
@@ -105,6 +104,11 @@ async fn by_id(app: &App, context: &Context, id: &str) -> Outcome {
         && let Some(post) = posts::find(app, post).await?
     {
         return Ok(favourites::remove(app, &context.sender, &post).await?);
+    }
+    if let Some(whom) = blocks::find_by_uri(&app.db, context.sender.id, id).await?
+        && let Some(whom) = accounts::find(app, whom).await?
+    {
+        return Ok(blocks::unblock(app, &context.sender, &whom).await?);
     }
     Err(Refused::Drop("nothing of the sender has this id"))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pause;
 use crate::app::App;
-use crate::federation::actor;
+use crate::federation::{actor, undone};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{ids, sql};
 use crate::kernel::id::{AccountId, InboxId};
@@ -108,5 +108,6 @@ pub async fn sweep(app: &App) -> sqlx::Result<()> {
         .bind(before)
         .run(&app.db)
         .await?;
+    undone::forget(app, before).await?;
     Ok(())
 }

@@ -35,7 +35,7 @@ const INBOXES: usize = 4;
 const BATCH: i64 = 64;
 /// After how many refusals of one row it is put aside while others succeed.
 const TRIES: i64 = 3;
-/// How long an inbox is left alone after it forbade something.
+/// How long what was refused is left alone before it is tried again.
 const PAUSE: Duration = Duration::from_secs(60);
 /// How long a signature may be unknown before the row is given up.
 const UNKNOWN: Duration = Duration::from_secs(86_400);
@@ -286,15 +286,13 @@ async fn note(
         }
         Sent::Row { error, dead } => {
             let dead_at = (dead || delivery.attempts + 1 >= TRIES).then_some(now);
-            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, dead_at = $4 WHERE activity_id = $1 AND inbox_id = $2"))
+            // It is tried again by itself; others are not held up by what is wrong with this one.
+            row(sql("UPDATE deliveries SET attempts = attempts + 1, last_error = $3, dead_at = $4, parked_until = $5 WHERE activity_id = $1 AND inbox_id = $2"))
                 .bind(&error)
                 .bind(dead_at)
+                .bind(now.plus(PAUSE))
                 .run(&mut *tx)
                 .await?;
-            if dead_at.is_none() {
-                // What comes after it waits too, so that the order holds.
-                pause(tx, delivery.inbox, now.plus(PAUSE)).await?;
-            }
         }
         Sent::Gone { error } | Sent::Elsewhere { error } => {
             return note_moved(tx, delivery, leads_elsewhere, error, now).await;

@@ -65,7 +65,7 @@ pub(super) async fn send(app: &App, node: &Node, delivery: &Delivery) -> Sent {
         };
     };
     match try_both(app, node, &url, delivery).await {
-        Ok(answer) => classify(&answer, app.clock.now()),
+        Ok(answer) => classify(&answer, &delivery.kind, app.clock.now()),
         Err(error) if matches!(error.downcast_ref(), Some(FetchError::Ours(_))) => Sent::Ours {
             error: error.to_string(),
         },
@@ -138,12 +138,18 @@ async fn post(
     Ok(app.http.deliver(url, headers, body).await?)
 }
 
-fn classify(answer: &Answer, now: Time) -> Sent {
+/// Types that every program reads, if only to leave them alone; at others some break down.
+const USUAL: [&str; 10] = [
+    "Accept", "Announce", "Block", "Create", "Delete", "Follow", "Like", "Reject", "Undo", "Update",
+];
+
+fn classify(answer: &Answer, kind: &str, now: Time) -> Sent {
     let status = answer.status;
     let error = format!("it answered {status}");
     match status.as_u16() {
         200..=299 => Sent::Delivered,
         401 => Sent::Unknown { error },
+        500 | 501 if !USUAL.contains(&kind) => Sent::Row { error, dead: false },
         408 | 429 | 500..=599 => Sent::Host {
             error,
             asked: retry_after(answer, now),

@@ -25,6 +25,8 @@ pub(super) struct Delivery {
     pub inbox: InboxId,
     pub url: String,
     pub sender: AccountId,
+    /// The activity's type.
+    pub kind: String,
     pub body: String,
     pub attempts: i64,
     pub unknown_since: Option<Time>,
@@ -48,6 +50,7 @@ fn read(row: &Row) -> sqlx::Result<(Delivery, Leave)> {
         inbox: row.get("inbox_id")?,
         url: row.get("url")?,
         sender: row.get("account_id")?,
+        kind: row.get("kind")?,
         body: row.get("body")?,
         attempts: row.get("attempts")?,
         unknown_since: row.get("unknown_since")?,
@@ -90,7 +93,7 @@ pub(super) async fn batch(app: &App, node: NodeId, most: i64) -> anyhow::Result<
 }
 
 async fn waiting(app: &App, node: NodeId, most: i64) -> sqlx::Result<Vec<(Delivery, Leave)>> {
-    let rows = sql("SELECT deliveries.activity_id, deliveries.inbox_id, deliveries.attempts, deliveries.unknown_since, deliveries.begun_at, inboxes.url, activities.account_id, activities.body, activities.followers_of, \
+    let rows = sql("SELECT deliveries.activity_id, deliveries.inbox_id, deliveries.attempts, deliveries.unknown_since, deliveries.begun_at, inboxes.url, activities.account_id, activities.kind, activities.body, activities.followers_of, \
         CASE WHEN activities.kind NOT IN ('Create', 'Update') THEN 'yes' \
         WHEN EXISTS (SELECT 1 FROM tombstones WHERE tombstones.uri = activities.object_uri) THEN 'never' \
         WHEN post.id IS NULL THEN 'yes' \

@@ -45,6 +45,7 @@ const STEPS: &[Step] = &[
     step!(19, "0019_indexes"),
     step!(20, "0020_comparing"),
     step!(21, "0021_given_up"),
+    step!(22, "0022_undone"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use afterparty::kernel::db::sql;
 use afterparty::nodes::{self, health};
 use afterparty::posts::remove;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::both;
 use crate::support::node::{ok, text};
@@ -22,7 +22,8 @@ both!(
     a_repeated_activity_has_one_effect,
     a_silent_week_suspends_and_a_word_resumes,
     an_unknown_signature_is_given_up_after_a_day,
-    what_was_forbidden_holds_back_what_comes_after_it,
+    what_was_forbidden_holds_nothing_back,
+    what_a_program_does_not_know_is_the_rows_fault,
     a_new_inbox_gets_what_the_old_one_refused,
     a_peer_that_announces_newer_signatures_gets_them_at_once,
 );
@@ -332,9 +333,14 @@ async fn an_unknown_signature_is_given_up_after_a_day(backend: Backend) {
     balance(&[&node]).await;
 }
 
-async fn what_was_forbidden_holds_back_what_comes_after_it(backend: Backend) {
+async fn what_was_forbidden_holds_nothing_back(backend: Backend) {
     let (net, node, peer) = with_follower(&backend).await;
     let nina = node.account("nina").await;
+    let texts = || -> Vec<String> {
+        let created = peer.received("Create");
+        let text = |create: &Value| create["object"]["content"].as_str().unwrap().to_owned();
+        created.iter().map(text).collect()
+    };
     peer.answer_inbox(403, &[]);
     node.post(&nina, "one").await;
     settle(&[&node]).await;
@@ -343,16 +349,55 @@ async fn what_was_forbidden_holds_back_what_comes_after_it(backend: Backend) {
     net.clock.advance(Duration::from_millis(5));
     node.post(&nina, "two").await;
     settle(&[&node]).await;
-    assert!(peer.received("Create").is_empty(), "nothing overtakes it");
+    assert_eq!(texts(), ["<p>two</p>"], "it does not wait");
     net.clock.advance(Duration::from_secs(61));
     settle(&[&node]).await;
-    let texts: Vec<_> = peer
-        .received("Create")
-        .iter()
-        .map(|create| create["object"]["content"].clone())
-        .collect();
-    assert_eq!(texts, ["<p>one</p>", "<p>two</p>"]);
+    assert_eq!(texts(), ["<p>two</p>", "<p>one</p>"], "it is tried again");
     balance(&[&node]).await;
+}
+
+/// A program that breaks down at a type it does not know is well otherwise.
+async fn what_a_program_does_not_know_is_the_rows_fault(backend: Backend) {
+    let (net, node, peer) = with_follower(&backend).await;
+    let nina = node.account("nina").await;
+    for (round, kind) in ["QuoteRequest", "Move", "Flag", "EmojiReact"]
+        .into_iter()
+        .enumerate()
+    {
+        let inbox = sql("SELECT inbox_id, inboxes.node_id FROM accounts JOIN inboxes ON inboxes.id = inbox_id WHERE name = 'friend'")
+            .one(node.db())
+            .await
+            .unwrap();
+        let id = i64::try_from(round).unwrap() + 1;
+        let uri = format!("{}/{kind}", nina.uri);
+        sql("INSERT INTO activities (id, uri, account_id, kind, object_uri, body, digest, created_at) VALUES ($1, $2, $3, $4, $2, $5, '', 1)")
+            .bind(id)
+            .bind(&uri)
+            .bind(nina.id)
+            .bind(kind)
+            .bind(json!({"id": uri, "type": kind, "actor": nina.uri}).to_string())
+            .run(node.db())
+            .await
+            .unwrap();
+        sql("INSERT INTO deliveries (activity_id, inbox_id, node_id) VALUES ($1, $2, $3)")
+            .bind(id)
+            .bind(inbox.get::<i64>("inbox_id").unwrap())
+            .bind(inbox.get::<i64>("node_id").unwrap())
+            .run(node.db())
+            .await
+            .unwrap();
+        peer.answer_inbox(500, &[]);
+        settle(&[&node]).await;
+        peer.answer_inbox(202, &[]);
+        peer.forget();
+        node.post(&nina, kind).await;
+        settle(&[&node]).await;
+        assert_eq!(peer.received("Create").len(), 1, "{kind} holds nothing up");
+        assert_eq!(node.count("SELECT SUM(failures) AS n FROM nodes").await, 0);
+        net.clock.advance(Duration::from_secs(61));
+        settle(&[&node]).await;
+        assert_eq!(peer.received(kind).len(), 1, "{kind} is tried again");
+    }
 }
 
 async fn a_new_inbox_gets_what_the_old_one_refused(backend: Backend) {

@@ -8,7 +8,8 @@ use afterparty::relations::digests::{self, Digest};
 use afterparty::relations::{blocks, follows};
 
 use crate::both;
-use crate::support::{Backend, TestNode, settle};
+use crate::support::{Backend, Peer, TestNode, settle};
+use serde_json::json;
 
 both!(
     a_fan_follows_an_artist_on_another_node,
@@ -16,6 +17,7 @@ both!(
     a_follow_can_be_withdrawn_and_a_follower_removed,
     a_digest_changes_with_the_follows,
     a_block_ends_it_both_ways,
+    a_block_says_that_no_follow_stands,
     older_posts_arrive_with_the_first_follow,
 );
 
@@ -120,6 +122,62 @@ async fn a_follow_can_be_withdrawn_and_a_follower_removed(backend: Backend) {
             .is_none()
     );
     assert_eq!(here.account("fan").await.following_count, 0);
+}
+
+/// A peer hears of the end of both follows before it hears of the block, and who was blocked follows again afterwards.
+async fn a_block_says_that_no_follow_stands(backend: Backend) {
+    let (net, node, peer) = TestNode::with_peer(&backend, "peer.test").await;
+    let nina = node.host("nina").await;
+    let friend = peer.actor("friend");
+    let follow = peer.activity("Follow", &friend, 1, json!(nina.uri));
+    assert_eq!(peer.send(&node, &follow).await, 202);
+    let them = node.look_up(&friend).await;
+    follows::request(node.app(), &nina, &them).await.unwrap();
+    settle(&[&node]).await;
+    let ours = peer.received("Follow").pop().unwrap();
+    let accept = peer.activity("Accept", &friend, 2, ours["id"].clone());
+    assert_eq!(peer.send(&node, &accept).await, 202);
+    settle(&[&node]).await;
+    peer.forget();
+    blocks::block(node.app(), &nina, &them).await.unwrap();
+    settle(&[&node]).await;
+    let kinds = |peer: &Peer| -> Vec<String> {
+        let posts = peer.seen().into_iter().filter(|seen| seen.method == "POST");
+        posts
+            .map(|seen| seen.body["type"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(kinds(&peer), ["Undo", "Reject", "Block"]);
+    let [undo, reject] = ["Undo", "Reject"].map(|kind| peer.received(kind).remove(0));
+    assert_eq!(undo["object"]["id"], ours["id"]);
+    assert_eq!(reject["object"]["id"], follow["id"]);
+    net.clock.advance(std::time::Duration::from_secs(5));
+    assert_eq!(
+        peer.send(&node, &peer.activity("Follow", &friend, 3, json!(nina.uri)))
+            .await,
+        202
+    );
+    settle(&[&node]).await;
+    assert!(node.followers_of("nina").await.is_empty(), "blocked");
+    peer.forget();
+    blocks::unblock(node.app(), &nina, &them).await.unwrap();
+    settle(&[&node]).await;
+    assert_eq!(kinds(&peer), ["Undo"]);
+    // By the one from before, by the one that was refused, and by a new one.
+    for number in [1, 3, 4] {
+        net.clock.advance(std::time::Duration::from_secs(5));
+        let again = peer.activity("Follow", &friend, number, json!(nina.uri));
+        assert_eq!(peer.send(&node, &again).await, 202);
+        settle(&[&node]).await;
+        assert_eq!(
+            node.followers_of("nina").await,
+            ["friend@peer.test"],
+            "{number}"
+        );
+    }
+    follows::request(node.app(), &nina, &them).await.unwrap();
+    settle(&[&node]).await;
+    assert_eq!(peer.received("Follow").len(), 1);
 }
 
 async fn a_block_ends_it_both_ways(backend: Backend) {

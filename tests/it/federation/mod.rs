@@ -1,5 +1,6 @@
 //! Two nodes, and peers that are dead, slow, lying or repeating.
 
+mod again;
 mod delivery;
 mod following;
 mod leaving;
