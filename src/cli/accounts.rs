@@ -9,7 +9,7 @@ use crate::accounts::create::{self, New};
 use crate::accounts::{self, Account, Kind, Role, bounces, dispatch, sign_in};
 use crate::app::App;
 use crate::crew::audit;
-use crate::federation::webfinger;
+use crate::federation::look_up;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::Tx;
@@ -56,7 +56,7 @@ pub async fn run(app: &App, verb: Verb) -> anyhow::Result<()> {
                 text,
                 ..Draft::default()
             };
-            webfinger::learn_mentions(app, &draft.text).await;
+            look_up::learn_mentions(app, &draft.text).await;
             let post = writing::write(app, &author, draft).await?;
             say(&post.uri);
             Ok(())

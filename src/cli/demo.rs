@@ -11,8 +11,8 @@ use crate::accounts::create::{self, New};
 use crate::accounts::profile::{self, Edit};
 use crate::accounts::{Account, Role};
 use crate::app::App;
+use crate::federation::look_up;
 use crate::federation::objects::Found;
-use crate::federation::webfinger;
 use crate::kernel::clock::Clock;
 use crate::kernel::config;
 use crate::kernel::id::{MediaId, PostId};
@@ -248,7 +248,7 @@ async fn local(app: &App, name: &str) -> anyhow::Result<Account> {
 /// Lets somebody follow a handle of the other house, by asking that house.
 async fn follow(app: &App, name: &str, handle: &str) -> anyhow::Result<()> {
     let follower = local(app, name).await?;
-    if let Found::Account(followee) = webfinger::look_up(app, handle).await? {
+    if let Found::Account(followee) = look_up::find(app, handle).await? {
         follows::request(app, &follower, &followee).await?;
     }
     Ok(())
@@ -262,7 +262,7 @@ async fn write(
     in_reply_to: Option<PostId>,
 ) -> anyhow::Result<posts::Post> {
     let author = local(app, name).await?;
-    webfinger::learn_mentions(app, text).await;
+    look_up::learn_mentions(app, text).await;
     Ok(writing::write(
         app,
         &author,

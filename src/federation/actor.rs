@@ -38,11 +38,7 @@ pub fn read(document: &Value) -> Option<Profile> {
     let inbox = doc.link("inbox")?;
     let actor_type = doc.kind_in(&TYPES)?.to_owned();
     let host = host_of_uri(&uri)?;
-    let name = doc
-        .get("preferredUsername")
-        .as_str()
-        .or_else(|| doc.get("name").as_str())
-        .filter(|name| accounts::split_handle(name).is_some_and(|(_, domain)| domain.is_empty()))?;
+    let name = name_of(&doc, &actor_type, &host)?;
     let own = |url: Option<String>| url.filter(|url| host_of_uri(url).as_ref() == Some(&host));
     let endpoints = Doc(doc.get("endpoints"));
     let key = doc.objects("publicKey").into_iter().find_map(|key| {
@@ -51,8 +47,13 @@ pub fn read(document: &Value) -> Option<Profile> {
         (owner.is_none() || owner == Some(uri.as_str()))
             .then(|| Some((id.to_owned(), key.text("publicKeyPem", 16_384)?)))?
     });
-    // A key that is somebody else's makes the whole document a lie.
-    if key.is_none() && !doc.objects("publicKey").is_empty() {
+    // A key that is somebody else's makes the whole document a lie; one whose id is no address is nobody's.
+    let keys = doc.objects("publicKey");
+    if key.is_none()
+        && keys
+            .iter()
+            .any(|key| key.id().and_then(parse_url).is_some())
+    {
         return None;
     }
     let multikey = doc
@@ -71,7 +72,7 @@ pub fn read(document: &Value) -> Option<Profile> {
         .map(|bio| sanitize(&bio))
         .unwrap_or_default();
     Some(Profile {
-        name: truncate(name, 400).to_owned(),
+        name: truncate(&name, 400).to_owned(),
         url: doc.link("url"),
         display_name: doc.text("name", 500).unwrap_or_default(),
         bio,
@@ -117,6 +118,24 @@ pub fn read(document: &Value) -> Option<Profile> {
         host,
         uri,
     })
+}
+
+/// What an actor is called in its handle. Some write the whole handle there; an application that only signs may have no
+/// name, and is called after its host.
+fn name_of(doc: &Doc<'_>, actor_type: &str, host: &str) -> Option<String> {
+    let plain =
+        |name: &&str| accounts::split_handle(name).is_some_and(|(_, domain)| domain.is_empty());
+    let said = doc.get("preferredUsername").as_str();
+    let said = said.map(|said| {
+        let whole = said.trim_start_matches('@').split_once('@');
+        whole.map_or(said, |(name, _)| name)
+    });
+    let found = said.or_else(|| doc.get("name").as_str()).filter(plain);
+    let host = host
+        .split(':')
+        .next()
+        .filter(|_| actor_type == "Application");
+    found.or(host.filter(plain)).map(str::to_owned)
 }
 
 fn fields(doc: &Doc<'_>) -> Vec<Field> {

@@ -18,14 +18,14 @@ impl<'a> Doc<'a> {
         self.0.get(key).unwrap_or(&NULL)
     }
 
-    /// Its id, also where the document is nothing but an id.
+    /// Its id, also where the document is nothing but an id, or where that stands in an array.
     pub fn id(&self) -> Option<&'a str> {
         let id = match self.0 {
             Value::String(id) => Some(id.as_str()),
-            value => value
-                .get("id")
-                .or_else(|| value.get("@id"))
-                .and_then(Value::as_str),
+            value => {
+                let id = value.get("id").or_else(|| value.get("@id"));
+                id.and_then(|id| many(id).first()?.as_str())
+            }
         };
         id.filter(|id| !id.is_empty())
     }
@@ -125,6 +125,13 @@ impl<'a> Doc<'a> {
         };
         text.and_then(parse_url)
             .map(|_| text.unwrap_or_default().to_owned())
+    }
+
+    /// A media type (RFC 9110 §8.3.1) without its parameters, in small letters; empty where there is none.
+    pub fn media_type(&self, key: &str) -> String {
+        let value = self.get(key).as_str().unwrap_or_default();
+        let value = value.split(';').next().unwrap_or_default();
+        truncate(value.trim(), 100).to_ascii_lowercase()
     }
 
     /// A moment.

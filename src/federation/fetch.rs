@@ -10,6 +10,7 @@ use url::Url;
 
 use super::ACCEPT;
 use super::doc::Doc;
+use super::page;
 use super::sign::{self, Scheme};
 use crate::accounts::{self, Account};
 use crate::app::App;
@@ -127,6 +128,20 @@ pub async fn document(
     }
     let document = json::parse(&answer.body).map_err(|_| FetchError::Unusable("it is no JSON"))?;
     Ok((document, answer.url))
+}
+
+/// The document that a page names as its other form: by its `Link` header (RFC 8288), or in its head.
+///
+/// # Errors
+/// As [`object`], and where the page names none.
+pub async fn behind_page(app: &App, page: &str, budget: &Budget) -> Result<Value, FetchError> {
+    if !budget.take() {
+        return Err(FetchError::Unusable("it would cause too many fetches"));
+    }
+    let answer = app.http.get(page, "text/html", DOCUMENT).await?;
+    let id =
+        page::alternate(&answer).ok_or(FetchError::Unusable("it is no ActivityPub document"))?;
+    object(app, &id, None, budget).await
 }
 
 async fn get(

@@ -194,7 +194,9 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
         uri,
         actor: sender.id,
         inbox_of,
-        body: String::from_utf8_lossy(&body).into_owned(),
+        body: String::from_utf8_lossy(&body)
+            .trim_start_matches('\u{feff}')
+            .to_owned(),
         fetches: budget.left(),
         at: app.clock.now(),
         signed_at: signed.at,
@@ -220,6 +222,14 @@ async fn keep(inbox: &Inbox, receipt: Receipt) -> Result<(), Denied> {
     }
 }
 
+/// Whether the body is packed somehow; `identity` says that it is not (RFC 9110 §8.4.1).
+fn is_packed(headers: &HeaderMap) -> bool {
+    let named = headers.get_all(header::CONTENT_ENCODING).iter();
+    named
+        .map(HeaderValue::as_bytes)
+        .any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"identity"))
+}
+
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Denied> {
     let length = headers
         .get(header::CONTENT_LENGTH)
@@ -243,7 +253,7 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Denied> {
     if !matches!(
         media_type.as_str(),
         "application/activity+json" | "application/ld+json" | "application/json"
-    ) || headers.contains_key(header::CONTENT_ENCODING)
+    ) || is_packed(headers)
     {
         return Err(Denied(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

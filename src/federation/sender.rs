@@ -27,6 +27,11 @@ pub const SILENT: Denied = Denied(
     StatusCode::SERVICE_UNAVAILABLE,
     "the key could not be fetched",
 );
+/// The key that is known does not fit, and whether there is another one cannot be asked.
+const KEPT: Denied = Denied(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "the key could not be fetched anew",
+);
 /// There is no key to hold the signature against.
 pub const NO_KEY: Denied = Denied(StatusCode::UNAUTHORIZED, "the key cannot be had");
 /// The key is another one.
@@ -87,7 +92,7 @@ async fn look_again(
     match found {
         Ok(id) => read(app, id).await,
         Err(KeyFetch::Unusable) => Err(WRONG),
-        Err(KeyFetch::Silent | KeyFetch::Often) => Err(SILENT),
+        Err(KeyFetch::Silent | KeyFetch::Often) => Err(KEPT),
     }
 }
 

@@ -245,7 +245,11 @@ fn normalised(parameters: &BTreeMap<String, String>) -> String {
 
 fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
     let value = text(request.headers, "signature").ok_or(unauthorized("there is no signature"))?;
-    let parameters = parameters(value)?;
+    let mut parameters = parameters(value)?;
+    // Names of headers are written in any letters, and signed in small ones (draft-cavage-12 §2.3).
+    if let Some(names) = parameters.get_mut("headers") {
+        names.make_ascii_lowercase();
+    }
     let covered: Vec<&str> = parameters
         .get("headers")
         .map_or("", String::as_str)

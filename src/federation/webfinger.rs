@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::kernel::html::escape;
 use crate::kernel::http::{DOCUMENT, FetchError};
 use crate::kernel::json;
+use crate::kernel::markup::{Scanner, Token};
 use crate::kernel::origin::{parse_url, same_origin};
 use crate::nodes;
 
@@ -64,20 +65,45 @@ pub async fn ask(
     if !budget.take() {
         return Err(FetchError::Unusable("it would cause too many fetches"));
     }
-    let mut url = parse_url(&format!("{}/.well-known/webfinger", base_of(app, domain)))
-        .ok_or_else(|| FetchError::Refused(domain.to_owned()))?;
-    url.query_pairs_mut()
-        .append_pair("resource", &format!("acct:{name}@{domain}"));
-    let answer = app
-        .http
-        .get(
-            url.as_str(),
-            "application/jrd+json, application/json",
-            DOCUMENT,
-        )
-        .await?;
+    let base = base_of(app, domain);
+    let resource = format!("acct:{name}@{domain}");
+    let encoded: String = url::form_urlencoded::byte_serialize(resource.as_bytes()).collect();
+    let usual = format!("{base}/.well-known/webfinger?resource={encoded}");
+    let error = match ask_at(app, &usual, name, domain).await {
+        Err(error) if !error.is_passing() => error,
+        answered => return answered,
+    };
+    // Some domains only say where their people are asked for.
+    match template_of(app, &base).await {
+        Some(template) if budget.take() => {
+            let url = template.replace("{uri}", &encoded);
+            ask_at(app, &url, name, domain).await
+        }
+        _ => Err(error),
+    }
+}
+
+async fn ask_at(app: &App, url: &str, name: &str, domain: &str) -> Result<Found, FetchError> {
+    let accept = "application/jrd+json, application/json";
+    let answer = app.http.get(url, accept, DOCUMENT).await?;
     let document = json::parse(&answer.body).map_err(|_| FetchError::Unusable("it is no JSON"))?;
     read(&document, name, domain).ok_or(FetchError::Unusable("the answer names no actor"))
+}
+
+/// Where a domain's host-meta says that its people are asked for (RFC 6415 §3.1): an address with `{uri}` in it.
+pub async fn template_of(app: &App, base: &str) -> Option<String> {
+    let asked = format!("{base}/.well-known/host-meta");
+    let answer = app.http.get(&asked, "application/xrd+xml", DOCUMENT).await;
+    let answer = answer.ok()?;
+    let text = String::from_utf8_lossy(&answer.body);
+    Scanner::new(&text).find_map(|token| match token {
+        Token::Start(tag) if tag.name.eq_ignore_ascii_case("link") => {
+            let people = tag.get("rel")?.eq_ignore_ascii_case("lrdd");
+            tag.get("template")
+                .filter(|template| people && template.contains("{uri}"))
+        }
+        _ => None,
+    })
 }
 
 /// Where a site takes the proof of OpenWebAuth: asked of the site's own address; it must stand in the same house.
@@ -124,7 +150,7 @@ fn read(document: &Value, name: &str, domain: &str) -> Option<Found> {
     let doc = Doc(document);
     let actor = doc.objects("links").into_iter().find_map(|link| {
         let kind = link.get("type").as_str().unwrap_or_default();
-        let activity = kind == "application/activity+json"
+        let activity = link.media_type("type") == "application/activity+json"
             || (kind.starts_with("application/ld+json") && kind.contains("activitystreams"));
         (link.get("rel").as_str() == Some("self") && activity).then(|| link.get("href").as_str())?
     })?;
@@ -342,50 +368,6 @@ pub async fn host_meta(State(app): State<App>) -> Response {
         body,
     )
         .into_response()
-}
-
-/// Looks a thing up for a person: a handle, an actor's or post's address, on this node or elsewhere.
-///
-/// # Errors
-/// When nothing can be found there, with what went wrong.
-pub async fn look_up(app: &App, text: &str) -> Result<super::objects::Found, FetchError> {
-    let text = text.trim();
-    let text = text.strip_prefix("acct:").unwrap_or(text);
-    let database = |error: crate::error::Error| FetchError::Unreachable(error.to_string());
-    let budget = Budget::person();
-    if parse_url(text).is_some() {
-        return super::objects::look_up(app, text, &budget).await;
-    }
-    if let Some(account) = accounts::find_by_handle(app, text)
-        .await
-        .map_err(database)?
-        .filter(|account| account.deleted_at.is_none() && account.kind != accounts::Kind::Node)
-    {
-        return Ok(super::objects::Found::Account(account));
-    }
-    let (name, domain) = accounts::split_handle(text).ok_or(FetchError::Unusable(
-        "it is neither a handle nor an address",
-    ))?;
-    if domain.is_empty() || domain == app.origin().domain {
-        return Err(FetchError::Status(StatusCode::NOT_FOUND));
-    }
-    resolve(app, &name, &domain, &budget)
-        .await
-        .map(super::objects::Found::Account)
-}
-
-/// Makes the accounts known that a text mentions, so that the mentions count.
-pub async fn learn_mentions(app: &App, text: &str) {
-    for (name, domain) in crate::posts::render::handles(text).into_iter().take(16) {
-        if domain.is_empty() || domain == app.origin().domain {
-            continue;
-        }
-        let known = accounts::find_by_handle(app, &format!("{name}@{domain}")).await;
-        if matches!(known, Ok(None)) {
-            // A handle that leads nowhere stays plain text.
-            let _ = resolve(app, &name, &domain, &Budget::inbound()).await;
-        }
-    }
 }
 
 #[cfg(test)]

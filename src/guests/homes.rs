@@ -196,14 +196,9 @@ pub async fn doors_of(app: &App, origin: &str) -> Result<Option<Doors>, Closed> 
     looked.map_err(|_| Closed::Silent)?
 }
 
-/// Where a domain's host-meta says that its people are asked for (RFC 6415).
+/// The server that a domain's host-meta points to.
 async fn pointed_to(app: &App, origin: &str) -> Option<String> {
-    let asked = format!("{origin}/.well-known/host-meta");
-    let answer = app.http.get(&asked, "application/xrd+xml", DOCUMENT).await;
-    let answer = answer.ok()?;
-    let text = String::from_utf8_lossy(&answer.body);
-    let (_, rest) = text.split_once("template=")?;
-    let template = rest.get(1..)?.split(['"', '\'']).next()?;
+    let template = webfinger::template_of(app, origin).await?;
     let link = template.split('?').next()?;
     parse_url(link).as_ref().and_then(origin_of)
 }

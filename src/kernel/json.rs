@@ -13,9 +13,10 @@ const VALUES: usize = 50_000;
 /// Parses a document of a peer.
 ///
 /// # Errors
-/// When it is not JSON, nests deeper than 64, holds too many values, names a key twice or contains a NUL character.
+/// When it is not JSON (a byte order mark before it is left out, RFC 8259 §8.1), nests deeper than 64, holds too many values, names a key twice or contains a NUL character.
 pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let mut left = VALUES;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict {
         depth: 0,

@@ -11,8 +11,8 @@ use super::{Answer, Caller, Path, Refused};
 use crate::accounts::{self, Account, Kind, preferences};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::federation::look_up;
 use crate::federation::objects::Found;
-use crate::federation::webfinger;
 use crate::kernel::id::{AccountId, FollowId};
 use crate::kernel::page::Window;
 use crate::posts::keep;
@@ -88,7 +88,7 @@ pub async fn find(call: &Caller, usual: i64) -> Result<Vec<Account>, Refused> {
         crate::search::people(&call.app, viewer, text, following, (limit, offset)).await?;
     if params.flag("resolve") == Some(true)
         && let Some(member) = viewer
-        && let Some(Found::Account(account)) = resolve(&call.app, member, text).await
+        && let Some(Found::Account(account)) = resolve(&call.app, member, text).await?
         && found.iter().all(|one| one.id != account.id)
     {
         found.insert(0, account);
@@ -98,18 +98,15 @@ pub async fn find(call: &Caller, usual: i64) -> Result<Vec<Account>, Refused> {
 }
 
 /// What a handle or an address leads to, asked for by a member; nothing where it leads nowhere.
-pub async fn resolve(app: &App, member: &Account, text: &str) -> Option<Found> {
+///
+/// # Errors
+/// What the database says; `TooMany` where they looked up too much.
+pub async fn resolve(app: &App, member: &Account, text: &str) -> Result<Option<Found>, Error> {
     let looks = text.starts_with("http") || text.trim_start_matches('@').contains('@');
-    let within = || {
-        app.limits
-            .look_up
-            .take(member.id.0, app.clock.now())
-            .is_ok()
-    };
-    if !looks || !within() {
-        return None;
+    if !looks {
+        return Ok(None);
     }
-    webfinger::look_up(app, text).await.ok()
+    Ok(look_up::for_member(app, member, text).await?.ok())
 }
 
 async fn relationship_of(call: &Caller, other: &Account) -> Answer {

@@ -23,7 +23,7 @@ pub async fn search(call: Caller) -> Answer {
         if params.flag("resolve") == Some(true)
             && let Some(member) = viewer
         {
-            match accounts::resolve(&call.app, member, text).await {
+            match accounts::resolve(&call.app, member, text).await? {
                 Some(Found::Account(one)) if wants("accounts") => {
                     found.0 = account::several(&call.app, &[one]).await?;
                 }

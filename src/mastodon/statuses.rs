@@ -8,7 +8,7 @@ use super::{Answer, Caller, Params, Path, Refused, accounts as people};
 use crate::accounts::preferences;
 use crate::audiences::Audience;
 use crate::error::{Error, Result};
-use crate::federation::webfinger;
+use crate::federation::look_up;
 use crate::kernel::clock::Time;
 use crate::kernel::id::PostId;
 use crate::moderation::writing;
@@ -131,7 +131,7 @@ pub async fn create(call: Caller) -> Answer {
     if answers && draft.in_reply_to.is_none() {
         return Err(Error::NotFound.into());
     }
-    webfinger::learn_mentions(app, &draft.text).await;
+    look_up::learn_mentions(app, &draft.text).await;
     if let Some(at) = call
         .params
         .get("scheduled_at")
@@ -171,7 +171,7 @@ pub async fn update(Path(id): Path<PostId>, call: Caller) -> Answer {
         media: params.has("media_ids").then(|| params.numbers("media_ids")),
         described,
     };
-    webfinger::learn_mentions(app, &edit.text).await;
+    look_up::learn_mentions(app, &edit.text).await;
     writing::change(app, member, before.id, edit).await?;
     answer(&call, before.id).await
 }
@@ -198,6 +198,9 @@ pub async fn delete(Path(id): Path<PostId>, call: Caller) -> Answer {
 pub async fn context(Path(id): Path<PostId>, call: Caller) -> Answer {
     let (app, viewer) = (&call.app, call.viewer.as_ref());
     let post = seen(&call, id).await?;
+    if viewer.is_some() {
+        thread::complete_later(app, post.id).await?;
+    }
     let around = thread::around(app, viewer, &post, None).await?;
     let below: Vec<Post> = around.below.into_iter().map(|(post, _)| post).collect();
     Ok(json_of(json!({

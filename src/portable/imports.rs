@@ -7,8 +7,8 @@ use super::Kind;
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::federation::look_up;
 use crate::federation::objects::Found;
-use crate::federation::webfinger;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::csv::{self, Line, Table};
@@ -201,7 +201,7 @@ pub async fn go_on(app: &App, id: i64) -> Result<()> {
 }
 
 async fn named(app: &App, handle: &str) -> Result<Account> {
-    match webfinger::look_up(app, handle).await {
+    match look_up::find(app, handle).await {
         Ok(Found::Account(account)) => Ok(account),
         Err(error) if error.is_passing() => Err(Error::unavailable("error-remote", error)),
         _ => Err(Error::NotFound),
@@ -262,7 +262,7 @@ async fn one(app: &App, member: &Account, kind: Kind, line: &str) -> Result<()> 
             }
             lists::set_people(app, member.id, list.id, &[other.id], true).await
         }
-        Kind::Bookmarks => match webfinger::look_up(app, first).await {
+        Kind::Bookmarks => match look_up::find(app, first).await {
             // Only what they may see: else a list would tell what there is.
             Ok(Found::Post(post)) => {
                 posts::get_for(app, Some(member), post.id).await?;

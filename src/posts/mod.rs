@@ -178,6 +178,14 @@ pub async fn find_by_uri(app: &App, uri: &str) -> Result<Option<Post>> {
     Ok(store::find_by_uri(&app.db, uri).await?)
 }
 
+/// The post that somebody else's page shows, as its author says, whoever looks.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_page(app: &App, url: &str) -> Result<Option<Post>> {
+    Ok(store::find_by_page(&app.db, url).await?)
+}
+
 /// The post with this id on the wire as somebody may name it; what they may not see looks as if it were not there.
 ///
 /// # Errors

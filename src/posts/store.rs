@@ -100,6 +100,19 @@ pub async fn find_by_uri(conn: impl Conn, uri: &str) -> sqlx::Result<Option<Post
     )
 }
 
+pub async fn find_by_page(conn: impl Conn, url: &str) -> sqlx::Result<Option<Post>> {
+    first(
+        sql(concat!(
+            "SELECT ",
+            crate::post_columns!(),
+            " FROM posts WHERE url = $1 AND is_local = 0 ORDER BY id LIMIT 1"
+        ))
+        .bind(url)
+        .optional(conn)
+        .await?,
+    )
+}
+
 pub async fn find_idempotent(
     conn: impl Conn,
     account: AccountId,

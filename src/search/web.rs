@@ -8,12 +8,12 @@ use serde::Deserialize;
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::federation::look_up;
 use crate::federation::objects::Found;
-use crate::federation::webfinger;
-use crate::jobs::{self, Job};
 use crate::kernel::page::Window;
 use crate::kernel::text::fold_tag;
+use crate::posts::thread;
 use crate::posts::view::{self, View};
 use crate::posts::words;
 use crate::search;
@@ -80,14 +80,10 @@ fn is_place(query: &str) -> bool {
 }
 
 async fn look_up(app: &App, member: &Account, page: &mut SearchPage) -> Result<()> {
-    app.limits
-        .look_up
-        .take(member.id.0, app.clock.now())
-        .map_err(Error::TooMany)?;
-    match webfinger::look_up(app, &page.query).await {
+    match look_up::for_member(app, member, &page.query).await? {
         Ok(Found::Account(account)) => page.people.push(account),
         Ok(Found::Post(post)) if audiences::may_see(app, Some(member), post.thing()).await? => {
-            jobs::enqueue(&app.db, app.clock.now(), Job::FetchReplies(post.id)).await?;
+            thread::complete_later(app, post.id).await?;
             page.views = view::load(app, Some(member), &[*post]).await?;
         }
         Ok(Found::Post(_)) => page.sentence = Some(page.ui.t("search-nothing")),

@@ -227,3 +227,29 @@ async fn a_vote_is_known_by_its_name() {
     let post = node.post_by_uri(&post.uri).await.unwrap();
     assert_eq!(post.replies_count, 1);
 }
+
+/// What a post carries is there for apps as well (cases 59 and 61).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_post_carries_is_shown_in_apps() {
+    for (name, member, wanted) in [
+        (
+            "059.json",
+            "/content",
+            "href=\"https://shop.example/record\"",
+        ),
+        ("061.json", "/media_attachments/0/type", "image"),
+    ] {
+        let Some((node, post)) = taken(name).await else {
+            return;
+        };
+        let (status, entity) = node
+            .document(&format!("/api/v1/statuses/{}", post.id))
+            .await;
+        assert_eq!(status, 200, "{name}: {entity}");
+        let found = entity.pointer(member).unwrap_or(&Value::Null).to_string();
+        assert!(
+            found.replace("\\\"", "\"").contains(wanted),
+            "{name}: {entity}"
+        );
+    }
+}

@@ -366,7 +366,7 @@ async fn a_server_on_fedify_and_we_understand_each_other() {
     // They follow us, we accept; we follow them, they accept.
     let follow = fedify.ask("follow", json!({"actor": nina.uri})).await;
     fedify.received("Accept").await;
-    let bob = match afterparty::federation::webfinger::look_up(app, &fedify.bob())
+    let bob = match afterparty::federation::look_up::find(app, &fedify.bob())
         .await
         .unwrap()
     {

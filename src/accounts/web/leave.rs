@@ -10,7 +10,7 @@ use crate::accounts::{Account, profile, sign_in};
 use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::federation::objects::Found;
-use crate::federation::{actor, fetch::Budget, webfinger};
+use crate::federation::{actor, fetch::Budget, look_up};
 use crate::portable::farewell::{self, Farewell};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
@@ -62,7 +62,7 @@ fn problem_page(member: &Account, ui: Ui, form: LeaveForm, error: Error) -> Page
 
 /// An account for a handle or an address, asked for anew where it lives elsewhere.
 async fn fresh_account(app: &App, text: &str, field: &'static str) -> Result<Account> {
-    match webfinger::look_up(app, text).await {
+    match look_up::find(app, text).await {
         Ok(Found::Account(account)) if account.is_local() => Ok(account),
         Ok(Found::Account(account)) => Ok(actor::refresh(app, &account.uri, &Budget::person())
             .await

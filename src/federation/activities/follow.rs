@@ -7,7 +7,7 @@ use crate::accounts::{self, Kind};
 use crate::app::App;
 use crate::federation::doc::Doc;
 use crate::federation::outbox::{self, Outgoing, Recipients};
-use crate::federation::{Outcome, Refused, webfinger};
+use crate::federation::{Outcome, Refused, look_up};
 use crate::kernel::id::{AccountId, FollowId};
 use crate::relations::follows;
 
@@ -88,7 +88,7 @@ pub async fn send_undo(
 /// When the handle cannot be found; the job tries again.
 pub async fn look_up_and_follow(app: &App, account: AccountId, handle: &str) -> anyhow::Result<()> {
     let follower = accounts::get(app, account).await?;
-    match webfinger::look_up(app, handle).await? {
+    match look_up::find(app, handle).await? {
         crate::federation::objects::Found::Account(followee) => {
             follows::request(app, &follower, &followee).await?;
             Ok(())

@@ -209,18 +209,19 @@ pub async fn fetch_around(app: &App, id: PostId, budget: &Budget) -> anyhow::Res
 /// After how long a silent host is asked again.
 const LATER: Duration = Duration::from_secs(600);
 
-/// Looks an address up for a person: a page or an id, of an account or a post, here or elsewhere.
+/// Looks up an address elsewhere: a page or an id, of an account or a post.
 ///
 /// # Errors
 /// When nothing of use is there.
 pub async fn look_up(app: &App, address: &str, budget: &Budget) -> Result<Found, FetchError> {
-    if let Some(found) = known(app, address).await.map_err(database)? {
-        return Ok(found);
-    }
     if app.origin().owns(address) {
         return Err(FetchError::Status(http::StatusCode::NOT_FOUND));
     }
-    let document = fetch::object(app, address, None, budget).await?;
+    let document = match fetch::object(app, address, None, budget).await {
+        // A page for people may say where its document is.
+        Err(FetchError::Unusable(_)) => fetch::behind_page(app, address, budget).await?,
+        fetched => fetched?,
+    };
     if Doc(&document).kind_in(&actor::TYPES).is_some() {
         return actor::write(app, &document, budget)
             .await
@@ -231,8 +232,11 @@ pub async fn look_up(app: &App, address: &str, budget: &Budget) -> Result<Found,
         .map(|post| Found::Post(Box::new(post)))
 }
 
-/// What an address means here: an id, or the path of one of our pages.
-async fn known(app: &App, address: &str) -> crate::error::Result<Option<Found>> {
+/// What an address means here: an id, or a page, of ours or of theirs.
+///
+/// # Errors
+/// What the database says.
+pub async fn known(app: &App, address: &str) -> crate::error::Result<Option<Found>> {
     if let Some(account) = accounts::find_by_uri(app, address).await? {
         return Ok(Some(Found::Account(account)));
     }
@@ -244,7 +248,7 @@ async fn known(app: &App, address: &str) -> crate::error::Result<Option<Found>> 
         .path_of(address)
         .and_then(|path| path.strip_prefix("/@"))
     else {
-        return Ok(None);
+        return known_by_page(app, address).await;
     };
     let (handle, rest) = path.split_once('/').unwrap_or((path, ""));
     if let Ok(id) = rest.parse() {
@@ -256,4 +260,16 @@ async fn known(app: &App, address: &str) -> crate::error::Result<Option<Found>> 
         .await?
         .filter(|_| rest.is_empty())
         .map(Found::Account))
+}
+
+/// What is known of somebody else's page; it counts only on the host of what it shows.
+async fn known_by_page(app: &App, address: &str) -> crate::error::Result<Option<Found>> {
+    if let Some(post) = posts::find_by_page(app, address).await?
+        && same_origin(&post.uri, address)
+    {
+        return Ok(Some(Found::Post(Box::new(post))));
+    }
+    let account = accounts::find_by_page(app, address).await?;
+    let account = account.filter(|account| same_origin(&account.uri, address));
+    Ok(account.map(Found::Account))
 }

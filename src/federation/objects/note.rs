@@ -22,8 +22,10 @@ use crate::posts::references::id_of_page;
 use crate::posts::{self, Post, stamps};
 
 /// The types that are shown as posts, and what we call them.
-const KINDS: [(&str, &str); 8] = [
+const KINDS: [(&str, &str); 9] = [
     ("Note", "note"),
+    // A direct message, as some programs call it: whom it is addressed to says the rest.
+    ("ChatMessage", "note"),
     ("Question", "question"),
     ("Article", "article"),
     ("Page", "page"),
@@ -65,7 +67,15 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
         .time("published")
         .filter(|at| *at <= now.plus(Duration::from_secs(600)) && at.0 > 0)
         .unwrap_or(now);
-    let (people, tags) = read_tags(app, doc).await?;
+    let (mut people, tags) = read_tags(app, doc).await?;
+    let audience = audience(doc, author);
+    // A message to named people may mention nobody: then it is to whom it is addressed.
+    if audience == Audience::People && people.iter().all(|(_, mentioned)| !mentioned) {
+        let to = doc.ids("to");
+        for (account, mentioned) in &mut people {
+            *mentioned = to.contains(&account.uri.as_str());
+        }
+    }
     Ok(Some(Arrived {
         uri: uri.to_owned(),
         url: doc
@@ -86,7 +96,7 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
         },
         sensitive: doc.flag("sensitive") || (ours && doc.text("summary", 10).is_some()),
         language: doc.language(),
-        audience: audience(doc, author),
+        audience,
         people,
         tags,
         emojis: emojis(&doc),
@@ -167,7 +177,7 @@ fn content(doc: Doc<'_>, kind: &str) -> String {
     let link = doc
         .objects("url")
         .into_iter()
-        .find(|link| link.get("mediaType").as_str() == Some("text/html"))
+        .find(|link| link.media_type("mediaType") == "text/html")
         .and_then(|link| link.link("href"));
     if let Some(link) = link
         .or_else(|| doc.link("url"))
@@ -271,7 +281,7 @@ fn quote(doc: Doc<'_>) -> Option<String> {
         .find_map(|key| doc.id_of(key).filter(|uri| parse_url(uri).is_some()));
     let linked = || {
         doc.objects("tag").into_iter().find_map(|tag| {
-            let kind = tag.get("mediaType").as_str().unwrap_or_default();
+            let kind = tag.media_type("mediaType");
             let activity = kind.starts_with("application/activity+json")
                 || (kind.starts_with("application/ld+json") && kind.contains("activitystreams"));
             (tag.kind_in(&["Link"]).is_some() && activity)
@@ -353,9 +363,10 @@ fn attachments(doc: Doc<'_>, kind: &str) -> Vec<Remote> {
             .filter_map(|link| {
                 Some((
                     link.address()?,
-                    link.text("mediaType", 100)
-                        .or_else(|| link.text("mimeType", 100))
-                        .unwrap_or_default(),
+                    match link.media_type("mediaType") {
+                        none if none.is_empty() => link.media_type("mimeType"),
+                        found => found,
+                    },
                 ))
             })
             .find(|(_, media_type)| {
@@ -402,10 +413,37 @@ fn kind_of_media(media_type: &str, object: &str) -> &'static str {
     }
 }
 
+/// What a file is by the end of its address, where nobody says; empty where that tells nothing.
+fn by_extension(url: &str) -> &'static str {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let end = path
+        .rsplit('/')
+        .next()
+        .and_then(|name| name.rsplit_once('.'));
+    match end.map(|(_, end)| end.to_ascii_lowercase()).as_deref() {
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("png") => "image/png",
+        Some("gif") => "image/gif",
+        Some("webp") => "image/webp",
+        Some("avif") => "image/avif",
+        Some("mp4" | "m4v") => "video/mp4",
+        Some("webm") => "video/webm",
+        Some("mp3") => "audio/mpeg",
+        Some("ogg" | "oga" | "opus") => "audio/ogg",
+        Some("flac") => "audio/flac",
+        Some("m4a") => "audio/mp4",
+        Some("wav") => "audio/wav",
+        _ => "",
+    }
+}
+
 fn attachment(doc: Doc<'_>) -> Option<Remote> {
     let object = doc.kind_in(&["Document", "Image", "Video", "Audio", "Link"])?;
     let url = doc.address()?;
-    let media_type = doc.text("mediaType", 100).unwrap_or_default();
+    let media_type = match doc.media_type("mediaType") {
+        none if none.is_empty() && object != "Link" => by_extension(&url).to_owned(),
+        found => found,
+    };
     let focus = doc
         .get("focalPoint")
         .as_array()

@@ -10,8 +10,8 @@ use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences;
 use crate::error::Error;
+use crate::federation::look_up;
 use crate::federation::objects::Found;
-use crate::federation::webfinger;
 use crate::kernel::html::{shorten, to_text};
 use crate::kernel::origin::{host_of, parse_url};
 use crate::posts::{Post, boosts, favourites};
@@ -49,11 +49,7 @@ pub async fn show(
 
 /// What is meant, if the member may see it.
 async fn look_up(app: &App, member: &Account, uri: &str) -> Result<Found, Error> {
-    app.limits
-        .look_up
-        .take(member.id.0, app.clock.now())
-        .map_err(Error::TooMany)?;
-    let found = webfinger::look_up(app, uri).await;
+    let found = look_up::for_member(app, member, uri).await?;
     let found = found.map_err(|error| Error::invalid("uri", error.sentence()))?;
     if let Found::Post(post) = &found
         && !audiences::may_see(app, Some(member), post.thing()).await?

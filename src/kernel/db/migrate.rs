@@ -46,6 +46,7 @@ const STEPS: &[Step] = &[
     step!(20, "0020_comparing"),
     step!(21, "0021_given_up"),
     step!(22, "0022_undone"),
+    step!(23, "0023_pages"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -8,7 +8,7 @@ use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
-use crate::kernel::html::to_text;
+use crate::kernel::html::{escape, to_text};
 use crate::kernel::id::AccountId;
 use crate::media::{self, Media, proxy};
 use crate::posts::Post;
@@ -93,7 +93,7 @@ fn plain(
         "uri": post.uri,
         "url": post.url.as_ref().unwrap_or(&post.uri),
         "account": account::account(app, &view.author),
-        "content": content(post),
+        "content": content(post, &view.media),
         "created_at": post.created_at.rfc3339(),
         "edited_at": post.edited_at.map(Time::rfc3339),
         "visibility": visibility(post.audience.name()),
@@ -142,13 +142,25 @@ fn plain(
     entity
 }
 
-/// The content, with the title of an article or event above it.
-fn content(post: &Post) -> String {
-    if post.title.is_empty() {
-        return post.html.clone();
+/// The content, with the title of an article or event above it, and below it the links it carries, which apps have no
+/// other place for.
+fn content(post: &Post, media: &[Media]) -> String {
+    let mut content = String::new();
+    if !post.title.is_empty() {
+        let title = escape(&post.title);
+        content.push_str(&format!("<p><strong>{title}</strong></p>"));
     }
-    let title = crate::kernel::html::escape(&post.title);
-    format!("<p><strong>{title}</strong></p>{}", post.html)
+    content.push_str(&post.html);
+    let links = media.iter().filter(|item| item.kind == "link");
+    for url in links.filter_map(|item| item.remote_url.as_deref()) {
+        let url = escape(url);
+        if !content.contains(&*url) {
+            content.push_str(&format!(
+                "<p><a href=\"{url}\" rel=\"nofollow noopener noreferrer\" target=\"_blank\">{url}</a></p>"
+            ));
+        }
+    }
+    content
 }
 
 /// Who may quote it, as clients show it.

@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::crew::Right;
 use crate::error::{Error, Problem, Result};
 use crate::federation::activities::letter;
+use crate::federation::look_up;
 use crate::federation::objects::Found;
-use crate::federation::webfinger;
 use crate::members::invitations::{self, Invitation, New};
 use crate::members::tiers::{self, Tier};
 use crate::members::web::desk::Wish;
@@ -140,7 +140,7 @@ async fn addressee(app: &App, member: &Account, address: &str) -> Result<To> {
         letters::may_write(app, &mail, ("invitation", By::Owner(member.id)))?;
         return Ok(To::Mail(mail));
     }
-    match webfinger::look_up(app, address).await {
+    match look_up::find(app, address).await {
         Ok(Found::Account(account)) if !account.is_local() => Ok(To::Handle(account)),
         Ok(_) => Err(Error::invalid("address", "error-invite-address")),
         Err(error) => Err(Error::invalid("address", error.sentence())),

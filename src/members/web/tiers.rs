@@ -11,8 +11,8 @@ use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::crew::audit;
 use crate::error::{Error, Problem, Result};
+use crate::federation::look_up;
 use crate::federation::objects::Found;
-use crate::federation::webfinger;
 use crate::kernel::clock::Time;
 use crate::kernel::db::Tx;
 use crate::kernel::id::{AccountId, AudienceId};
@@ -260,7 +260,7 @@ async fn give_all(tx: &mut Tx, now: Time, tier: &Tier) -> Result<usize> {
 
 /// The account of a handle, looked up where it is not known.
 async fn named(app: &App, handle: &str) -> Result<Account> {
-    match webfinger::look_up(app, handle).await {
+    match look_up::find(app, handle).await {
         Ok(Found::Account(account)) => Ok(account),
         Ok(Found::Post(_)) => Err(Error::invalid("handle", "error-invite-address")),
         Err(error) => Err(Error::invalid("handle", error.sentence())),

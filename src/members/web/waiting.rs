@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::crew::audit::Tally;
 use crate::error::{Error, Problem, Result};
 use crate::federation::activities::letter;
+use crate::federation::look_up;
 use crate::federation::objects::Found;
-use crate::federation::webfinger;
 use crate::kernel::text::fold_tag;
 use crate::members::admitting;
 use crate::members::places::{self, Placed};
@@ -117,7 +117,7 @@ async fn ask(app: &App, visitor: &Visitor, form: &WaitingForm) -> Result<&'stati
         waiting::ask_by_mail(app, address, &asking).await?;
         return Ok("waiting-mail");
     }
-    let account = match webfinger::look_up(app, address).await {
+    let account = match look_up::find(app, address).await {
         Ok(Found::Account(account)) if !account.is_local() => account,
         Ok(_) => return Err(Error::invalid("address", "error-invite-address")),
         Err(error) => return Err(Error::invalid("address", error.sentence())),

@@ -6,6 +6,7 @@ use super::{Post, store};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
+use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Query, Row, ids, sql};
 use crate::kernel::id::PostId;
@@ -237,6 +238,16 @@ pub async fn open_context(app: &App, thread: PostId, limit: i64) -> Result<Vec<P
             .all(&app.db)
             .await?;
     Ok(store::read_all(&rows)?)
+}
+
+/// Leaves the work to fetch what is missing of a thread.
+///
+/// # Errors
+/// What the database says.
+pub async fn complete_later(app: &App, post: PostId) -> Result<()> {
+    jobs::enqueue(&app.db, app.clock.now(), Job::FetchReplies(post)).await?;
+    app.wake.notify_waiters();
+    Ok(())
 }
 
 /// Notes that the answers to a post are being fetched; whether nobody did so lately.

@@ -15,7 +15,7 @@ use crate::accounts::{Account, web::ConfirmPage};
 use crate::app::App;
 use crate::audiences::Audience;
 use crate::error::{Error, Problem};
-use crate::federation::webfinger;
+use crate::federation::look_up;
 use crate::kernel::id::PostId;
 use crate::moderation::writing;
 use crate::posts::edit::{self, Edit};
@@ -212,7 +212,7 @@ pub async fn update(
     Path(id): Path<PostId>,
     Form(form): Form<EditForm>,
 ) -> PageResult {
-    webfinger::learn_mentions(&app, &form.text).await;
+    look_up::learn_mentions(&app, &form.text).await;
     let changed = Edit {
         media: None,
         described: Vec::new(),

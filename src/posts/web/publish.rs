@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::audiences::Audience;
 use crate::crew::{self, Right, audit, drafts};
 use crate::error::{Error, Result};
-use crate::federation::webfinger;
+use crate::federation::look_up;
 use crate::kernel::clock::Time;
 use crate::kernel::id::{MediaId, PostId};
 use crate::media::upload::{self, Upload};
@@ -101,7 +101,7 @@ pub(super) async fn publish(
     }
     let draft = draft(app, member, &author, form).await?;
     compose::check(app, &draft)?;
-    webfinger::learn_mentions(app, &draft.text).await;
+    look_up::learn_mentions(app, &draft.text).await;
     let at = moment(form)?;
     let foreign = author.id != member.id;
     if foreign && (prepares || !crew::rights(app, member).await?.has(Right::Post)) {

@@ -8,7 +8,6 @@ use super::form::ComposeForm;
 use super::reply_form;
 use crate::app::App;
 use crate::error::Error;
-use crate::jobs::{self, Job};
 use crate::kernel::id::PostId;
 use crate::members::locked::{self, Locked};
 use crate::posts;
@@ -43,8 +42,7 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId, after: Option<Cursor>
         return Err(Error::NotFound.into());
     }
     if visitor.account.is_some() {
-        jobs::enqueue(&app.db, app.clock.now(), Job::FetchReplies(post.id)).await?;
-        app.wake.notify_waiters();
+        thread::complete_later(app, post.id).await?;
     }
     let around = thread::around(app, viewer, &post, after).await?;
     let view = view::load(app, viewer, std::slice::from_ref(&post))

@@ -18,9 +18,8 @@ both!(
 
 async fn fetched_documents_speak_for_their_own_host(backend: Backend) {
     let s = scene(&backend).await;
-    let look = async |address: &str| {
-        afterparty::federation::webfinger::look_up(s.node.app(), address).await
-    };
+    let look =
+        async |address: &str| afterparty::federation::look_up::find(s.node.app(), address).await;
     // 33: media types that anybody could upload somewhere.
     let note = s.evil.note(&s.eve, 1, "uploaded");
     for media_type in [
@@ -149,7 +148,7 @@ async fn endless_and_huge_answers_are_cut(backend: Backend) {
     s.evil
         .serve_at("/huge", 200, "application/activity+json", huge.into_bytes());
     assert!(
-        afterparty::federation::webfinger::look_up(s.node.app(), &s.evil.at("/huge"))
+        afterparty::federation::look_up::find(s.node.app(), &s.evil.at("/huge"))
             .await
             .is_err()
     );
@@ -180,7 +179,7 @@ async fn endless_and_huge_answers_are_cut(backend: Backend) {
 }
 
 async fn node_account(s: &super::Scene, path: &str) -> accounts::Account {
-    let found = afterparty::federation::webfinger::look_up(s.node.app(), &s.evil.at(path)).await;
+    let found = afterparty::federation::look_up::find(s.node.app(), &s.evil.at(path)).await;
     match found.unwrap() {
         afterparty::federation::objects::Found::Account(account) => account,
         afterparty::federation::objects::Found::Post(_) => panic!("{path} is a post"),
@@ -285,7 +284,7 @@ async fn silent_peers_are_left_within_their_time() {
     let begun = std::time::Instant::now();
     let look = async |host: &str| {
         let address = format!("http://{host}/users/eve");
-        afterparty::federation::webfinger::look_up(node.app(), &address).await
+        afterparty::federation::look_up::find(node.app(), &address).await
     };
     let (slow, hang) = tokio::join!(look("slow.test"), look("hang.test"));
     assert!(slow.is_err() && hang.is_err());

@@ -452,7 +452,7 @@ async fn addresses_that_lead_inside(backend: Backend) {
     ] {
         s.evil.serve_at("/loop", 302, &target, Vec::new());
         assert!(
-            afterparty::federation::webfinger::look_up(s.node.app(), &s.evil.at("/loop"))
+            afterparty::federation::look_up::find(s.node.app(), &s.evil.at("/loop"))
                 .await
                 .is_err()
         );
@@ -534,7 +534,7 @@ async fn blocked_hosts_are_not_heard(backend: Backend) {
     assert!(s.evil.seen().is_empty(), "nothing is fetched from there");
     let unknown = s.evil.actor("unknown");
     assert!(
-        afterparty::federation::webfinger::look_up(s.node.app(), &unknown)
+        afterparty::federation::look_up::find(s.node.app(), &unknown)
             .await
             .is_err()
     );

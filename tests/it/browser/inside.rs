@@ -1,7 +1,7 @@
 //! Behind the door by clicking: getting in, tiers, the crew, keeping the peace, and what is one's own.
 
+use afterparty::federation::look_up;
 use afterparty::federation::objects::Found;
-use afterparty::federation::webfinger;
 use afterparty::kernel::db::sql;
 use afterparty::posts::compose::Draft;
 
@@ -283,7 +283,7 @@ async fn the_peace_is_kept_by_clicking() {
     host.sees(">End<").await;
     host.snap("journey-peace-4-hold").await;
     let fan = here.account("fan").await;
-    let Found::Post(copy) = webfinger::look_up(here.app(), &song.uri).await.unwrap() else {
+    let Found::Post(copy) = look_up::find(here.app(), &song.uri).await.unwrap() else {
         panic!("no post");
     };
     let answer = Draft {

@@ -95,7 +95,7 @@ async fn a_move_without_the_back_link_is_ignored(backend: Backend) {
     let node = net.node("here.test", &backend, listener, &[]).await;
     let fan = node.sign_up("fan").await;
     let (old, new) = (peer.actor("old"), peer.actor("new"));
-    let followee = match afterparty::federation::webfinger::look_up(node.app(), &old)
+    let followee = match afterparty::federation::look_up::find(node.app(), &old)
         .await
         .unwrap()
     {

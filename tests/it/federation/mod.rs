@@ -2,6 +2,7 @@
 
 mod again;
 mod delivery;
+mod finding;
 mod following;
 mod leaving;
 mod posting;

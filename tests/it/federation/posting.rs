@@ -124,7 +124,7 @@ async fn a_deleted_post_goes_everywhere_and_stays_away(backend: Backend) {
         "look-up needs a member"
     );
     // Looked up by its address, it does not come back.
-    let found = afterparty::federation::webfinger::look_up(here.app(), &post.uri).await;
+    let found = afterparty::federation::look_up::find(here.app(), &post.uri).await;
     assert!(found.is_err());
 }
 

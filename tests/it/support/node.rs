@@ -7,8 +7,8 @@ use afterparty::accounts::create::{self, New};
 use afterparty::accounts::{self, Account, Role};
 use afterparty::app::App;
 use afterparty::cli::{Running, open_with, start};
+use afterparty::federation::look_up;
 use afterparty::federation::objects::Found;
-use afterparty::federation::webfinger;
 use afterparty::kernel::clock::Clock;
 use afterparty::kernel::config;
 use afterparty::kernel::db::Db;
@@ -279,7 +279,7 @@ impl TestNode {
 
     /// Finds somebody as a member would, by the handle.
     pub async fn look_up(&self, handle: &str) -> Account {
-        match webfinger::look_up(self.app(), handle).await.unwrap() {
+        match look_up::find(self.app(), handle).await.unwrap() {
             Found::Account(account) => account,
             Found::Post(_) => panic!("{handle} is a post"),
         }
@@ -291,7 +291,7 @@ impl TestNode {
     }
 
     pub async fn write(&self, author: &Account, draft: Draft) -> Post {
-        webfinger::learn_mentions(self.app(), &draft.text).await;
+        look_up::learn_mentions(self.app(), &draft.text).await;
         writing::write(self.app(), author, draft).await.unwrap()
     }
 

@@ -32,6 +32,7 @@ struct State {
     inbox_status: u16,
     inboxes: HashMap<String, u16>,
     inbox_headers: Vec<(String, String)>,
+    extra: HashMap<String, (String, String)>,
 }
 
 /// A peer.
@@ -71,6 +72,14 @@ impl Peer {
         peer
     }
 
+    /// As this peer, but signing with another key.
+    pub fn with_key(&self, key: RsaKey) -> Self {
+        Self {
+            key,
+            ..self.clone()
+        }
+    }
+
     pub fn at(&self, path: &str) -> String {
         format!("http://{}{path}", self.name)
     }
@@ -93,6 +102,13 @@ impl Peer {
             .unwrap()
             .answers
             .insert(path.to_owned(), (status, media_type.to_owned(), body));
+    }
+
+    /// Sends a header along with whatever is served at a path.
+    pub fn serve_with(&self, path: &str, header: (&str, &str)) {
+        let header = (header.0.to_owned(), header.1.to_owned());
+        let mut state = self.state.lock().unwrap();
+        state.extra.insert(path.to_owned(), header);
     }
 
     /// Leads on from a path to another address.
@@ -349,12 +365,16 @@ fn answer(
             body.clone(),
         )
             .into_response(),
-        Some((status, media_type, body)) => (
-            StatusCode::from_u16(*status).unwrap(),
-            [("content-type", media_type.clone())],
-            body.clone(),
-        )
-            .into_response(),
+        Some((status, media_type, body)) => {
+            let status = StatusCode::from_u16(*status).unwrap();
+            let headers = [("content-type", media_type.clone())];
+            let mut response = (status, headers, body.clone()).into_response();
+            if let Some((name, value)) = state.extra.get(&path) {
+                let name = http::HeaderName::try_from(name).unwrap();
+                response.headers_mut().insert(name, value.parse().unwrap());
+            }
+            response
+        }
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
