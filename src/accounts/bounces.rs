@@ -1,9 +1,13 @@
 //! Mails that say that a mail could not be delivered (RFC 3464).
 
+use crate::kernel::mail::is_about_address;
+
 /// The addresses that do not exist, as a delivery status notification says. Of a mailbox that is full or a mail that was
 /// taken for advertising, nothing is said about the address.
 pub fn addresses(mail: &str) -> Vec<String> {
+    // Fields may go on over several lines (RFC 5322 §2.2.3).
     let mail = mail.replace("\r\n", "\n");
+    let mail = mail.replace("\n ", " ").replace("\n\t", " ");
     let mut found: Vec<String> = Vec::new();
     for block in mail.split("\n\n") {
         let field = |name: &str| {
@@ -15,8 +19,10 @@ pub fn addresses(mail: &str) -> Vec<String> {
             })
         };
         let failed = field("Action").is_some_and(|action| action.eq_ignore_ascii_case("failed"));
+        let said = field("Diagnostic-Code").unwrap_or_default();
         let none = field("Status").is_some_and(|status| {
-            status.starts_with("5.1.") || status.starts_with("5.0.") || status.starts_with("5.2.1")
+            let status = status.split_ascii_whitespace().next().unwrap_or_default();
+            is_about_address(status, &said)
         });
         // The address behind the name of its kind, such as `rfc822; ana@mail.example` (§2.3.2).
         let named = field("Original-Recipient").or_else(|| field("Final-Recipient"));

@@ -33,6 +33,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             findings.push(clock(&app));
             findings.push(house(&app).await);
             findings.push(reachable(&app).await);
+            findings.push(mail(&app).await);
         }
         Err(error) => findings.push(Finding("database", Err(format!("{error:#}")))),
     }
@@ -135,6 +136,32 @@ async fn house(app: &App) -> Finding {
         Err(error) => Err(error.to_string()),
     };
     Finding("house", outcome)
+}
+
+/// Whether the mail server is there, protects the connection and knows us.
+async fn mail(app: &App) -> Finding {
+    let outcome = match &app.mailer {
+        None => Ok("none leaves by itself: mail.url is not set".to_owned()),
+        Some(mailer) => {
+            let asked = tokio::time::timeout(Duration::from_secs(15), mailer.check()).await;
+            let domain = mailer.domain();
+            match asked {
+                Ok(Ok(())) => Ok(format!(
+                    "the server at mail.url takes mails; they come from {domain}{}",
+                    if domain == app.origin().domain {
+                        ""
+                    } else {
+                        ", which mail.from names: its SPF and DKIM must allow this server"
+                    }
+                )),
+                Ok(Err(error)) => Err(format!(
+                    "the server at mail.url: {error:#}; is its address right, and its name and password?"
+                )),
+                Err(_) => Err("the server at mail.url does not answer".to_owned()),
+            }
+        }
+    };
+    Finding("mail", outcome)
 }
 
 /// Whether the world finds the house: its own WebFinger, by its public address.

@@ -24,6 +24,7 @@ mod fixtures;
 mod guests;
 mod house;
 mod locked;
+mod mail;
 mod members;
 mod pages;
 mod peace;

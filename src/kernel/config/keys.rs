@@ -218,7 +218,7 @@ pub const KEYS: &[Key] = &[
     ),
     key!(
         "mail.url",
-        "The SMTP server. Without it mails are kept on the operator's outbox page.",
+        "The SMTP server, such as smtp://name:password@mail.example:587. Over smtp: the connection is protected by STARTTLS, or nothing is sent, except to this machine; ?tls=opportunistic or ?tls=none at its end says otherwise. Without it mails are kept on the operator's outbox page.",
         "an address that begins with smtp: or smtps:",
         None,
         |s, v| s.mail_url =
