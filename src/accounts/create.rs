@@ -1,5 +1,7 @@
 //! New local accounts.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::{Account, Kind, Role, sign_in, store};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -70,6 +72,13 @@ pub struct New<'a> {
     pub confirmed: bool,
 }
 
+/// A name as people type it, as it is kept: without what stands around it, in small letters, in the usual form of its
+/// signs (UAX #15, NFKC).
+pub fn fold_name(typed: &str) -> String {
+    let plain: String = typed.nfkc().collect();
+    plain.trim().trim_start_matches('@').trim().to_lowercase()
+}
+
 /// Checks the name of a new handle: `[a-z0-9_]{1,30}`, and none that is reserved.
 ///
 /// # Errors
@@ -114,7 +123,7 @@ pub async fn create(app: &App, new: New<'_>) -> Result<Account> {
 /// # Errors
 /// `Invalid` when the name, the address or the password cannot be taken.
 pub async fn prepare(app: &App, new: New<'_>) -> Result<Prepared> {
-    check_name(new.name)?;
+    check_name(&fold_name(new.name))?;
     sign_in::check_password(new.password)?;
     let password = app.passwords.hash(new.password).await;
     prepare_with(app, new, password).await
@@ -125,17 +134,11 @@ pub async fn prepare(app: &App, new: New<'_>) -> Result<Prepared> {
 /// # Errors
 /// As [`prepare`].
 pub async fn prepare_with(app: &App, new: New<'_>, password: String) -> Result<Prepared> {
-    check_name(new.name)?;
+    let name = fold_name(new.name);
+    check_name(&name)?;
     let email = new.email.map(sign_in::fold_email).transpose()?;
     let keys = Keys::generate(app).await?;
-    let account = blank(
-        app,
-        Kind::Local,
-        new.name,
-        new.role,
-        new.display_name,
-        &keys,
-    );
+    let account = blank(app, Kind::Local, &name, new.role, new.display_name, &keys);
     Ok(Prepared {
         account,
         keys,

@@ -1,6 +1,7 @@
 //! The second factor: time-based codes (RFC 6238) and recovery codes.
 
 use totp_rs::{Algorithm, Builder, Secret as TotpSecret, Totp};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::Account;
 use super::sign_in::store;
@@ -108,10 +109,7 @@ pub async fn is_set(app: &App, account: &Account) -> Result<bool> {
 
 /// Whether the code fits, and uses it up: a time step counts once, a recovery code too.
 pub(super) async fn accept(app: &App, account: &Account, code: &str) -> Result<bool> {
-    let code: String = code
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .collect();
+    let code = plain(code);
     if code.len() == 6 && accept_time_code(app, account, &code).await? {
         return Ok(true);
     }
@@ -129,6 +127,12 @@ pub(super) async fn accept(app: &App, account: &Account, code: &str) -> Result<b
     Ok(fits && store::replace_codes(&app.db, account.id, &known.recovery_codes, &rest).await?)
 }
 
+/// A code without what separates its parts, in plain digits.
+fn plain(code: &str) -> String {
+    let separates = |c: &char| c.is_whitespace() || c.is_ascii_punctuation();
+    code.nfkc().filter(|c| !separates(c)).collect()
+}
+
 async fn accept_time_code(app: &App, account: &Account, code: &str) -> Result<bool> {
     let Some(sealed) = store::find(&app.db, account.id)
         .await?
@@ -138,7 +142,7 @@ async fn accept_time_code(app: &App, account: &Account, code: &str) -> Result<bo
     };
     let secret = app.secret.open(&sealed).map_err(anyhow::Error::from)?;
     let now = u64::try_from(app.clock.now().seconds()).unwrap_or(0);
-    let Some(step) = totp(app, account, &secret)?.check(code.trim(), now) else {
+    let Some(step) = totp(app, account, &secret)?.check(&plain(code), now) else {
         return Ok(false);
     };
     Ok(store::use_step(&app.db, account.id, i64::try_from(step).unwrap_or(0)).await?)

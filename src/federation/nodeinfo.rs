@@ -16,7 +16,7 @@ use crate::kernel::id::NodeId;
 use crate::kernel::json;
 use crate::kernel::origin::same_origin;
 use crate::nodes::joining::{self, Mode};
-use crate::nodes::{health, house};
+use crate::nodes::{self, health, house};
 use crate::posts;
 
 fn respond(body: &Value) -> Response {
@@ -71,7 +71,8 @@ async fn build(app: &App, version: &str) -> Result<Value> {
             },
             "localPosts": posts::count_local(app).await?,
         },
-        "metadata": {"nodeName": house::get(app).await?.name},
+        // Apps tell by the upstream which API is spoken here.
+        "metadata": {"nodeName": house::get(app).await?.name, "upstream": {"name": "mastodon"}},
     }))
 }
 
@@ -94,6 +95,17 @@ pub async fn learn(app: &App, node: NodeId, host: &str) -> Result<()> {
     )
     .await?;
     Ok(())
+}
+
+/// What a host says that it runs, in small letters; asked of it where it is not known here.
+pub async fn software_of(app: &App, host: &str) -> Option<String> {
+    let known = nodes::find(app, host).await.ok().flatten();
+    if let Some(known) = known.and_then(|node| node.software) {
+        return Some(known.to_lowercase());
+    }
+    let document = ask(app, host).await?;
+    let name = Doc(Doc(&document).get("software")).text("name", 100)?;
+    Some(name.to_lowercase())
 }
 
 async fn ask(app: &App, host: &str) -> Option<Value> {

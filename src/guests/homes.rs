@@ -10,7 +10,7 @@ use crate::accounts;
 use crate::app::App;
 use crate::federation::doc::Doc;
 use crate::federation::fetch::Budget;
-use crate::federation::webfinger;
+use crate::federation::{nodeinfo, webfinger};
 use crate::kernel::http::DOCUMENT;
 use crate::kernel::json;
 use crate::kernel::origin::{ascii_domain, host_of, name_of, origin_of, parse_url, same_origin};
@@ -66,7 +66,19 @@ pub struct Home {
     pub magic: Option<String>,
     /// Whether it has MiAuth.
     pub miauth: bool,
+    /// Whether it runs what is known to have a page to interact at, without saying so.
+    pub interacts: bool,
 }
+
+/// Programs that have `/authorize_interaction`.
+const INTERACTS: [&str; 6] = [
+    "mastodon",
+    "hometown",
+    "fedibird",
+    "kmyblue",
+    "glitchcafe",
+    "afterparty",
+];
 
 /// Reads `@me@server`, `me@server`, a server or the address of a profile.
 ///
@@ -143,6 +155,7 @@ async fn look_now(app: &App, address: &Address) -> Result<Home, Closed> {
         doors: None,
         magic: None,
         miauth: false,
+        interacts: false,
     };
     if let Some(name) = &address.name {
         let found = webfinger::ask(app, name, &address.domain, &budget).await?;
@@ -177,6 +190,10 @@ async fn look_now(app: &App, address: &Address) -> Result<Home, Closed> {
         Err(_) if home.has_more() => None,
         looked => looked?,
     };
+    if home.subscribe.is_none() && home.doors.is_some() {
+        let software = nodeinfo::software_of(app, &host).await;
+        home.interacts = software.is_some_and(|name| INTERACTS.contains(&&*name));
+    }
     if home.doors.is_none() && home.magic.is_none() {
         home.miauth = miauth::is_there(app, &home.origin).await;
     }
@@ -236,11 +253,13 @@ async fn doors(app: &App, origin: &str) -> Result<Option<Doors>, Closed> {
 /// The usual doors, where the home speaks the Mastodon API.
 async fn unpublished(app: &App, origin: &str) -> Result<Option<Doors>, Closed> {
     let instance = format!("{origin}/api/v1/instance");
-    let known = app.http.get(&instance, "application/json", DOCUMENT).await;
-    let speaks = known.is_ok_and(|answer| {
-        let document = json::parse(&answer.body);
-        document.is_ok_and(|document| document.get("version").is_some())
-    });
+    let answer = match app.http.get(&instance, "application/json", DOCUMENT).await {
+        // Who cannot answer right now did not say that there is no door.
+        Err(error) if error.is_passing() => return Err(error.into()),
+        answer => answer.ok(),
+    };
+    let document = answer.and_then(|answer| json::parse(&answer.body).ok());
+    let speaks = document.is_some_and(|document| document.get("version").is_some());
     Ok(speaks.then(|| usual(origin)))
 }
 
@@ -339,7 +358,7 @@ impl Home {
                 &format!("{}/authorize_interaction?uri={{uri}}", self.origin),
                 "uri",
             )
-            .filter(|_| self.doors.is_some()),
+            .filter(|_| self.interacts),
         }
     }
 }
@@ -411,6 +430,7 @@ mod tests {
             doors: None,
             magic: None,
             miauth: false,
+            interacts: false,
         };
         let object = &Object {
             uri: "https://nova.example/users/nova",
@@ -418,7 +438,10 @@ mod tests {
             done: "https://nova.example/door/done/x",
             back: "https://nova.example/",
         };
-        assert_eq!(home.does("follow", object), None);
+        assert_eq!(home.does("follow", object), None, "nothing is guessed");
+        home.interacts = true;
+        let expected = "https://home.example/authorize_interaction?uri=https%3A%2F%2Fnova.example%2Fusers%2Fnova";
+        assert_eq!(home.does("follow", object).as_deref(), Some(expected));
         home.subscribe = Some("https://home.example/ostatus?acct={uri}&x={other}".to_owned());
         let expected = "https://home.example/ostatus?acct=nova%40nova.example&x=";
         assert_eq!(home.does("follow", object).as_deref(), Some(expected));

@@ -68,6 +68,7 @@ pub async fn ask(
     if joining::get(app).await?.mode != Mode::Request {
         return Err(Error::Forbidden);
     }
+    let name = &*create::fold_name(name);
     create::check_name(name)?;
     sign_in::check_password(password)?;
     let folded = sign_in::fold_email(email)?;

@@ -107,7 +107,7 @@ pub async fn finish(app: &App, answers: &Answers) -> Result<Account> {
             app.settings.node.url.clone().unwrap_or_default(),
         ));
     }
-    create::check_name(&answers.name)?;
+    create::check_name(&create::fold_name(&answers.name))?;
     let house = House {
         name: answers.house.clone(),
         line: String::new(),

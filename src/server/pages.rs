@@ -81,6 +81,7 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
             get(member_pages::show).post(member_pages::create),
         )
         .route("/invite/{code}", get(member_pages::invited))
+        .route("/invite/{code}/opened", post(member_pages::opened))
         .route(
             "/invitations",
             get(invitations::index).post(invitations::create),

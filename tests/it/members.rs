@@ -242,7 +242,18 @@ async fn invitations_are_sent_seen_and_taken_back(backend: Backend) {
         "{}",
         page().await
     );
-    there.get(&format!("/invite/{code}"), &[]).await;
+    // What looks at every link, such as a preview in a chat, is nobody (case 115).
+    let link = format!("/invite/{code}");
+    let preview = [("user-agent", "Slackbot-LinkExpanding 1.0")];
+    there.get(&link, &preview).await;
+    there.get(&link, &[]).await;
+    let head = crate::support::node::client()
+        .head(there.at(&link))
+        .header("host", "there.test");
+    assert!(head.send().await.unwrap().status().is_success());
+    assert!(!page().await.contains("<b>Looked at</b>"));
+    let opened = there.form(&format!("{link}/opened"), "", &[]).await;
+    assert_eq!(opened.status(), 204);
     assert!(page().await.contains("<b>Looked at</b>"));
     assert_eq!(sign_up(&there, "ana", &code, &[]).await.status(), 303);
     assert!(page().await.contains("<b>Used</b> 1 / 1"));

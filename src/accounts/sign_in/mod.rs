@@ -5,6 +5,7 @@ pub mod devices;
 pub(crate) mod store;
 
 use std::net::IpAddr;
+use unicode_normalization::UnicodeNormalization as _;
 
 use attempts::Budget;
 
@@ -187,8 +188,8 @@ pub async fn by_link(app: &App, account: AccountId, attempt: &Attempt<'_>) -> Re
 
 /// A name, handle or address as it was typed, in its one normal form; what is far too long is nobody's.
 fn normal(login: &str) -> String {
-    let login = login.trim().trim_start_matches('@');
-    crate::kernel::html::truncate(login, 400).to_lowercase()
+    let login: String = crate::kernel::html::truncate(login, 400).nfkc().collect();
+    login.trim().trim_start_matches('@').to_lowercase()
 }
 
 async fn find(app: &App, login: &str) -> Result<Option<(Account, store::Credentials)>> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::{equal, random};
 use crate::kernel::html::truncate;
@@ -111,7 +112,13 @@ pub fn hash_password(password: &str) -> String {
     hash_in(password, &mut Vec::new())
 }
 
+/// A password as it is hashed: the same signs in the same form, whichever keyboard wrote them (RFC 8265 §4.2).
+fn prepared(password: &str) -> String {
+    password.nfc().collect()
+}
+
 fn hash_in(password: &str, memory: &mut Vec<Block>) -> String {
+    let password = &*prepared(password);
     let argon2 = Argon2::default();
     let salt: [u8; 16] = random();
     let mut hash = || {
@@ -131,6 +138,7 @@ fn hash_in(password: &str, memory: &mut Vec<Block>) -> String {
 
 /// Whether a password is that of a hash, which says how it was computed.
 fn fits(password: &str, hash: &str, memory: &mut Vec<Block>) -> Option<bool> {
+    let password = &*prepared(password);
     let hash = PasswordHash::new(hash).ok()?;
     let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
     let version = Version::try_from(hash.version?).ok()?;

@@ -60,7 +60,6 @@ async fn inviter(app: &App, code: &str) -> Result<Option<Account>> {
     if !invitation.counts(app.clock.now()) {
         return Ok(None);
     }
-    store::opened(app, &invitation).await?;
     Ok(Some(accounts::get(app, invitation.inviter).await?))
 }
 
@@ -143,6 +142,21 @@ pub async fn invited(
     show(State(app), visitor, Query(Code { code })).await
 }
 
+/// `POST /invite/{code}/opened`: somebody is at its page, and not only a program that looks at every link.
+pub async fn opened(State(app): State<App>, Path(code): Path<String>) -> PageResult {
+    note_opened(&app, &code).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn note_opened(app: &App, code: &str) -> Result<()> {
+    if let Some(invitation) = store::find(app, code).await?
+        && invitation.counts(app.clock.now())
+    {
+        store::opened(app, &invitation).await?;
+    }
+    Ok(())
+}
+
 /// `POST /sign-up`: with mail the address is confirmed first; without, the account is there at once.
 pub async fn create(
     State(app): State<App>,
@@ -164,6 +178,9 @@ pub async fn create(
         .sign_up
         .take(visitor.address, app.clock.now())
         .map_err(Error::TooMany)?;
+    if !form.code.is_empty() {
+        note_opened(&app, &form.code).await?;
+    }
     let joining = joining::get(&app).await?;
     let ui = visitor.ui.clone();
     let done = if joining.mode == Mode::Request && form.code.is_empty() {

@@ -2,14 +2,30 @@
 "use strict";
 
 try {
-  // What was sent and taken needs no draft any more; a page that says what went wrong keeps it.
+  // A draft ends when the house says that it took what was sent, and not before.
+  const taken = document.cookie.split("; ").find((one) => one.startsWith("taken="));
   const sent = sessionStorage.getItem("sent");
-  const back = [...document.querySelectorAll("form.compose textarea[name=text]")].some((text) => text.defaultValue);
-  if (sent && !back && !document.querySelector("[data-error]")) localStorage.removeItem(sent);
-  if (sent) sessionStorage.removeItem("sent");
+  if (taken && sent) localStorage.removeItem(sent);
+  if (taken) { document.cookie = "taken=; Path=/; Max-Age=0"; sessionStorage.removeItem("sent"); }
 } catch { /* storage may be refused */ }
 
-for (const form of document.querySelectorAll("form.compose[data-draft]")) {
+// An answer that is a page is shown in the place of this one, with the files that were chosen.
+function shown(form, request) {
+  const page = new DOMParser().parseFromString(request.responseText, "text/html");
+  const fresh = page.querySelector("form.compose[data-draft]");
+  document.title = page.title;
+  if (fresh) {
+    const [old, now] = [form, fresh].map((one) => one.querySelector("input[name=file]"));
+    if (old && now) now.files = old.files;
+    form.replaceWith(fresh);
+    compose(fresh);
+  } else {
+    document.querySelector("main").replaceWith(page.querySelector("main") || page.body);
+  }
+  (document.querySelector("[data-error], .error") || document.querySelector("main")).scrollIntoView();
+}
+
+function compose(form) {
   const text = form.querySelector("textarea[name=text]");
   const count = form.querySelector("[data-count]");
   const key = "draft:" + form.dataset.draft;
@@ -23,7 +39,11 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
   } catch { /* storage may be refused */ }
   // A moment is meant in the time of this place.
   const zone = form.querySelector("input[name=zone]");
-  if (zone) { zone.value = -new Date().getTimezoneOffset(); zone.parentElement.querySelectorAll("[data-utc]").forEach((note) => { note.hidden = true; }); }
+  const at = form.querySelector("input[name=at]");
+  // The clocks may stand otherwise by then.
+  const meant = () => { zone.value = -(at && at.value ? new Date(at.value) : new Date()).getTimezoneOffset(); };
+  if (zone && at) { at.addEventListener("input", meant); form.addEventListener("submit", meant); }
+  if (zone) { meant(); zone.parentElement.querySelectorAll("[data-utc]").forEach((note) => { note.hidden = true; }); }
   const show = () => { if (count) count.textContent = text.value.length || ""; };
   text.addEventListener("input", show);
   show();
@@ -38,7 +58,8 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
     request.upload.addEventListener("progress", (e) => { bar.hidden = false; if (e.lengthComputable) bar.value = e.loaded / e.total; });
     request.addEventListener("load", () => {
       if (request.status < 400 && request.responseURL !== form.action) { location.href = request.responseURL; return; }
-      document.open(); document.write(request.responseText); document.close();
+      bar.hidden = true;
+      shown(form, request);
     });
     request.addEventListener("error", () => { bar.hidden = true; form.submit(); });
     request.send(new FormData(form, event.submitter));
@@ -71,6 +92,13 @@ for (const form of document.querySelectorAll("form.compose[data-draft]")) {
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
+}
+document.querySelectorAll("form.compose[data-draft]").forEach(compose);
+
+// Somebody is at an invitation, and not only a program that looks at every link.
+for (const form of document.querySelectorAll("form[data-opened]")) {
+  const here = () => { fetch(form.dataset.opened, { method: "POST" }).catch(() => {}); };
+  for (const sign of ["pointerdown", "pointermove", "keydown", "touchstart", "focusin"]) addEventListener(sign, () => { here.done = here.done || (here(), true); }, { once: true, passive: true });
 }
 
 // A poster for a chosen video: what it shows after a second.
