@@ -279,14 +279,6 @@ pub async fn find_by_uri(app: &App, uri: &str) -> Result<Option<Account>> {
     Ok(store::find_by_uri(&app.db, uri).await?)
 }
 
-/// The account that somebody else's page shows, as its owner says, if known here.
-///
-/// # Errors
-/// What the database says.
-pub async fn find_by_page(app: &App, url: &str) -> Result<Option<Account>> {
-    Ok(store::find_by_page(&app.db, url).await?)
-}
-
 /// The local account of this name, also the node's own; never a deleted one.
 ///
 /// # Errors

@@ -210,6 +210,22 @@ pub async fn begin_backfill(app: &App, id: AccountId) -> Result<bool> {
     Ok(touched == 1)
 }
 
+/// The account that somebody else's page shows, as its owner says, if known here.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_page(app: &App, url: &str) -> Result<Option<Account>> {
+    let row = sql(concat!(
+        "SELECT ",
+        crate::account_columns!(),
+        " FROM accounts WHERE url = $1 AND kind = 'remote' AND deleted_at IS NULL ORDER BY id LIMIT 1"
+    ))
+    .bind(url)
+    .optional(&app.db)
+    .await?;
+    Ok(store::first(row)?)
+}
+
 /// The remote account whose key has this id, if known here.
 ///
 /// # Errors

@@ -75,7 +75,7 @@ pub fn read(row: &Row) -> sqlx::Result<Account> {
     })
 }
 
-fn first(row: Option<Row>) -> sqlx::Result<Option<Account>> {
+pub(super) fn first(row: Option<Row>) -> sqlx::Result<Option<Account>> {
     row.as_ref().map(read).transpose()
 }
 
@@ -110,19 +110,6 @@ pub async fn list(conn: impl Conn, which: &[AccountId]) -> sqlx::Result<Vec<Acco
     .all(conn)
     .await?;
     read_all(&rows)
-}
-
-pub async fn find_by_page(conn: impl Conn, url: &str) -> sqlx::Result<Option<Account>> {
-    first(
-        sql(concat!(
-            "SELECT ",
-            crate::account_columns!(),
-            " FROM accounts WHERE url = $1 AND kind = 'remote' AND deleted_at IS NULL ORDER BY id LIMIT 1"
-        ))
-        .bind(url)
-        .optional(conn)
-        .await?,
-    )
 }
 
 pub async fn find_by_uri(conn: impl Conn, uri: &str) -> sqlx::Result<Option<Account>> {

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::doc::Doc;
 use super::fetch::Budget;
 use super::verify::{self, Denied};
-use super::{Refused, activities, sender, sync, undone};
+use super::{Refused, activities, sender, sync};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::kernel::clock::Time;
@@ -29,6 +29,7 @@ use crate::kernel::net;
 use crate::kernel::origin::{host_of_uri, parse_url};
 use crate::nodes::health::{self, Shown};
 use crate::nodes::{self, setup};
+use crate::relations::undone;
 
 /// What the inbox routes need: the node, and the one writer of receipts.
 #[derive(Clone)]
@@ -181,15 +182,7 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
         let _ = sync::receive(app, &sender, value).await;
     }
     let inbox_of = recipient(app, parts.uri.path()).await?;
-    // A post may come to several people, one by one; each of them may see it.
-    let uri = match inbox_of {
-        Some(owner) if Doc(&activity).kind() == Some("Create") => format!("{uri}#for-{owner}"),
-        // Some give each version of a thing the same id.
-        _ if Doc(&activity).kind() == Some("Update") => {
-            format!("{uri}#{}", crypt::hex(&crypt::sha256(&body)))
-        }
-        _ => uri,
-    };
+    let uri = told_apart(uri, &activity, inbox_of, &body);
     let receipt = Receipt {
         uri,
         actor: sender.id,
@@ -204,6 +197,17 @@ async fn receive(inbox: &Inbox, parts: &Parts, body: Body) -> Result<(), Denied>
         undoable: Doc(&activity).kind_in(&undone::UNDOABLE).is_some(),
     };
     keep(inbox, receipt).await
+}
+
+/// What tells an activity from others: its id, and what an id leaves open.
+fn told_apart(uri: String, activity: &Value, inbox_of: Option<AccountId>, body: &[u8]) -> String {
+    match (Doc(activity).kind(), inbox_of) {
+        // A post may come to several people, one by one; each of them may see it.
+        (Some("Create"), Some(owner)) => format!("{uri}#for-{owner}"),
+        // Some give each version of a thing the same id.
+        (Some("Update"), _) => format!("{uri}#{}", crypt::hex(&crypt::sha256(body))),
+        _ => uri,
+    }
 }
 
 /// Waits until a receipt is stored.

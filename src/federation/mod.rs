@@ -19,7 +19,6 @@ pub mod sender;
 pub mod serve;
 pub mod sign;
 pub mod sync;
-pub mod undone;
 pub mod verify;
 pub mod webfinger;
 

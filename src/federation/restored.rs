@@ -81,7 +81,10 @@ async fn show(app: &App, path: &str, paging: &Paging, parts: &Parts) -> Result<(
             "SELECT follows.id, follows.uri, follows.accepted_at, follower.uri AS actor, followed.uri AS object FROM accounts AS follower JOIN follows ON follows.follower_id = follower.id JOIN accounts AS followed ON followed.id = follows.followee_id WHERE follower.host = $1 AND follower.kind = 'remote' AND followed.kind = 'local' AND followed.deleted_at IS NULL AND follows.accepted_at IS NOT NULL AND follows.id > $2 ORDER BY follows.id LIMIT $3",
         )
     };
-    let query = query.bind(&asking.host).bind(after).bind(PAGE as i64);
+    let query = query
+        .bind(&asking.host)
+        .bind(after)
+        .bind(i64::try_from(PAGE).unwrap_or(0));
     let rows = query.all(&app.db).await?;
     let item = |row: &Row| -> sqlx::Result<Value> {
         Ok(json!({

@@ -243,6 +243,14 @@ fn normalised(parameters: &BTreeMap<String, String>) -> String {
     parts.join(",")
 }
 
+/// Whether each of these stands there, and is named once.
+fn is_there(covered: &[&str], headers: &HeaderMap) -> bool {
+    covered.iter().enumerate().all(|(at, name)| {
+        let there = name.starts_with('(') || headers.contains_key(*name);
+        there && !covered[..at].contains(name)
+    })
+}
+
 fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
     let value = text(request.headers, "signature").ok_or(unauthorized("there is no signature"))?;
     let mut parameters = parameters(value)?;
@@ -278,15 +286,7 @@ fn cavage(request: &Request<'_>, now: Time) -> Result<Signed, Denied> {
     if covered.len() > COMPONENTS {
         return Err(unauthorized("the signature covers too much"));
     }
-    let twice = covered
-        .iter()
-        .enumerate()
-        .any(|(at, name)| covered[..at].contains(name));
-    if twice
-        || covered
-            .iter()
-            .any(|name| !name.starts_with('(') && !request.headers.contains_key(*name))
-    {
+    if !is_there(&covered, request.headers) {
         return Err(unauthorized("the signature covers what is not there"));
     }
     let mut headers: BTreeMap<String, String> =

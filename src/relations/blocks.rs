@@ -1,10 +1,9 @@
 //! Blocks and mutes, of accounts and, by a member, of whole nodes.
 
-use super::follows;
+use super::{follows, undone};
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::federation::undone;
 use crate::jobs::{self, Job};
 use crate::kernel::clock::Time;
 use crate::kernel::crypt;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::federation::undone;
 use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
@@ -13,7 +12,7 @@ use crate::kernel::crypt;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{AccountId, FollowId};
 use crate::kernel::page::Window;
-use crate::relations::{blocks, digests};
+use crate::relations::{blocks, digests, undone};
 
 /// The columns of `follows` that are read.
 macro_rules! follow_columns {

@@ -4,4 +4,5 @@ pub mod between;
 pub mod blocks;
 pub mod digests;
 pub mod follows;
+pub mod undone;
 pub mod web;

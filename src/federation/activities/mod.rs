@@ -23,12 +23,13 @@ use serde_json::Value;
 
 use super::doc::Doc;
 use super::fetch::Budget;
-use super::{Outcome, Refused, undone};
+use super::{Outcome, Refused};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
 use crate::kernel::clock::Time;
 use crate::posts::{self, Post};
+use crate::relations::undone;
 
 /// Who sent an activity, to whose inbox, and how much it may cause.
 #[derive(Debug)]

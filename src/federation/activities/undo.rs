@@ -4,10 +4,10 @@ use super::Context;
 use crate::accounts;
 use crate::app::App;
 use crate::federation::doc::Doc;
-use crate::federation::{Outcome, Refused, undone};
+use crate::federation::{Outcome, Refused};
 use crate::kernel::origin::same_origin;
 use crate::posts::{self, boosts, favourites};
-use crate::relations::{blocks, follows};
+use crate::relations::{blocks, follows, undone};
 
 /// The sender takes something back. It is remembered: what was signed before has no effect when it comes, and what is
 /// signed later has, under the same id.

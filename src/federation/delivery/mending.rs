@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::pause;
 use crate::app::App;
-use crate::federation::{actor, undone};
+use crate::federation::actor;
 use crate::kernel::clock::Time;
 use crate::kernel::db::{ids, sql};
 use crate::kernel::id::{AccountId, InboxId};
+use crate::relations::undone;
 
 /// Asks the owners of an inbox that is no more for their new one; what waited goes there, or is given up.
 ///

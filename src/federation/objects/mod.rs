@@ -269,7 +269,7 @@ async fn known_by_page(app: &App, address: &str) -> crate::error::Result<Option<
     {
         return Ok(Some(Found::Post(Box::new(post))));
     }
-    let account = accounts::find_by_page(app, address).await?;
+    let account = accounts::remote::find_by_page(app, address).await?;
     let account = account.filter(|account| same_origin(&account.uri, address));
     Ok(account.map(Found::Account))
 }

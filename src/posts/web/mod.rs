@@ -1,5 +1,6 @@
 //! Pages of posts: one with its thread, writing, editing, deleting, and the buttons under it.
 
+mod carried;
 mod filled;
 pub mod form;
 mod publish;
@@ -8,7 +9,7 @@ mod show;
 use askama::Template;
 use axum::extract::{Form, Multipart, Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Deserialize;
 
 use crate::accounts::{Account, web::ConfirmPage};
@@ -16,7 +17,6 @@ use crate::app::App;
 use crate::audiences::Audience;
 use crate::error::{Error, Problem};
 use crate::federation::look_up;
-use crate::kernel::html::truncate;
 use crate::kernel::id::PostId;
 use crate::moderation::writing;
 use crate::posts::edit::{self, Edit};
@@ -24,6 +24,7 @@ use crate::posts::view::{self, View};
 use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageError, PageResult, SignedIn, Ui, Visitor, see_other};
+use carried::{sign_in_first, taken};
 use filled::Filled;
 use form::ComposeForm;
 use publish::Done;
@@ -174,49 +175,6 @@ pub async fn create(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Tells the script of the page that what was written is kept here now, so that its draft may end.
-fn taken(mut answer: Response) -> Response {
-    let cookie = HeaderValue::from_static("taken=1; Path=/; SameSite=Lax; Max-Age=60");
-    answer.headers_mut().append(header::SET_COOKIE, cookie);
-    answer
-}
-
-/// Most bytes of a text that is carried through a sign-in.
-const CARRIED: usize = 16 << 10;
-
-/// Leads to the sign-in and from there back to the form, with the text that was written.
-async fn sign_in_first(mut form: Multipart) -> Response {
-    let mut carried = Vec::new();
-    // Files are not looked at: they come after the text.
-    while let Ok(Some(mut field)) = form.next_field().await {
-        let name = match field.name() {
-            Some("text") => "content",
-            Some("in_reply_to") => "reply",
-            Some("quote") => "quote",
-            Some("file" | "cover") | None => break,
-            Some(_) => continue,
-        };
-        let mut value = Vec::new();
-        while let Ok(Some(chunk)) = field.chunk().await {
-            value.extend_from_slice(&chunk);
-            if value.len() > CARRIED {
-                break;
-            }
-        }
-        if value.is_empty() {
-            continue;
-        }
-        let value = String::from_utf8_lossy(&value).into_owned();
-        carried.push((name, truncate(&value, CARRIED).to_owned()));
-    }
-    let carried: String = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(carried)
-        .finish();
-    let next = format!("/compose?{carried}");
-    let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    see_other(&format!("/sign-in?next={next}"))
 }
 
 #[derive(Template)]

@@ -69,7 +69,7 @@ pub async fn ended(tx: &mut Tx, id: &str, now: Time) -> sqlx::Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub(super) async fn free(tx: &mut Tx, id: &str, signed_at: Time) -> sqlx::Result<()> {
+pub async fn free(tx: &mut Tx, id: &str, signed_at: Time) -> sqlx::Result<()> {
     sql("UPDATE received SET uri = uri || '#undone-' || id WHERE uri = $1 AND processed_at IS NOT NULL AND ((outcome LIKE 'no effect:%' AND signed_at < $2) OR EXISTS (SELECT 1 FROM undone WHERE undone.uri = $1 AND undone.signed_at >= received.signed_at AND undone.signed_at <= $2))")
         .bind(id)
         .bind(signed_at)
@@ -82,7 +82,7 @@ pub(super) async fn free(tx: &mut Tx, id: &str, signed_at: Time) -> sqlx::Result
 ///
 /// # Errors
 /// What the database says.
-pub(super) async fn forget(app: &App, before: Time) -> sqlx::Result<()> {
+pub async fn forget(app: &App, before: Time) -> sqlx::Result<()> {
     sql("DELETE FROM undone WHERE created_at < $1")
         .bind(before)
         .run(&app.db)
