@@ -77,8 +77,20 @@ async fn a_refused_form_with_a_file_goes_on() {
     for _ in 0..2 {
         browser.ask(&choose("a.png", "no picture at all")).await;
         browser
+            .ask("document.querySelector('form.compose').id = 'old'")
+            .await;
+        browser
             .click("form.compose button[type=submit], form.compose p button")
             .await;
+        // Another form stands in its place once the answer is there.
+        let gone = "return document.getElementById('old') === null";
+        for _ in 0..100 {
+            if browser.ask(gone).await == true {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(browser.ask(gone).await, json!(true), "the answer is shown");
         browser.sees("media-error").await;
         let state = "const form = document.querySelector('form.compose'); return [form.querySelector('textarea').value, localStorage.getItem('draft:compose'), document.querySelectorAll('form.compose').length]";
         assert_eq!(
