@@ -3,7 +3,7 @@
 use http::header;
 
 use crate::kernel::http::Answer;
-use crate::kernel::markup::{Scanner, Token};
+use crate::kernel::markup;
 
 /// Most bytes of a page that are looked through for its head.
 const HEAD: usize = 256 << 10;
@@ -37,12 +37,9 @@ pub(super) fn alternate(answer: &Answer) -> Option<String> {
 }
 
 fn in_head(page: &str) -> Option<String> {
-    Scanner::new(page).find_map(|token| match token {
-        Token::Start(tag) if tag.name.eq_ignore_ascii_case("link") => {
-            let document = is_document(&tag.get("rel")?, &tag.get("type")?);
-            tag.get("href").filter(|_| document)
-        }
-        _ => None,
+    markup::links(page).find_map(|link| {
+        let document = is_document(&link.get("rel")?, &link.get("type")?);
+        link.get("href").filter(|_| document)
     })
 }
 

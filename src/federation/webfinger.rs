@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::kernel::html::escape;
 use crate::kernel::http::{DOCUMENT, FetchError};
 use crate::kernel::json;
-use crate::kernel::markup::{Scanner, Token};
+use crate::kernel::markup;
 use crate::kernel::origin::{parse_url, same_origin};
 use crate::nodes;
 
@@ -96,13 +96,10 @@ pub async fn template_of(app: &App, base: &str) -> Option<String> {
     let answer = app.http.get(&asked, "application/xrd+xml", DOCUMENT).await;
     let answer = answer.ok()?;
     let text = String::from_utf8_lossy(&answer.body);
-    Scanner::new(&text).find_map(|token| match token {
-        Token::Start(tag) if tag.name.eq_ignore_ascii_case("link") => {
-            let people = tag.get("rel")?.eq_ignore_ascii_case("lrdd");
-            tag.get("template")
-                .filter(|template| people && template.contains("{uri}"))
-        }
-        _ => None,
+    markup::links(&text).find_map(|link| {
+        let people = link.get("rel")?.eq_ignore_ascii_case("lrdd");
+        link.get("template")
+            .filter(|template| people && template.contains("{uri}"))
     })
 }
 

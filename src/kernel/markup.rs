@@ -105,6 +105,14 @@ impl<'a> Tag<'a> {
     }
 }
 
+/// The `link` elements of a page or an XRD, in their order.
+pub fn links(page: &str) -> impl Iterator<Item = Tag<'_>> {
+    Scanner::new(page).filter_map(|token| match token {
+        Token::Start(tag) => tag.name.eq_ignore_ascii_case("link").then_some(tag),
+        _ => None,
+    })
+}
+
 /// Reads a page piece by piece. What is never closed is left out to the end.
 #[derive(Debug)]
 pub struct Scanner<'a> {
