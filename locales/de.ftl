@@ -333,6 +333,7 @@ error-address-stopped = An diese Adresse geht keine Einladung: Wer dort liest, w
 error-again = Etwas wurde im selben Augenblick zweimal gesendet. Sieh nach, ob es da ist, und versuch es sonst noch einmal.
 error-alias = Schreib ein Handle wie @ich@zuhause.example oder die Adresse eines Profils.
 error-allowance = Das sind mehr, als du noch einladen kannst.
+error-animation-large = Dieses bewegte Bild ist zu groß: alle Einzelbilder zusammen dürfen { $value } Millionen Pixel haben, höchstens tausend Bilder und 2048 Pixel je Seite. Mach es kleiner oder schick es als Video.
 error-announcement = Schreib, was alle lesen sollen, in höchstens { $value } Zeichen.
 error-answer = Beantworte jede Frage.
 error-app-address = Eine App braucht 1 bis 20 Adressen, zu denen sie Leute zurückschickt, jede vollständig und ohne Fragment.

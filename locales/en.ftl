@@ -333,6 +333,7 @@ error-address-stopped = No invitation goes to this address: its owner asked for 
 error-again = Something was sent twice at the same moment. Look whether it is there, and try again if not.
 error-alias = Write a handle such as @me@home.example, or the address of a profile.
 error-allowance = That is more than you may still invite.
+error-animation-large = This moving picture is too large: all its frames together may have { $value } million pixels, a thousand frames and 2048 pixels a side. Make it smaller, or send it as a video.
 error-announcement = Write what everyone shall read, in at most { $value } characters.
 error-answer = Answer every question.
 error-app-address = An app needs 1 to 20 addresses to send people back to, each whole and without a fragment.

@@ -25,15 +25,22 @@ fn large(megapixels: u64) -> Error {
     Error::invalid_with("picture", "error-picture-large", megapixels)
 }
 
-/// Decodes a picture whose longest side matters up to so many pixels, and how it is to be turned.
+/// A picture as it was decoded.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    /// Its pixels.
+    pub picture: DynamicImage,
+    /// How it is to be turned.
+    pub orientation: Orientation,
+    /// What its colours mean, where it says so.
+    pub profile: Option<Vec<u8>>,
+}
+
+/// Decodes a picture whose longest side matters up to so many pixels.
 ///
 /// # Errors
 /// `Invalid` with a sentence when it is broken or too large.
-pub(super) fn decode(
-    bytes: &[u8],
-    format: ImageFormat,
-    longest: u32,
-) -> Result<(DynamicImage, Orientation)> {
+pub(super) fn decode(bytes: &[u8], format: ImageFormat, longest: u32) -> Result<Decoded> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(2 * WHOLE);
@@ -45,6 +52,7 @@ pub(super) fn decode(
         return Err(large(PIXELS / 1_000_000));
     }
     let orientation = decoder.orientation().map_err(|_| broken())?;
+    let profile = decoder.icc_profile().unwrap_or_default();
     let total = decoder.total_bytes();
     let picture = match format {
         ImageFormat::Jpeg if total > WHOLE / 2 => smaller_jpeg(bytes, longest)?,
@@ -54,7 +62,11 @@ pub(super) fn decode(
         _ if total > WHOLE => return Err(large(WHOLE / 4_000_000)),
         _ => DynamicImage::from_decoder(decoder).map_err(|_| broken())?,
     };
-    Ok((picture, orientation))
+    Ok(Decoded {
+        picture,
+        orientation,
+        profile,
+    })
 }
 
 /// A JPEG of a half, a quarter or an eighth of its size, as far as that is still enough (ITU-T T.81 A.3.3).
@@ -221,7 +233,7 @@ mod tests {
     fn large_pictures_become_smaller_while_they_are_decoded() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png] {
             let bytes = halves(7_000, 7_000, format);
-            let (picture, _) = decode(&bytes, format, 2_048).unwrap();
+            let picture = decode(&bytes, format, 2_048).unwrap().picture;
             let (width, height) = (picture.width(), picture.height());
             assert!(
                 width == height && (2_048..=4_096).contains(&width),
@@ -233,7 +245,7 @@ mod tests {
             assert!(below[2] > 200 && below[0] < 60, "{format:?}: {below:?}");
         }
         let odd = halves(9_001, 4_999, ImageFormat::Png);
-        let (picture, _) = decode(&odd, ImageFormat::Png, 2_048).unwrap();
+        let picture = decode(&odd, ImageFormat::Png, 2_048).unwrap().picture;
         assert_eq!((picture.width(), picture.height()), (2_251, 1_250));
     }
 

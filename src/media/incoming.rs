@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
 
-use super::kinds::{HEAD, Kind};
+use super::kinds::{HEAD, Kind, tag_before};
 use crate::app::App;
 use crate::error::{Error, Result};
 
@@ -41,6 +41,8 @@ pub struct Arriving {
     file: NamedTempFile,
     writer: tokio::fs::File,
     head: Vec<u8>,
+    /// How many bytes of tags stand before what tells the kind.
+    before: u64,
     kind: Option<Kind>,
     bytes: u64,
 }
@@ -56,6 +58,7 @@ impl Arriving {
             writer: tokio::fs::File::from_std(file.reopen()?),
             file,
             head: Vec::new(),
+            before: 0,
             kind: None,
             bytes: 0,
         })
@@ -66,16 +69,37 @@ impl Arriving {
     /// # Errors
     /// `Invalid` with a sentence as soon as it is clear that the file is of no kind that is taken, or too large.
     pub async fn push(&mut self, app: &App, piece: &Bytes) -> Result<()> {
+        let at = self.bytes;
         self.bytes += piece.len() as u64;
-        let room = HEAD.saturating_sub(self.head.len()).min(piece.len());
-        self.head.extend_from_slice(&piece[..room]);
-        if self.kind.is_none() && self.head.len() >= HEAD {
-            self.kind = Some(Kind::tell(&self.head)?);
-        }
-        if let Some(kind) = self.kind {
+        self.look(at, piece)?;
+        // Tags stand before sound.
+        let kind = self.kind.or((self.before > 0).then_some(Kind::Mp3));
+        if let Some(kind) = kind {
             bound(app, kind, self.bytes)?;
         }
         Ok(self.writer.write_all(piece).await?)
+    }
+
+    /// Looks for what tells the kind in a piece that lies there; behind the tags that stand before it.
+    fn look(&mut self, at: u64, piece: &[u8]) -> Result<()> {
+        while self.kind.is_none() {
+            let next = self.before + self.head.len() as u64;
+            let from = usize::try_from(next.saturating_sub(at)).unwrap_or(usize::MAX);
+            let rest = piece.get(from..).unwrap_or_default();
+            let room = HEAD.saturating_sub(self.head.len()).min(rest.len());
+            self.head.extend_from_slice(&rest[..room]);
+            if self.head.len() < HEAD {
+                break;
+            }
+            match tag_before(&self.head) {
+                Some(length) => {
+                    self.before += length;
+                    self.head.clear();
+                }
+                None => self.kind = Some(Kind::tell_behind(&self.head, self.before)?),
+            }
+        }
+        Ok(())
     }
 
     /// The whole file; nothing where nothing came, as of a field that was left empty.
@@ -88,7 +112,7 @@ impl Arriving {
         }
         let kind = match self.kind {
             Some(kind) => kind,
-            None => Kind::tell(&self.head)?,
+            None => Kind::tell_behind(&self.head, self.before)?,
         };
         bound(app, kind, self.bytes)?;
         self.writer.flush().await?;

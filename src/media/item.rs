@@ -80,6 +80,19 @@ impl Media {
         parts.join(". ")
     }
 
+    /// Whether it may move by itself: its still then stands in for it where nothing is to move.
+    pub fn may_move(&self) -> bool {
+        let moves = |kind: &str| matches!(kind, "image/gif" | "image/webp" | "image/apng");
+        match &self.file {
+            Some(file) => {
+                self.kind == "image" && (moves(&self.media_type) || file.ends_with(".apng"))
+            }
+            None => {
+                self.kind == "image" && (moves(&self.media_type) || self.media_type == "image/png")
+            }
+        }
+    }
+
     /// How long it is, `3:21`.
     pub fn length(&self) -> Option<String> {
         let seconds = self.duration_ms? / 1000;

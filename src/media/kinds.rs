@@ -72,6 +72,19 @@ impl Kind {
         }
     }
 
+    /// As [`Kind::tell`], by what stands behind so many bytes of tags: what begins with them is sound.
+    ///
+    /// # Errors
+    /// As [`Kind::tell`].
+    pub fn tell_behind(head: &[u8], tags: u64) -> Result<Self> {
+        match Self::tell(head) {
+            Ok(kind) if tags == 0 || kind.group() == "audio" => Ok(kind),
+            // What lies between a tag and the first frame is passed over.
+            _ if tags > 0 => Ok(Self::Mp3),
+            told => told,
+        }
+    }
+
     fn of_brand(brand: &[u8]) -> Result<Self> {
         match brand {
             b"heic" | b"heix" | b"mif1" | b"msf1" | b"avif" | b"avis" | b"hevc" => {
@@ -135,6 +148,20 @@ impl Kind {
     }
 }
 
+/// How many bytes a tag takes that stands before everything else; nothing where there is none (ID3v2.4 §3.1).
+pub fn tag_before(head: &[u8]) -> Option<u64> {
+    let [b'I', b'D', b'3', _, _, flags, sizes @ ..] = head.first_chunk::<10>()? else {
+        return None;
+    };
+    if sizes.iter().any(|part| *part >= 0x80) {
+        return None;
+    }
+    let size = sizes
+        .iter()
+        .fold(0, |size, part| size << 7 | u64::from(*part));
+    Some(10 + size + if flags & 0x10 == 0 { 0 } else { 10 })
+}
+
 /// The first bytes of a file.
 ///
 /// # Errors
@@ -150,7 +177,9 @@ pub async fn head_of(path: &Path) -> io::Result<Vec<u8>> {
 pub fn media_type_of(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("jpg") => "image/jpeg",
-        Some("png") => "image/png",
+        Some("png" | "apng") => "image/png",
+        Some("gif") => "image/gif",
+        Some("webp") => "image/webp",
         Some("mp3") => "audio/mpeg",
         Some("m4a") => "audio/mp4",
         Some("flac") => "audio/flac",

@@ -1,6 +1,8 @@
 //! Pictures, sound and video that hang on posts.
 
 mod addresses;
+mod animation;
+mod colours;
 mod decode;
 pub mod files;
 pub mod icon;

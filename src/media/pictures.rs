@@ -9,6 +9,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat};
 use tokio::sync::Semaphore;
 
+use super::animation;
+use super::colours;
 use super::decode;
 use super::kinds::{HEAD, Kind};
 use crate::error::{Error, Result};
@@ -23,48 +25,73 @@ pub struct Shape {
     pub longest: u32,
     /// Whether it is cut to this ratio, width to height.
     pub ratio: Option<(u32, u32)>,
+    /// Whether it goes on moving where it moves.
+    pub motion: Motion,
+}
+
+/// What becomes of a picture that moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// Its first frame stays.
+    Stilled,
+    /// It moves; one too large is refused.
+    Kept,
+    /// It moves; of one too large the first frame stays.
+    KeptWithinBounds,
 }
 
 /// Of a post.
 pub const POST: Shape = Shape {
     longest: 2048,
     ratio: None,
+    motion: Motion::Kept,
 };
 /// Of a profile.
 pub const AVATAR: Shape = Shape {
     longest: 400,
     ratio: Some((1, 1)),
+    motion: Motion::Stilled,
 };
 /// Above a profile.
 pub const HEADER: Shape = Shape {
     longest: 1500,
     ratio: Some((3, 1)),
+    motion: Motion::Stilled,
 };
 /// Across the front page of the house.
 pub const HERO: Shape = Shape {
     longest: 2000,
     ratio: None,
+    motion: Motion::Stilled,
 };
 /// Beside the name of the house.
 pub const LOGO: Shape = Shape {
     longest: 512,
     ratio: None,
+    motion: Motion::Stilled,
 };
 /// Shown for a sound or a video.
 pub const COVER: Shape = Shape {
     longest: 1200,
     ratio: None,
+    motion: Motion::Stilled,
+};
+/// A copy of a remote picture that may move.
+pub const MOVING_COPY: Shape = Shape {
+    motion: Motion::KeptWithinBounds,
+    ..COPY
 };
 /// A copy of a remote picture.
 pub const COPY: Shape = Shape {
     longest: 1600,
     ratio: None,
+    motion: Motion::Stilled,
 };
 
 /// A picture ready to be stored.
 #[derive(Debug)]
 pub struct Picture {
-    /// Encoded anew.
+    /// Encoded anew, or the frames of a moving one.
     pub bytes: Vec<u8>,
     /// A small version, JPEG.
     pub preview: Vec<u8>,
@@ -133,9 +160,28 @@ fn process_now(bytes: &[u8], shape: Shape) -> Result<Picture> {
     ) {
         return Err(Error::invalid("picture", "error-picture-kind"));
     }
-    let (picture, orientation) = decode::decode(bytes, format, shape.longest)?;
-    let picture = fit(picture, orientation, shape);
-    encode(&picture).map_err(|_| broken())
+    let moving = match shape.motion {
+        Motion::Stilled => None,
+        Motion::Kept => animation::keep(bytes, format)?,
+        Motion::KeptWithinBounds => animation::keep(bytes, format).unwrap_or_default(),
+    };
+    let decoded = decode::decode(bytes, format, shape.longest)?;
+    let mut picture = fit(decoded.picture, decoded.orientation, shape);
+    if let Some(profile) = decoded.profile {
+        picture = colours::to_srgb(picture, &profile);
+    }
+    let still = encode(&picture).map_err(|_| broken())?;
+    Ok(match moving {
+        None => still,
+        Some(moving) => Picture {
+            bytes: moving.bytes,
+            media_type: moving.media_type,
+            extension: moving.extension,
+            width: moving.width,
+            height: moving.height,
+            ..still
+        },
+    })
 }
 
 /// Turns a picture upright and brings it into its shape. It is made smaller before it is turned, which copies it.
@@ -213,7 +259,7 @@ fn encode(picture: &DynamicImage) -> image::ImageResult<Picture> {
 
 #[cfg(test)]
 mod tests {
-    use super::{POST, Shape, process_now};
+    use super::{Motion, POST, Shape, process_now};
     use image::{DynamicImage, ImageFormat};
 
     fn png(width: u32, height: u32) -> Vec<u8> {
@@ -233,6 +279,7 @@ mod tests {
             Shape {
                 longest: 100,
                 ratio: Some((1, 1)),
+                motion: Motion::Stilled,
             },
         )
         .unwrap();

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a sound or a video may take to arrive.
 const TIME: Duration = Duration::from_secs(300);
 
+/// What stands before an address whose copy may move; no address begins so.
+const MOVING: char = '~';
+
 /// A copy, ready to be handed out.
 #[derive(Clone, Debug)]
 pub struct Copy {
@@ -40,6 +43,11 @@ pub fn address(app: &App, url: &str) -> String {
         app.secret.sign_address(url),
         URL_SAFE_NO_PAD.encode(url)
     )
+}
+
+/// As [`address`], of a picture that goes on moving where it moves.
+pub fn moving_address(app: &App, url: &str) -> String {
+    address(app, &format!("{MOVING}{url}"))
 }
 
 /// The copy of what stands behind a signed path.
@@ -124,7 +132,11 @@ async fn kept(app: &App, key: &str) -> Result<Option<Copy>> {
     }))
 }
 
-async fn download(app: &App, url: &str) -> Result<(Copy, u64)> {
+async fn download(app: &App, address: &str) -> Result<(Copy, u64)> {
+    let (url, shape) = match address.strip_prefix(MOVING) {
+        Some(url) => (url, pictures::MOVING_COPY),
+        None => (address, pictures::COPY),
+    };
     let host = host_of_uri(url).ok_or(Error::NotFound)?;
     if !app.federates() || nodes::is_blocked(app, &host).await? {
         return Err(Error::NotFound);
@@ -142,7 +154,7 @@ async fn download(app: &App, url: &str) -> Result<(Copy, u64)> {
         return Ok((copy, bytes));
     }
     let bytes = tokio::fs::read(arrived.path()).await?;
-    let picture = pictures::process(bytes, pictures::COPY).await?;
+    let picture = pictures::process(bytes, shape).await?;
     let bytes = picture.bytes.len() as u64;
     let copy = Copy {
         media_type: picture.media_type.to_owned(),

@@ -275,7 +275,8 @@ async fn keep(
     };
     if kind.group() == "audio" {
         let drawn = cover.as_ref().map(|cover| cover.preview.as_slice());
-        sound::clean(file.path(), kind, &facts.tags, drawn).await?;
+        let played = sound::clean(file.path(), kind, &facts.tags, drawn).await?;
+        facts.duration_ms = played.or(facts.duration_ms);
     }
     let media_type = match (kind, group) {
         (Kind::WebM, "audio") => "audio/webm",

@@ -215,13 +215,21 @@ impl Ui {
     /// Where an attachment is read or played from.
     pub fn media(&self, item: &Media) -> Option<String> {
         let own = item.file.as_ref().map(|file| format!("/media/{file}"));
-        own.or_else(|| item.remote_url.as_ref().map(|url| self.proxied(url)))
+        own.or_else(|| {
+            let url = item.remote_url.as_ref()?;
+            Some(match item.may_move() {
+                true => proxy::moving_address(&self.app, url),
+                false => self.proxied(url),
+            })
+        })
     }
 
     /// The small picture that is shown for an attachment.
     pub fn cover(&self, item: &Media) -> Option<String> {
         let own = item.preview.as_ref().map(|file| format!("/media/{file}"));
-        own.or_else(|| item.icon_url.as_ref().map(|url| self.proxied(url)))
+        let still = item.remote_url.as_ref().filter(|_| item.may_move());
+        let there = item.icon_url.as_ref().or(still);
+        own.or_else(|| there.map(|url| self.proxied(url)))
     }
 
     /// An account's full handle.

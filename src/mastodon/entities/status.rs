@@ -239,13 +239,18 @@ pub fn attachment(app: &App, media: &Media, reader: Option<AccountId>) -> Value 
     let picture = media.kind == "image";
     let url = match (&media.file, &media.remote_url) {
         (Some(file), _) => Some(own(file)),
+        (None, Some(url)) if media.may_move() => Some(origin.at(&proxy::moving_address(app, url))),
         (None, Some(url)) if media.kind != "link" => Some(proxied(url)),
         (None, url) => url.clone(),
     };
     let preview = match (&media.preview, &media.icon_url) {
         (Some(file), _) => Some(own(file)),
         (None, Some(url)) => Some(proxied(url)),
-        (None, None) if picture => url.clone(),
+        (None, None) if picture => media
+            .remote_url
+            .as_ref()
+            .map(proxied)
+            .or_else(|| url.clone()),
         (None, None) => None,
     };
     let mut meta = json!({});

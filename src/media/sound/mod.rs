@@ -1,10 +1,11 @@
 //! Sound: how long it is, what its tags say, its cover, and the shape of its waves.
 
 mod clean;
+mod tags;
 mod vorbis;
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::iter;
 use std::path::Path;
 use std::time::Duration;
@@ -15,21 +16,17 @@ use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
-use symphonia::core::meta::{
-    MetadataContainer, MetadataOptions, StandardTag, StandardVisualKey, Visual,
-};
+use symphonia::core::meta::{MetadataContainer, MetadataOptions, StandardVisualKey, Visual};
 
 use tokio::sync::Semaphore;
 
 use super::kinds::Kind;
 use crate::error::{Error, Result};
+use tags::TAG;
+pub use tags::Tags;
 
 /// How many bars a waveform has.
 pub const BARS: usize = 120;
-/// Longest name read from a tag, characters.
-const LONGEST: usize = 300;
-/// Bytes of a tag.
-const TAG: usize = 64 << 10;
 /// Bytes of a cover inside a file.
 const COVER: usize = 16 << 20;
 /// The most frames that are drawn: four hours of a disc.
@@ -51,33 +48,21 @@ pub struct Facts {
     pub cover: Option<Vec<u8>>,
 }
 
-/// What belongs to a song, of all that tags can say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tags {
-    /// The title.
-    pub title: Option<String>,
-    /// Who plays.
-    pub artist: Option<String>,
-    /// What it is part of.
-    pub album: Option<String>,
-    /// Its number there.
-    pub track: Option<u64>,
-    /// What sort of music it is.
-    pub genre: Option<String>,
-    /// When it came out: a year, or a day as digits and hyphens.
-    pub date: Option<String>,
-}
-
 /// Overwrites the tags of a file, in place, with these and a cover (a JPEG that was drawn anew); comments, places,
-/// serials and whatever else a program left go.
+/// serials and whatever else a program left go. Of MP3 it tells how long its frames play, in milliseconds.
 ///
 /// # Errors
 /// `Invalid` with a sentence when it is broken; it may be half cleaned then and must not be kept.
-pub async fn clean(path: &Path, kind: Kind, tags: &Tags, cover: Option<&[u8]>) -> Result<()> {
+pub async fn clean(
+    path: &Path,
+    kind: Kind,
+    tags: &Tags,
+    cover: Option<&[u8]>,
+) -> Result<Option<i64>> {
     let (path, tags, cover) = (path.to_owned(), tags.clone(), cover.map(<[u8]>::to_vec));
     let cleaned =
         tokio::task::spawn_blocking(move || clean::clean(&path, kind, &tags, cover.as_deref()));
-    cleaned
+    let played = cleaned
         .await
         .map_err(anyhow::Error::from)?
         .map_err(|error| match error.kind() {
@@ -85,8 +70,9 @@ pub async fn clean(path: &Path, kind: Kind, tags: &Tags, cover: Option<&[u8]>) -
                 tracing::debug!(%error, "an uploaded sound could not be cleaned");
                 Error::invalid("media", "error-sound-broken")
             }
-            _ => error.into(),
-        })
+            _ => Error::from(error),
+        })?;
+    Ok(played.and_then(|ms| i64::try_from(ms).ok()))
 }
 
 /// Reads what a file tells.
@@ -137,7 +123,7 @@ fn inspect_now(path: &Path, kind: Kind) -> std::result::Result<Facts, String> {
             for held in iter::once(&revision.media)
                 .chain(revision.per_track.iter().map(|one| &one.metadata))
             {
-                read_tags(held, &mut facts.tags);
+                facts.tags.read(held);
                 read_cover(held, &mut facts);
             }
         }
@@ -147,97 +133,9 @@ fn inspect_now(path: &Path, kind: Kind) -> std::result::Result<Facts, String> {
     }
     if kind == Kind::Wav {
         // The list ends where the file does.
-        let _ = read_info_list(path, &mut facts.tags);
+        let _ = tags::read_info_list(path, &mut facts.tags);
     }
     Ok(facts)
-}
-
-/// The text of a tag, where it has any.
-fn name(text: &str) -> Option<String> {
-    let text: String = text
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST)
-        .collect();
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
-/// The tags of waves: a list of named texts (RIFF, `LIST` of the form `INFO`), which the decoder passes over.
-fn read_info_list(path: &Path, tags: &mut Tags) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    let mut at = 12;
-    for _ in 0..64 {
-        let mut head = [0; 8];
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(&mut head)?;
-        let (kind, length) = chunk(&head);
-        if kind == *b"LIST" && (length as usize) < TAG {
-            let mut list = vec![0; length as usize];
-            file.read_exact(&mut list)?;
-            let mut rest = list.strip_prefix(b"INFO").unwrap_or_default();
-            while let Some((head, content)) = rest.split_first_chunk::<8>() {
-                let (kind, length) = chunk(head);
-                let text = content.get(..length as usize).unwrap_or_default();
-                let text = name(&String::from_utf8_lossy(text));
-                match &kind {
-                    b"INAM" => tags.title = text,
-                    b"IART" => tags.artist = text,
-                    b"IPRD" => tags.album = text,
-                    b"ITRK" | b"IPRT" => tags.track = text.and_then(|text| number(&text)),
-                    b"IGNR" => tags.genre = text,
-                    b"ICRD" => tags.date = text.and_then(|text| date(&text)),
-                    _ => {}
-                }
-                let next = (length as usize).saturating_add(length as usize % 2);
-                rest = content.get(next..).unwrap_or_default();
-            }
-        }
-        at += 8 + u64::from(length) + u64::from(length % 2);
-    }
-    Ok(())
-}
-
-fn chunk(head: &[u8; 8]) -> ([u8; 4], u32) {
-    let [a, b, c, d, e, f, g, h] = *head;
-    ([a, b, c, d], u32::from_le_bytes([e, f, g, h]))
-}
-
-/// The number at the beginning of a text like `7/12`.
-fn number(text: &str) -> Option<u64> {
-    let digits = text.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok()
-}
-
-/// The day or the year at the beginning of a text; nothing where it begins with something else.
-fn date(text: &str) -> Option<String> {
-    let day = text.chars().take_while(|c| c.is_ascii_digit() || *c == '-');
-    let day: String = day.take(10).collect();
-    (day.len() >= 4).then_some(day)
-}
-
-fn read_tags(held: &MetadataContainer, tags: &mut Tags) {
-    for tag in held.tags.iter().filter_map(|tag| tag.std.as_ref()) {
-        let (field, text) = match tag {
-            StandardTag::TrackTitle(text) => (&mut tags.title, name(text)),
-            StandardTag::Artist(text) => (&mut tags.artist, name(text)),
-            StandardTag::Album(text) => (&mut tags.album, name(text)),
-            StandardTag::Genre(text) => (&mut tags.genre, name(text)),
-            StandardTag::RecordingDate(text) | StandardTag::ReleaseDate(text) => {
-                (&mut tags.date, date(text))
-            }
-            StandardTag::RecordingYear(year) | StandardTag::ReleaseYear(year) => {
-                (&mut tags.date, date(&year.to_string()))
-            }
-            StandardTag::TrackNumber(number) => {
-                tags.track = tags.track.or(Some(*number));
-                continue;
-            }
-            _ => continue,
-        };
-        if field.is_none() {
-            *field = text;
-        }
-    }
 }
 
 fn read_cover(held: &MetadataContainer, facts: &mut Facts) {
@@ -264,14 +162,21 @@ pub async fn draw(path: &Path, kind: Kind) -> Option<(Vec<u8>, i64)> {
     drawn.await.ok().flatten()
 }
 
+/// How a kind is decoded. How long an MP3 is, is guessed by its first frames where it does not say: it is not cut there.
+fn options(kind: Kind) -> AudioDecoderOptions {
+    AudioDecoderOptions::default().gapless(kind != Kind::Mp3)
+}
+
 fn draw_now(path: &Path, kind: Kind) -> Option<(Vec<u8>, i64)> {
     let mut format = open(path, kind).ok()?;
     let track = format.default_track(TrackType::Audio)?;
     let (id, parameters) = (track.id, track.codec_params.as_ref()?.audio()?.clone());
     let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
+        .make_audio_decoder(&parameters, &options(kind))
         .ok()?;
     let rate = u64::from(parameters.sample_rate?).max(1);
+    // Not heard: what an encoder needs before and after.
+    let unheard = u64::from(track.delay.unwrap_or(0)) + u64::from(track.padding.unwrap_or(0));
     let begun = std::time::Instant::now();
     let mut waves = Waves::default();
     let mut samples: Vec<f32> = Vec::new();
@@ -293,7 +198,9 @@ fn draw_now(path: &Path, kind: Kind) -> Option<(Vec<u8>, i64)> {
             return None;
         }
     }
-    let ms = i64::try_from(waves.frames * 1000 / rate).ok()?;
+    let unheard = if kind == Kind::Mp3 { unheard } else { 0 };
+    let heard = waves.frames.saturating_sub(unheard);
+    let ms = i64::try_from(heard * 1000 / rate).ok()?;
     (waves.frames > 0).then(|| (waves.bars(), ms))
 }
 

@@ -3,6 +3,7 @@
 mod announcements;
 mod calls;
 mod doors;
+mod files;
 mod media;
 mod previews;
 mod push;

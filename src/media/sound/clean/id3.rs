@@ -4,6 +4,7 @@ use std::io;
 
 use super::flac::tail;
 use super::{Sound, Tags, Text, WINDOW, broken, fit};
+use crate::media::kinds::tag_before;
 
 /// Names of title, artist, album, track, date and genre (ID3v2.4 §4.2).
 const NAMES: [&str; 6] = ["TIT2", "TPE1", "TALB", "TRCK", "TDRC", "TCON"];
@@ -18,15 +19,22 @@ const REACH: usize = 1445;
 /// The most a size of ID3 can say.
 const LARGEST: u64 = (1 << 28) - 1;
 
-/// Rewrites the tags, empties what lies between the frames, and cuts what lies after them.
-pub(super) fn clean(sound: &mut Sound, tags: &Tags, cover: Option<&[u8]>) -> io::Result<()> {
+/// Where the tags end that stand before everything else.
+pub(super) fn before(sound: &mut Sound) -> io::Result<u64> {
     let mut start = 0;
     while let Some(end) = region(sound, start)? {
         start = end;
     }
+    Ok(start)
+}
+
+/// Rewrites the tags, empties what lies between the frames, and cuts what lies after them; how long the frames play,
+/// in milliseconds.
+pub(super) fn clean(sound: &mut Sound, tags: &Tags, cover: Option<&[u8]>) -> io::Result<u64> {
+    let start = before(sound)?;
     let tail = tail(sound, start)?;
     let was_tagged = tail < sound.length;
-    let end = keep_frames(sound, start, tail)?;
+    let (end, micros) = keep_frames(sound, start, tail)?;
     let mut at = 0;
     while let Some(end) = region(sound, at)? {
         // Two tags that say the same are one too many.
@@ -38,7 +46,7 @@ pub(super) fn clean(sound: &mut Sound, tags: &Tags, cover: Option<&[u8]>) -> io:
     if start == 0 && was_tagged {
         write_old_tag(sound, tags)?;
     }
-    Ok(())
+    Ok(micros / 1000)
 }
 
 /// Where the tag ends that begins here.
@@ -46,17 +54,11 @@ fn region(sound: &mut Sound, at: u64) -> io::Result<Option<u64>> {
     if sound.length.saturating_sub(at) < 10 {
         return Ok(None);
     }
-    let [b'I', b'D', b'3', _, _, flags, sizes @ ..] = sound.array::<10>(at)? else {
+    let Some(length) = tag_before(&sound.array::<10>(at)?) else {
         return Ok(None);
     };
-    if sizes.iter().any(|part| *part >= 0x80) {
-        return Ok(None);
-    }
-    let sizes = sizes.iter().map(|part| u64::from(*part));
-    let size = sizes.fold(0, |size, part| size << 7 | part);
-    let footer = if flags & 0x10 == 0 { 0 } else { 10 };
-    let end = at.saturating_add(size + 10 + footer);
-    if end > sound.length || size + footer > LARGEST {
+    let end = at.saturating_add(length);
+    if end > sound.length || length > LARGEST + 10 {
         return Err(broken());
     }
     Ok(Some(end))
@@ -126,8 +128,16 @@ fn write_old_tag(sound: &mut Sound, tags: &Tags) -> io::Result<()> {
     sound.write(sound.length, &tag.concat())
 }
 
-/// How long the frame is that begins so; nought where only its neighbours can tell (ISO/IEC 11172-3 §2.4.2.3).
-fn frame(head: [u8; 4]) -> Option<u64> {
+/// A frame by its head.
+struct Frame {
+    /// Bytes; nought where only its neighbours can tell.
+    length: u64,
+    /// How long it plays, millionths of a second.
+    micros: u64,
+}
+
+/// The frame that begins so (ISO/IEC 11172-3 §2.4.2.3, ISO/IEC 13818-3 §2.4.2.3).
+fn frame(head: [u8; 4]) -> Option<Frame> {
     let bits = u32::from_be_bytes(head);
     let (version, layer) = (bits >> 19 & 3, bits >> 17 & 3);
     if bits >> 21 != 0x7ff || version == 1 || layer != 1 {
@@ -141,31 +151,51 @@ fn frame(head: [u8; 4]) -> Option<u64> {
     let rate = *rates.get((bits >> 12 & 15) as usize)?;
     let hertz = *[44_100_u64, 48_000, 32_000].get((bits >> 10 & 3) as usize)? >> halves;
     let padding = if rate == 0 { 0 } else { bits >> 9 & 1 };
-    Some(spread * rate / hertz + u64::from(padding))
+    Some(Frame {
+        length: spread * rate / hertz + u64::from(padding),
+        // 1,152 samples of MPEG-1, half as many of the others.
+        micros: spread * 8_000 / hertz,
+    })
 }
 
-/// Empties what lies between the frames and tells where the last of them ends.
-fn keep_frames(sound: &mut Sound, from: u64, end: u64) -> io::Result<u64> {
-    let (mut at, mut count) = (from, 0_u64);
+/// Empties what lies between the frames and tells where the last of them ends, and how long they play.
+fn keep_frames(sound: &mut Sound, from: u64, end: u64) -> io::Result<(u64, u64)> {
+    let (mut at, mut count, mut micros) = (from, 0_u64, 0_u64);
     while end.saturating_sub(at) >= 4 {
         match frame(sound.array(at)?) {
-            Some(0) => return Err(broken()),
+            Some(Frame { length: 0, .. }) => return Err(broken()),
             // Announced by the frame before it; the last one may be cut short.
-            Some(length) if at > from => (at, count) = (at.saturating_add(length), count + 1),
+            Some(known) if at > from => {
+                at = at.saturating_add(known.length);
+                micros += known.micros;
+            }
             _ => {
                 let Some(next) = find(sound, at, end)? else {
                     break;
                 };
                 sound.zero(at, next)?;
-                let length = frame(sound.array(next)?).ok_or_else(broken)?;
-                (at, count) = (next.saturating_add(length), count + 1);
+                let known = frame(sound.array(next)?).ok_or_else(broken)?;
+                // The first one may describe the others in place of playing.
+                if count > 0 || !describes(sound, next, known.length)? {
+                    micros += known.micros;
+                }
+                at = next.saturating_add(known.length);
             }
         }
+        count += 1;
     }
     if count < 2 {
         return Err(broken());
     }
-    Ok(at.min(end))
+    Ok((at.min(end), micros))
+}
+
+/// Whether a frame says how many follow: the mark of Xing, of its twin for a constant rate, or of VBRI.
+fn describes(sound: &mut Sound, at: u64, length: u64) -> io::Result<bool> {
+    let mut bytes = vec![0; usize::try_from(length.min(64)).unwrap_or(0)];
+    sound.read(at, &mut bytes)?;
+    let marks = [&b"Xing"[..], b"Info", b"VBRI"];
+    Ok(bytes.windows(4).any(|four| marks.contains(&four)))
 }
 
 /// Where the next frame begins that another one follows, or the end.
@@ -190,7 +220,10 @@ fn find(sound: &mut Sound, from: u64, end: u64) -> io::Result<Option<u64>> {
 fn is_followed(bytes: &[u8], is_last: bool) -> bool {
     let known = |bytes: &[u8]| {
         let head = *bytes.first_chunk()?;
-        let length = frame(head).filter(|length| *length > 0)?;
+        let length = frame(head)?.length;
+        if length == 0 {
+            return None;
+        }
         Some((usize::try_from(length).ok()?, u32::from_be_bytes(head)))
     };
     let Some((length, head)) = known(bytes) else {

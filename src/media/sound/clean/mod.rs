@@ -21,24 +21,40 @@ const WINDOW: usize = 64 << 10;
 static ZEROS: [u8; WINDOW] = [0; WINDOW];
 
 /// Rewrites every tag of a file with what is kept (and the cover, a JPEG that was drawn anew), and nothing else; no
-/// sample moves.
+/// sample moves. Of MP3 it is known then how long it plays, in milliseconds.
 ///
 /// # Errors
 /// `InvalidData` when the file is broken, else what the system says; it may be half cleaned then.
-pub(super) fn clean(path: &Path, kind: Kind, tags: &Tags, cover: Option<&[u8]>) -> io::Result<()> {
+pub(super) fn clean(
+    path: &Path,
+    kind: Kind,
+    tags: &Tags,
+    cover: Option<&[u8]>,
+) -> io::Result<Option<u64>> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     rewrite(&mut Sound::new(Box::new(file))?, kind, tags, cover)
 }
 
-fn rewrite(sound: &mut Sound, kind: Kind, tags: &Tags, cover: Option<&[u8]>) -> io::Result<()> {
-    match kind {
-        Kind::Mp3 => id3::clean(sound, tags, cover),
+fn rewrite(
+    sound: &mut Sound,
+    kind: Kind,
+    tags: &Tags,
+    cover: Option<&[u8]>,
+) -> io::Result<Option<u64>> {
+    if kind == Kind::Mp3 {
+        return id3::clean(sound, tags, cover).map(Some);
+    }
+    // Only of MP3 a tag may stand before everything else; what it says is written where the format has its place.
+    let before = id3::before(sound)?;
+    sound.cut_front(before)?;
+    let cleaned = match kind {
         Kind::Flac => flac::clean(sound, tags, cover),
         Kind::Vorbis | Kind::Opus => ogg::clean(sound, tags, cover),
         Kind::Wav => wav::clean(sound, tags),
         Kind::M4a => mp4::clean(sound, tags, cover),
         _ => Err(broken()),
-    }
+    };
+    cleaned.map(|()| None)
 }
 
 fn broken() -> io::Error {
@@ -129,6 +145,23 @@ impl Sound {
         Ok(())
     }
 
+    /// Cuts so many bytes off the front: what follows moves there.
+    fn cut_front(&mut self, length: u64) -> io::Result<()> {
+        if length == 0 {
+            return Ok(());
+        }
+        let mut window = vec![0; WINDOW];
+        let mut from = length;
+        while from < self.length {
+            let left = usize::try_from(self.length - from).unwrap_or(WINDOW);
+            window.truncate(left);
+            self.read(from, &mut window)?;
+            self.write(from - length, &window)?;
+            from += window.len() as u64;
+        }
+        self.cut(self.length.saturating_sub(length))
+    }
+
     /// Where a mark stands next.
     fn find(&mut self, mark: &[u8], from: u64) -> io::Result<Option<u64>> {
         let overlap = mark.len().saturating_sub(1) as u64;
@@ -205,7 +238,7 @@ mod tests {
 
     pub(super) fn once(kind: Kind, bytes: &[u8], cover: Option<&[u8]>) -> io::Result<Vec<u8>> {
         let mut sound = Sound::new(Box::new(Cursor::new(bytes.to_vec())))?;
-        rewrite(&mut sound, kind, &tags(), cover)?;
+        let _ = rewrite(&mut sound, kind, &tags(), cover)?;
         let mut clean = vec![0; usize::try_from(sound.length).unwrap()];
         sound.read(0, &mut clean).map(|()| clean)
     }
@@ -235,7 +268,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("clean-{}.mp3", std::process::id()));
         let frame = [&b"\xff\xf3\x14\0"[..], &[7; 20]].concat();
         std::fs::write(&path, [&frame[..], &frame, b"GONE"].concat()).unwrap();
-        super::clean(&path, Kind::Mp3, &tags(), None).unwrap();
+        let ms = super::clean(&path, Kind::Mp3, &tags(), None).unwrap();
+        assert_eq!(ms, Some(48), "two frames of 576 samples at 24 kHz");
         assert_eq!(std::fs::read(&path).unwrap(), [&frame[..], &frame].concat());
         std::fs::remove_file(&path).unwrap();
     }
