@@ -37,6 +37,13 @@ impl Refused {
         refused
     }
 
+    /// With what is wrong about one field.
+    pub fn with_detail(mut self, field: &str, code: &str) -> Self {
+        let sentence = self.body["error"].clone();
+        self.body["details"][field] = json!([{"error": code, "description": sentence}]);
+        self
+    }
+
     /// An error of OAuth (RFC 6749 §5.2).
     pub fn oauth(status: StatusCode, error: &str, description: &str) -> Self {
         Self {
@@ -91,7 +98,7 @@ impl<E: Into<Error>> From<E> for Refused {
             let mut details = json!({});
             for problem in problems {
                 let one = json!({
-                    "error": "ERR_INVALID",
+                    "error": code_of(problem.sentence.id),
                     "description": Locale::En.sentence(&problem.sentence),
                 });
                 match details[problem.field].as_array_mut() {
@@ -103,6 +110,17 @@ impl<E: Into<Error>> From<E> for Refused {
         }
         refused.retry_after = error.retry_after();
         refused
+    }
+}
+
+/// What apps tell by: the last word of a sentence's name.
+fn code_of(sentence: &str) -> &'static str {
+    match sentence.rsplit('-').next() {
+        Some("taken") => "ERR_TAKEN",
+        Some("reserved") => "ERR_RESERVED",
+        Some("short") => "ERR_TOO_SHORT",
+        Some("long") => "ERR_TOO_LONG",
+        _ => "ERR_INVALID",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::id::PostId;
 use crate::posts::Post;
-use crate::posts::conversations::{self, Conversation};
+use crate::posts::conversations::{self, Conversation, Mark};
 
 /// A Conversation.
 ///
@@ -59,12 +59,18 @@ pub async fn index(call: Caller) -> Answer {
 
 /// `POST /api/v1/conversations/{id}/read`
 pub async fn read(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let marked = conversations::mark(&call.app, call.member()?, id, false).await?;
+    let marked = conversations::mark(&call.app, call.member()?, id, Mark::Read).await?;
+    Ok(json_of(entity(&call.app, call.member()?, &marked).await?))
+}
+
+/// `POST /api/v1/conversations/{id}/unread`
+pub async fn unread(Path(id): Path<PostId>, call: Caller) -> Answer {
+    let marked = conversations::mark(&call.app, call.member()?, id, Mark::Unread).await?;
     Ok(json_of(entity(&call.app, call.member()?, &marked).await?))
 }
 
 /// `DELETE /api/v1/conversations/{id}`
 pub async fn delete(Path(id): Path<PostId>, call: Caller) -> Answer {
-    conversations::mark(&call.app, call.member()?, id, true).await?;
+    conversations::mark(&call.app, call.member()?, id, Mark::Hidden).await?;
     done()
 }

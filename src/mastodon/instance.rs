@@ -148,6 +148,15 @@ pub async fn description(call: Caller) -> Answer {
     })))
 }
 
+/// `GET /api/v1/instance/languages`: those of the pages.
+pub async fn languages(call: Caller) -> Answer {
+    let _ = call;
+    Ok(json_of(json!([
+        {"code": "en", "name": "English"},
+        {"code": "de", "name": "Deutsch"},
+    ])))
+}
+
 /// `GET /api/v1/instance/translation_languages`: nothing is translated here.
 pub async fn translations(call: Caller) -> Answer {
     let _ = call;

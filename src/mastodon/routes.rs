@@ -204,6 +204,7 @@ fn of_timelines() -> Vec<Endpoint> {
         get "/api/v1/conversations" R_STATUSES => conversations::index;
         delete "/api/v1/conversations/{id}" W_CONVERSATIONS => conversations::delete;
         post "/api/v1/conversations/{id}/read" W_CONVERSATIONS => conversations::read;
+        post "/api/v1/conversations/{id}/unread" W_CONVERSATIONS => conversations::unread;
         get "/api/v1/markers" R_STATUSES => timelines::marks;
         post "/api/v1/markers" W_STATUSES => timelines::mark;
         get "/api/v1/lists" R_LISTS => lists::index;
@@ -260,6 +261,7 @@ fn of_notifications() -> Vec<Endpoint> {
         get "/api/v2/notifications/unread_count" R_NOTIFICATIONS => notifications::unread;
         get "/api/v2/notifications/policy" R_NOTIFICATIONS => notifications::policy;
         patch "/api/v2/notifications/policy" W_NOTIFICATIONS => notifications::set_policy;
+        put "/api/v2/notifications/policy" W_NOTIFICATIONS => notifications::set_policy;
         get "/api/v2/notifications/{group_key}" R_NOTIFICATIONS => notifications::group;
         get "/api/v2/notifications/{group_key}/accounts" R_NOTIFICATIONS => notifications::group_accounts;
         post "/api/v2/notifications/{group_key}/dismiss" W_NOTIFICATIONS => notifications::dismiss_group;
@@ -284,6 +286,7 @@ fn of_the_instance() -> Vec<Endpoint> {
         get "/api/v1/instance/activity" OPEN => instance::nothing;
         get "/api/v1/instance/domain_blocks" APP => instance::nothing;
         get "/api/v1/instance/extended_description" OPEN => instance::description;
+        get "/api/v1/instance/languages" OPEN => instance::languages;
         get "/api/v1/instance/translation_languages" OPEN => instance::translations;
         get "/api/v1/custom_emojis" OPEN => instance::emojis;
         get "/api/oembed" OPEN => instance::oembed;

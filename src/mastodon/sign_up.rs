@@ -33,9 +33,8 @@ pub async fn create(call: Caller) -> Answer {
         .take(call.address, app.clock.now())
         .map_err(Error::TooMany)?;
     if params.flag("agreement") != Some(true) {
-        return Err(Refused::invalid(
-            "Validation failed: Agreement must be accepted",
-        ));
+        let sentence = "Validation failed: Agreement must be accepted";
+        return Err(Refused::invalid(sentence).with_detail("agreement", "ERR_ACCEPTED"));
     }
     let new = New {
         name: params.text("username"),
@@ -54,11 +53,24 @@ pub async fn create(call: Caller) -> Answer {
             letters::write_known_address(app, locale, params.text("email"), call.address).await?;
             return Ok(given(&crypt::token(), &token));
         }
-        member => member?,
+        member => member.map_err(as_apps_name_it)?,
     };
     let client = apps::get(app, token.app).await?;
     let (token, secret) = tokens::issue(app, &client, Some(member.id), &token.scopes).await?;
     Ok(given(&secret, &token))
+}
+
+/// A problem with the fields as the API names them.
+fn as_apps_name_it(error: Error) -> Error {
+    let Error::Invalid(mut problems) = error else {
+        return error;
+    };
+    for problem in &mut problems {
+        if problem.field == "name" {
+            problem.field = "username";
+        }
+    }
+    Error::Invalid(problems)
 }
 
 fn given(secret: &str, token: &Token) -> Response {

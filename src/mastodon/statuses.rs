@@ -188,8 +188,11 @@ pub async fn delete(Path(id): Path<PostId>, call: Caller) -> Answer {
         }
         let boosted = posts::find(app, of).await?.ok_or(Error::NotFound)?;
         boosts::unboost(app, member, &boosted).await?;
-    } else {
+    } else if call.params.flag("delete_media") == Some(true) {
         remove::delete(app, member, id).await?;
+    } else {
+        // Apps delete in order to write anew.
+        remove::delete_for_another(app, member, id).await?;
     }
     Ok(json_of(entity))
 }
@@ -212,11 +215,13 @@ pub async fn context(Path(id): Path<PostId>, call: Caller) -> Answer {
 /// `GET /api/v1/statuses/{id}/source`
 pub async fn source(Path(id): Path<PostId>, call: Caller) -> Answer {
     let post = seen(&call, id).await?;
-    if post.account != call.member()?.id {
-        return Err(Error::NotFound.into());
-    }
+    // What others wrote may have no text but the one that is shown.
+    let text = match post.account == call.member()?.id {
+        true => post.text.clone(),
+        false => crate::kernel::html::to_text(&post.html),
+    };
     Ok(json_of(json!({
-        "id": post.id.to_string(), "text": post.text, "spoiler_text": post.warning,
+        "id": post.id.to_string(), "text": text, "spoiler_text": post.warning,
     })))
 }
 

@@ -1,5 +1,7 @@
 //! Timelines and markers.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::answer::{json_of, list, newest_first, window};
@@ -8,8 +10,9 @@ use super::{Answer, Caller, Path};
 use crate::error::Error;
 use crate::kernel::id::{ListId, NotificationId};
 use crate::kernel::page::Window;
+use crate::kernel::text::fold_tag;
 use crate::posts::Post;
-use crate::timelines::{self, Wished, lists, markers};
+use crate::timelines::{self, Tagged, Wished, lists, markers};
 
 /// Posts as a list of statuses, with its links.
 pub async fn statuses(call: &Caller, posts: Vec<Post>, window: Window, context: &str) -> Answer {
@@ -45,9 +48,34 @@ pub async fn public(call: Caller) -> Answer {
 /// `GET /api/v1/timelines/tag/{hashtag}`
 pub async fn tag(Path(tag): Path<String>, call: Caller) -> Answer {
     let window = window(&call, 20, 40);
-    let tag = crate::kernel::text::fold_tag(&tag);
-    let local = call.params.flag("local") == Some(true);
-    let posts = timelines::tagged(&call.app, call.viewer.as_ref(), &tag, local, window).await?;
+    let flag = |name: &str| call.params.flag(name) == Some(true);
+    // As many as apps may name.
+    let named = |name: &str| -> Vec<String> {
+        let tags = call
+            .params
+            .list(name)
+            .into_iter()
+            .take(timelines::NAMED)
+            .map(fold_tag);
+        let tags: BTreeSet<String> = tags.filter(|tag| !tag.is_empty()).collect();
+        tags.into_iter().collect()
+    };
+    let mut any = named("any");
+    let tag = fold_tag(&tag);
+    if !any.contains(&tag) {
+        any.insert(0, tag);
+    }
+    let wish = Tagged {
+        any,
+        all: named("all"),
+        none: named("none"),
+        wished: Wished {
+            local: flag("local"),
+            remote: flag("remote"),
+            media: flag("only_media"),
+        },
+    };
+    let posts = timelines::tagged(&call.app, call.viewer.as_ref(), &wish, window).await?;
     statuses(&call, posts, window, "public").await
 }
 

@@ -50,10 +50,14 @@ const FOLLOW: &[&str] = &[
 pub struct Scopes(Vec<&'static str>);
 
 impl Scopes {
-    /// Reads scopes parted by spaces (or `+`); nothing when one of them is unknown.
+    /// Reads scopes parted by spaces (or `+`); nothing when one of them is unknown. Those of an administration that
+    /// is not done by apps here are passed over, so that apps which ask for them too are no strangers.
     pub fn parse(text: &str) -> Option<Self> {
         let mut found = Vec::new();
         for name in text.split([' ', '+', ',']).filter(|name| !name.is_empty()) {
+            if name == "admin" || name.starts_with("admin:") {
+                continue;
+            }
             let known = ALL.iter().find(|known| **known == name)?;
             if !found.contains(known) {
                 found.push(*known);
@@ -117,5 +121,6 @@ mod tests {
         assert!(scopes("follow").within(&scopes("read write")));
         assert_eq!(scopes("read+write read").to_string(), "read write");
         assert!(Scopes::parse("read everything").is_none());
+        assert_eq!(scopes("read admin:read admin:write").to_string(), "read");
     }
 }

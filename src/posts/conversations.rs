@@ -106,21 +106,33 @@ async fn people(
     Ok(found)
 }
 
-/// Notes that a conversation was read, or removes it from the list until something new is written.
+/// What becomes of a conversation in a member's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It was read.
+    Read,
+    /// It is to be read again, unless the last word is the member's own.
+    Unread,
+    /// It is out of the list until something new is written.
+    Hidden,
+}
+
+/// Notes that a conversation was read or is to be read again, or removes it from the list.
 ///
 /// # Errors
 /// `NotFound` when they are not in it.
-pub async fn mark(app: &App, member: &Account, thread: PostId, hide: bool) -> Result<Conversation> {
+pub async fn mark(app: &App, member: &Account, thread: PostId, mark: Mark) -> Result<Conversation> {
     let mut conversation = get(app, member, thread).await?;
-    let last = conversation.last.id;
+    let last = conversation.last.id.0;
+    let read_up_to = if mark == Mark::Unread { last - 1 } else { last };
     sql("INSERT INTO conversation_marks (account_id, thread_id, read_up_to, hidden_up_to) VALUES ($1, $2, $3, CASE WHEN $4 = 1 THEN CAST($3 AS BIGINT) ELSE 0 END) ON CONFLICT (account_id, thread_id) DO UPDATE SET read_up_to = EXCLUDED.read_up_to, hidden_up_to = CASE WHEN $4 = 1 THEN EXCLUDED.read_up_to ELSE conversation_marks.hidden_up_to END")
         .bind(member.id)
         .bind(thread)
-        .bind(last)
-        .bind(hide)
+        .bind(read_up_to)
+        .bind(mark == Mark::Hidden)
         .run(&app.db)
         .await?;
-    conversation.unread = false;
+    conversation.unread = mark == Mark::Unread && conversation.last.account != member.id;
     Ok(conversation)
 }
 

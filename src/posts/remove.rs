@@ -16,6 +16,18 @@ use crate::media::files;
 /// # Errors
 /// `NotFound` when it is not the author's.
 pub async fn delete(app: &App, author: &Account, id: PostId) -> Result<()> {
+    delete_with(app, author, id, false).await
+}
+
+/// As [`delete`], but its files stay for a day, for its author to use them in another.
+///
+/// # Errors
+/// As [`delete`].
+pub async fn delete_for_another(app: &App, author: &Account, id: PostId) -> Result<()> {
+    delete_with(app, author, id, true).await
+}
+
+async fn delete_with(app: &App, author: &Account, id: PostId, keep_files: bool) -> Result<()> {
     let post = store::find(&app.db, id)
         .await?
         .filter(|post| post.account == author.id && post.boost_of.is_none())
@@ -23,6 +35,14 @@ pub async fn delete(app: &App, author: &Account, id: PostId) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let people = who_has(&mut tx, &post).await?;
+    if keep_files {
+        // As if it had just been sent.
+        sql("UPDATE media SET post_id = NULL, created_at = $2 WHERE post_id = $1")
+            .bind(id)
+            .bind(now)
+            .run(&mut tx)
+            .await?;
+    }
     let files = erase(&mut tx, &post, true, now).await?;
     let reach = Reach {
         followers: !matches!(

@@ -1,6 +1,6 @@
 //! Whether a post stands in a list: asked of the list itself, so that nothing is told that could not be read.
 
-use super::{Wished, home, lists, of_account, public, tagged};
+use super::{Tagged, Wished, home, lists, of_account, public, tagged};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::audiences::Audience;
@@ -50,7 +50,11 @@ pub async fn has(app: &App, viewer: Option<&Account>, place: &Place, post: &Post
             }
             public(app, viewer, *wished, window).await?
         }
-        (Place::Tag(tag, local), viewer) => tagged(app, viewer, tag, *local, window).await?,
+        (Place::Tag(tag, local), viewer) => {
+            let mut wish = Tagged::of(tag);
+            wish.wished.local = *local;
+            tagged(app, viewer, &wish, window).await?
+        }
         (Place::Account(id), viewer) => {
             if post.account != *id {
                 return Ok(false);

@@ -15,7 +15,7 @@ use crate::media::Media;
 use crate::nodes::house;
 use crate::posts::Post;
 use crate::posts::view::{self, View};
-use crate::timelines::{self, Part};
+use crate::timelines::{self, Part, Tagged};
 use crate::ui::PageResult;
 
 /// Posts of one feed.
@@ -119,7 +119,7 @@ pub async fn of_house(State(app): State<App>) -> PageResult {
 /// `GET /tags/{tag}/feed.atom`
 pub async fn of_tag(State(app): State<App>, Path(tag): Path<String>) -> PageResult {
     let tag = fold_tag(&tag);
-    let posts = timelines::tagged(&app, None, &tag, false, Window::newest(POSTS)).await?;
+    let posts = timelines::tagged(&app, None, &Tagged::of(&tag), Window::newest(POSTS)).await?;
     let page: String = url::form_urlencoded::byte_serialize(tag.as_bytes()).collect();
     Ok(answer(&app, format!("#{tag}"), &format!("/tags/{page}"), &posts).await?)
 }

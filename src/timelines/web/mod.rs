@@ -15,8 +15,8 @@ use crate::nodes::announcements::{self, Announcement};
 use crate::posts::keep;
 use crate::posts::view::{self, View};
 use crate::posts::web::form::ComposeForm;
-use crate::timelines;
 use crate::timelines::houses::{self, House};
+use crate::timelines::{self, Tagged};
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor};
 
 /// Posts on a page.
@@ -121,8 +121,7 @@ pub async fn tag(
     let posts = timelines::tagged(
         &app,
         visitor.viewer(),
-        &tag,
-        false,
+        &Tagged::of(&tag),
         Window::before(paging.before, POSTS),
     )
     .await?;

@@ -336,8 +336,8 @@ async fn media_live_in_a_bucket() {
     let address = afterparty::media::proxy::address(node.app(), &peer.at("/a.wav"));
     assert_eq!(node.get(&address, &[]).await.bytes().await.unwrap(), wav(2));
     assert_eq!(bucket.sizes().len(), 4);
-    nina.delete(&format!("/api/v1/statuses/{}", id(&post)), None)
-        .await;
+    let place = format!("/api/v1/statuses/{}?delete_media=true", id(&post));
+    nina.delete(&place, None).await;
     nina.delete(&format!("/api/v1/media/{}", id(&song)), None)
         .await;
     assert_eq!(bucket.sizes(), [wav(2).len() as u64]);
@@ -394,8 +394,8 @@ async fn the_same_file_is_kept_once_and_nobody_learns_of_it(backend: Backend) {
     let post = json!({"status": "Listen", "media_ids": [id(&other)]});
     let post = bob.post("/api/v1/statuses", post).await;
     assert_eq!(node.get(&b, &[]).await.status(), 200);
-    bob.delete(&format!("/api/v1/statuses/{}", id(&post)), None)
-        .await;
+    let place = format!("/api/v1/statuses/{}?delete_media=true", id(&post));
+    bob.delete(&place, None).await;
     assert_eq!(node.get(&b, &[]).await.status(), 404);
     assert_eq!(node.count(blobs).await, 0);
     let folder = node.app().data_dir().join("media");

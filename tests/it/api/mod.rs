@@ -10,6 +10,7 @@ mod push;
 mod schema;
 mod streams;
 mod traps;
+mod verbs;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -515,10 +515,6 @@ async fn nobody_sees_what_is_not_for_them(backend: Backend) {
         (Method::DELETE, format!("/api/v1/statuses/{}", id(&boost))),
         (Method::DELETE, format!("/api/v1/statuses/{}", id(&post))),
         (Method::PUT, format!("/api/v1/statuses/{}", id(&post))),
-        (
-            Method::GET,
-            format!("/api/v1/statuses/{}/source", id(&post)),
-        ),
         (Method::GET, format!("/api/v1/lists/{}", id(&list))),
         (Method::DELETE, format!("/api/v1/lists/{}", id(&list))),
         (Method::GET, format!("/api/v1/timelines/list/{}", id(&list))),
