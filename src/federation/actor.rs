@@ -368,9 +368,27 @@ fn context() -> Value {
             "manuallyApprovesFollowers": "as:manuallyApprovesFollowers", "movedTo": {"@id": "as:movedTo", "@type": "@id"}, "alsoKnownAs": {"@id": "as:alsoKnownAs", "@type": "@id"},
             "discoverable": "toot:discoverable", "indexable": "toot:indexable", "featured": {"@id": "toot:featured", "@type": "@id"},
             "implements": {"@id": "https://w3id.org/fep/844e#implements", "@type": "@id"},
+            "gts": "https://gotosocial.org/ns#", "interactionPolicy": {"@id": "gts:interactionPolicy", "@type": "@id"},
+            "automaticApproval": {"@id": "gts:automaticApproval", "@type": "@id"}, "manualApproval": {"@id": "gts:manualApproval", "@type": "@id"},
+            "canFeature": {"@id": "https://w3id.org/fep/7aa9#canFeature", "@type": "@id"}, "featuredCollections": {"@id": "https://w3id.org/fep/7aa9#featuredCollections", "@type": "@id"},
             "webfinger": "https://purl.archive.org/socialweb/webfinger#webfinger"
         }
     ])
+}
+
+/// The collections in which an account features others (FEP-7aa9).
+pub fn featured_collections(uri: &str) -> String {
+    format!("{uri}/collections/lists")
+}
+
+/// Who may put an account into a collection of theirs: whoever asks, where it may be found (FEP-7aa9).
+fn can_feature(account: &Account) -> Value {
+    let asked = if account.discoverable {
+        vec![super::PUBLIC]
+    } else {
+        Vec::new()
+    };
+    json!({"automaticApproval": [account.uri], "manualApproval": asked})
 }
 
 /// The actor document of a local account.
@@ -391,6 +409,8 @@ pub fn build(app: &App, account: &Account) -> Value {
         "followers": account.followers_uri,
         "following": account.following_uri,
         "featured": account.featured_uri,
+        "featuredCollections": featured_collections(uri),
+        "interactionPolicy": {"canFeature": can_feature(account)},
         "endpoints": {"sharedInbox": origin.at("/inbox")},
         "manuallyApprovesFollowers": account.locked,
         "discoverable": account.discoverable,

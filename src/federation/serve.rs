@@ -252,6 +252,7 @@ pub async fn collection(
             "outbox" => outbox(&app, &account, asker.as_ref(), &paging).await,
             "followers" | "following" => people(&app, &account, &rest, &paging).await,
             "collections/featured" => featured(&app, &account).await,
+            "collections/lists" => Ok((no_lists(&account), true)),
             "followers_synchronization" => {
                 let asker = asker.ok_or(Error::SignInRequired)?;
                 Ok((sync::collection(&app, &account, &asker).await?, false))
@@ -365,6 +366,11 @@ async fn featured(app: &App, account: &Account) -> Result<(Value, bool)> {
         json!({"@context": "https://www.w3.org/ns/activitystreams", "id": account.featured_uri, "type": "OrderedCollection", "totalItems": items.len(), "orderedItems": items}),
         true,
     ))
+}
+
+/// The collections of others that an account made: none yet, which is an answer too.
+fn no_lists(account: &Account) -> Value {
+    json!({"@context": "https://www.w3.org/ns/activitystreams", "id": actor::featured_collections(&account.uri), "type": "Collection", "totalItems": 0, "items": []})
 }
 
 /// `GET /users/{name}/posts/{id}/{what}`: the activity, the answers, likes and boosts of a post.

@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::homes::Doors;
 use super::{Attempt, Closed};
 use crate::app::App;
+use crate::federation::nodeinfo;
 use crate::kernel::crypt;
 use crate::kernel::db::{Query, Row, sql};
 use crate::kernel::http::{Answer, DOCUMENT, FetchError};
 use crate::kernel::json;
-use crate::kernel::origin::parse_url;
+use crate::kernel::origin::{host_of_uri, parse_url};
 
 /// The columns of `guest_apps` that are read.
 macro_rules! registration_columns {
@@ -238,7 +239,10 @@ pub async fn worked(app: &App, known: &Registration) -> crate::error::Result<()>
     Ok(())
 }
 
-/// Gives a token back to the home that gave it.
+/// Programs that forget an app with the last of its tokens.
+const FORGETFUL: [&str; 1] = ["snac"];
+
+/// Gives a token back to the home that gave it; where the home then forgets us, so do we, and register anew next time.
 pub async fn give_back(app: &App, doors: &Doors, registration: &Registration, token: &str) {
     let form = [
         ("token", token),
@@ -247,6 +251,13 @@ pub async fn give_back(app: &App, doors: &Doors, registration: &Registration, to
     ];
     if let Err(error) = post(app, &doors.revoke, &form, None).await {
         tracing::debug!(%error, "a guest's token could not be given back");
+    }
+    let host = host_of_uri(&registration.origin).unwrap_or_default();
+    let software = nodeinfo::software_of(app, &host).await;
+    if software.is_some_and(|name| FORGETFUL.contains(&&*name))
+        && let Err(error) = forget(app, registration).await
+    {
+        tracing::warn!(%error, "a registration at a home could not be forgotten");
     }
 }
 

@@ -132,6 +132,7 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .route("/magic", get(home::ask).post(home::enter))
         .route("/settings/apps/leave", post(home::leave))
         .route("/door", get(guest_pages::show).post(guest_pages::look_at))
+        .route("/door/home/{offer}", get(guest_pages::offered))
         .route("/door/forget", post(guest_pages::forget))
         .route("/door/enter", post(enter::enter))
         .route("/door/mail", post(enter::send_mail))

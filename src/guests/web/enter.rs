@@ -44,10 +44,8 @@ pub async fn enter(State(app): State<App>, visitor: Visitor, Form(wish): Form<Wi
     };
     // Nobody is written to who did not press the button that says so.
     let means = super::Offer::of(&home).means;
-    let first = means
-        .first()
-        .map(|(by, _)| *by)
-        .filter(|by| *by != "letter");
+    let first = means.first().map(String::as_str);
+    let first = first.filter(|by| *by != super::LETTER);
     let by = match (wish.by.as_str(), first) {
         ("", Some(first)) => first,
         ("", None) => return super::look_at(State(app), visitor, Form(wish)).await,

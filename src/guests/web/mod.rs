@@ -9,7 +9,7 @@ use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::homes::{self, Home, Object};
 use super::wishes;
@@ -17,6 +17,7 @@ use super::{Closed, grants};
 use crate::accounts;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::kernel::crypt;
 use crate::kernel::origin::parse_url;
 use crate::ui::cookies::{cookie_of, named_cookie, read_cookie};
 use crate::ui::page::{is_own_path, onward, with_status};
@@ -24,11 +25,17 @@ use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 
 /// The cookie that remembers where somebody's home is.
 const HOME: &str = "home";
+/// The means that writes a message.
+const LETTER: &str = "letter";
+/// How long the page of a home is shown, seconds.
+const SHOWN: i64 = 3600;
+/// Most characters of an address with an offer in it.
+const LONGEST: usize = 6_000;
 /// The cookie that binds what is done at home to one browser.
 pub const WISH: &str = "wish";
 
 /// What somebody came to the door for.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Wish {
     /// `follow`, `like`, `announce`, `create`, `object` (to open it there), or nothing: to come in.
@@ -65,13 +72,14 @@ impl Wish {
 }
 
 /// What a home offers, in plain words.
+#[derive(Deserialize, Serialize)]
 struct Offer {
     host: String,
     handle: Option<String>,
     /// Where the wish is done from home.
     does: Option<String>,
-    /// The means by which somebody can come in, the first one first, each with its message.
-    means: Vec<(&'static str, &'static str)>,
+    /// The means by which somebody can come in, the first one first.
+    means: Vec<String>,
     /// The page that turns when the wish is done.
     done: Option<String>,
 }
@@ -79,17 +87,15 @@ struct Offer {
 impl Offer {
     fn of(home: &Home) -> Self {
         let mut means = Vec::new();
-        if home.doors.is_some() {
-            means.push(("oauth", "door-enter"));
-        }
-        if home.magic.is_some() {
-            means.push(("magic", "door-enter"));
-        }
-        if home.miauth {
-            means.push(("miauth", "door-enter"));
-        }
-        if home.actor.is_some() {
-            means.push(("letter", "door-letter"));
+        for (there, by) in [
+            (home.doors.is_some(), "oauth"),
+            (home.magic.is_some(), "magic"),
+            (home.miauth, "miauth"),
+            (home.actor.is_some(), LETTER),
+        ] {
+            if there {
+                means.push(by.to_owned());
+            }
         }
         Self {
             host: home.host(),
@@ -101,11 +107,27 @@ impl Offer {
     }
 
     /// Means after the first one; of those that look the same only the first is offered.
-    fn others(&self) -> impl Iterator<Item = &(&'static str, &'static str)> {
-        self.means
-            .iter()
-            .skip(1)
-            .filter(|(_, text)| *text != "door-enter")
+    fn others(&self) -> impl Iterator<Item = &String> {
+        self.means.iter().skip(1).filter(|by| *by == LETTER)
+    }
+
+    /// Whether what is wished for cannot be done at home, so that the other ways go first.
+    fn needs_another_way(&self, wish: &Wish) -> bool {
+        !wish.verb.is_empty() && self.does.is_none()
+    }
+
+    /// Whether this house can be let do what is wished for.
+    fn can_be_done_here(&self, wish: &Wish) -> bool {
+        self.needs_another_way(wish) && self.means.first().is_some_and(|by| by == "oauth")
+    }
+
+    /// The message of a means.
+    fn text_of(by: &str) -> &'static str {
+        if by == LETTER {
+            "door-letter"
+        } else {
+            "door-enter"
+        }
     }
 }
 
@@ -124,6 +146,12 @@ struct DoorPage {
 }
 
 impl DoorPage {
+    /// Whether the address to take home stands above the ways in: nothing else does what is wished for.
+    fn is_guided_first(&self) -> bool {
+        let offer = self.offer.as_ref();
+        offer.is_some_and(|offer| offer.needs_another_way(&self.wish))
+    }
+
     fn blank(ui: Ui, wish: Wish) -> Self {
         Self {
             copy: copy(&wish),
@@ -225,9 +253,7 @@ pub async fn look_at(
         None => {
             let typed = wish.home.trim().replace([';', ',', ' '], "");
             let remembered = named_cookie(&app, HOME, &typed, 365 * 86_400);
-            let mut page = DoorPage::blank(visitor.ui, wish);
-            page.offer = Some(offer);
-            let mut answer = Page(page).into_response();
+            let mut answer = show_offer(&app, visitor.ui, wish, offer);
             set_cookie(&mut answer, &remembered);
             answer
         }
@@ -236,6 +262,50 @@ pub async fn look_at(
         set_cookie(&mut answer, &named_cookie(&app, WISH, &token, 3600));
     }
     Ok(answer)
+}
+
+/// What was found at a home, as it stands in the address of its page.
+#[derive(Deserialize, Serialize)]
+struct Looked {
+    wish: Wish,
+    offer: Offer,
+    at: i64,
+}
+
+/// Leads to the page of an offer, which can be reloaded and gone back to without anything being sent again.
+fn show_offer(app: &App, ui: Ui, wish: Wish, offer: Offer) -> Response {
+    let at = app.clock.now().0;
+    let looked = Looked { wish, offer, at };
+    let sealed = app
+        .secret
+        .seal(&serde_json::to_vec(&looked).unwrap_or_default());
+    let sealed = crypt::url_base64(&sealed);
+    if sealed.len() > LONGEST {
+        return offer_page(ui, looked);
+    }
+    see_other(&format!("/door/home/{sealed}"))
+}
+
+fn offer_page(ui: Ui, looked: Looked) -> Response {
+    let mut page = DoorPage::blank(ui, looked.wish);
+    page.offer = Some(looked.offer);
+    Page(page).into_response()
+}
+
+/// `GET /door/home/{offer}`: what a home that was looked at offers; where that is too long ago, the door.
+pub async fn offered(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(sealed): Path<String>,
+) -> PageResult {
+    let opened = crypt::from_url_base64(&sealed).and_then(|sealed| app.secret.open(&sealed).ok());
+    let looked: Option<Looked> = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let fresh = |at: i64| app.clock.now().0 - at < SHOWN * 1000;
+    match looked.filter(|looked| fresh(looked.at)) {
+        Some(looked) if visitor.account.is_some() => Ok(see_other(&looked.wish.next)),
+        Some(looked) => Ok(offer_page(visitor.ui, looked)),
+        None => Ok(see_other("/door")),
+    }
 }
 
 /// Where the home does what is wished for, and where it sends people back to.

@@ -46,6 +46,12 @@ impl Kept {
         used.insert(host.to_owned(), now);
         true
     }
+
+    /// Whether a connection to this host may have been open already, before [`Kept::has_room`] is asked.
+    pub(super) fn may_be_reused(&self, host: &str) -> bool {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(host).is_some_and(|at| at.elapsed() < IDLE)
+    }
 }
 
 /// How many descriptors this process may have open: now, and at most.
@@ -76,9 +82,11 @@ mod tests {
     #[test]
     fn so_many_hosts_and_no_more() {
         let kept = Kept::of(3);
+        assert!(!kept.may_be_reused("a"));
         for host in ["a", "b", "c", "a", "c"] {
             assert!(kept.has_room(host), "{host}");
         }
+        assert!(kept.may_be_reused("a") && !kept.may_be_reused("d"));
         assert!(!kept.has_room("d"));
         assert!(kept.has_room("b"));
     }

@@ -245,23 +245,29 @@ impl Http {
     ) -> Result<Coming, FetchError> {
         let url = self.admit(url.as_str())?;
         let (target, host) = self.guard.target(&url);
+        let may_be_reused = self.kept.may_be_reused(url.authority());
         let client = if self.kept.has_room(url.authority()) {
             &self.client
         } else {
             &self.once
         };
-        let mut request = client
-            .request(method, target)
-            .headers(headers)
-            .timeout(time)
-            .body(body);
-        if let Some(host) = host {
-            request = request.header(header::HOST, host);
+        let request = |client: &reqwest::Client| {
+            let request = client
+                .request(method.clone(), target.clone())
+                .headers(headers.clone())
+                .timeout(time)
+                .body(body.clone());
+            match &host {
+                Some(host) => request.header(header::HOST, host),
+                None => request,
+            }
+        };
+        let mut answer = request(client).send().await;
+        // Some close what is kept without a word: what was sent on it was not read.
+        if may_be_reused && answer.as_ref().is_err_and(broke_off) {
+            answer = request(&self.once).send().await;
         }
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| unreachable_or_refused(&error))?;
+        let answer = answer.map_err(|error| unreachable_or_refused(&error))?;
         let length = answer.content_length();
         if length.is_some_and(|length| length > limit) {
             return Err(FetchError::TooLarge);
@@ -334,6 +340,24 @@ fn target_of(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<Strin
         .to_str()
         .ok()?;
     url.join(location).ok().map(Into::into)
+}
+
+/// Whether a connection was closed before an answer began.
+fn broke_off(error: &reqwest::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(cause) = source {
+        if let Some(cause) = cause.downcast_ref::<hyper::Error>() {
+            return cause.is_incomplete_message() || cause.is_canceled();
+        }
+        let reset = cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|cause| cause.kind() == std::io::ErrorKind::ConnectionReset);
+        if reset && !error.is_connect() && !error.is_timeout() {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 fn unreachable_or_refused(error: &reqwest::Error) -> FetchError {

@@ -11,7 +11,7 @@ use afterparty::kernel::id::AccountId;
 use afterparty::nodes;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -318,4 +318,45 @@ async fn names_that_lead_nowhere_for_a_while_hold_up_what_leaves_only() {
         "it leaves when names lead somewhere again"
     );
     balance(&[&node]).await;
+}
+
+/// A server that answers once on each connection and then closes it without a word; how many connections it had.
+async fn speaks_once(listener: TcpListener, connections: Arc<AtomicUsize>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::SeqCst);
+        let mut bytes = [0; 4096];
+        for round in 0..2 {
+            // The whole of a small request.
+            if stream.read(&mut bytes).await.unwrap_or(0) == 0 || round == 1 {
+                break;
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nyes";
+            stream.write_all(&answer[..answer.len() - 1]).await.unwrap();
+        }
+    }
+}
+
+/// What was sent on a connection that the other side closed meanwhile is sent once more, on a new one; what a fresh
+/// connection breaks off at is an error.
+#[tokio::test]
+async fn a_kept_connection_may_close_without_a_word() {
+    let mut net = Net::new();
+    let (own, odd) = (net.listen("here.test").await, net.listen("odd.test").await);
+    let node = net.node("here.test", &Backend::Sqlite, own, &[]).await;
+    let connections = Arc::new(AtomicUsize::new(0));
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the server lives as long as its test"
+    )]
+    let server = tokio::spawn(speaks_once(odd, connections.clone()));
+    for round in 1..=3 {
+        let got = node
+            .app()
+            .http
+            .get("http://odd.test/", "text/plain", 100)
+            .await;
+        assert_eq!(got.unwrap().body.as_ref(), b"ye");
+        assert_eq!(connections.load(Ordering::SeqCst), round);
+    }
+    server.abort();
 }

@@ -47,6 +47,20 @@ fn target(page: &str) -> String {
         .replace("&amp;", "&")
 }
 
+/// Says at the door where the home is; the page of what it offers, which is one that can be reloaded.
+async fn look(house: &TestNode, fields: &[(&str, &str)]) -> (Vec<String>, String) {
+    let looked = house.form("/door", "", fields).await;
+    assert_eq!(looked.status(), 303);
+    let cookies = cookies(&looked);
+    let place = looked.headers()["location"].to_str().unwrap().to_owned();
+    assert!(place.starts_with("/door/home/"), "{place}");
+    let page = house.get(&place, &[]).await;
+    assert_eq!(page.status(), 200);
+    let page = text(page).await;
+    assert_eq!(text(house.get(&place, &[]).await).await, page);
+    (cookies, page)
+}
+
 /// Goes from the door of a house to the consent at home and back; the address of the way back and the cookie of the way.
 async fn way(
     house: &TestNode,
@@ -56,14 +70,12 @@ async fn way(
 ) -> (String, String) {
     let typed = format!("@{}@{}", member.name, home.name);
     let fields = [("home", typed.as_str()), ("next", next)];
-    let looked = house.form("/door", "", &fields).await;
-    assert_eq!(looked.status(), 200);
-    let remembered = cookies(&looked).join("; ");
+    let (remembered, page) = look(house, &fields).await;
+    let remembered = remembered.join("; ");
     assert!(
         remembered.contains(&format!("home={typed}")),
         "{remembered}"
     );
-    let page = text(looked).await;
     assert!(
         page.contains(&home.name) && page.contains("/door/enter"),
         "{page}"
@@ -226,7 +238,7 @@ async fn a_wish_is_done_at_home(backend: Backend) {
             ("object", object),
             ("next", "/@nina"),
         ];
-        let page = text(there.form("/door", "", &fields).await).await;
+        let (_, page) = look(&there, &fields).await;
         let target = target(&page);
         assert!(
             target.starts_with(&format!("http://here.test{intent}")),
