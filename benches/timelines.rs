@@ -25,7 +25,7 @@ use afterparty::kernel::page::Window;
 use afterparty::mastodon::entities::{notification, status};
 use afterparty::notifications::single::{self, Wanted};
 use afterparty::posts::Post;
-use afterparty::timelines;
+use afterparty::timelines::{self, Tagged};
 
 const ACCOUNTS: i64 = 5_000;
 const FOLLOWS: i64 = 500;
@@ -271,7 +271,7 @@ async fn main() {
     })
     .await;
     measure("a hashtag, 20", |_| async {
-        let posts = timelines::tagged(app, Some(fan), "tour", false, Window::newest(20))
+        let posts = timelines::tagged(app, Some(fan), &Tagged::of("tour"), Window::newest(20))
             .await
             .unwrap();
         shown(app, Some(fan), &posts).await

@@ -155,7 +155,7 @@ async fn mail(app: &App) -> Finding {
                     }
                 )),
                 Ok(Err(error)) => Err(format!(
-                    "the server at mail.url: {error:#}; is its address right, and its name and password?"
+                    "the server at mail.url: {error}; is its address right, and its name and password?"
                 )),
                 Err(_) => Err("the server at mail.url does not answer".to_owned()),
             }

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::activities::announce;
 use super::doc::Doc;
 use super::fetch::Budget;
 use super::objects::note;
@@ -306,10 +307,15 @@ async fn outbox(
 
 async fn outbox_item(app: &App, account: &Account, post: &posts::Post) -> Result<Value> {
     if let Some(boosted) = post.boost_of {
-        let uri = posts::find(app, boosted).await?.map(|boosted| boosted.uri);
-        return Ok(
-            json!({"id": post.uri, "type": "Announce", "actor": account.uri, "object": uri, "published": post.created_at.rfc3339(), "to": [super::PUBLIC]}),
-        );
+        let boosted = posts::find(app, boosted).await?.ok_or(Error::NotFound)?;
+        let author = accounts::get(app, boosted.account).await?;
+        let mut announce = announce::addressing(account, post.audience, &author.uri);
+        announce["id"] = json!(post.uri);
+        announce["type"] = json!("Announce");
+        announce["actor"] = json!(account.uri);
+        announce["object"] = json!(boosted.uri);
+        announce["published"] = json!(post.created_at.rfc3339());
+        return Ok(announce);
     }
     let note = note::build(app, account, post).await?;
     Ok(

@@ -294,18 +294,29 @@ pub async fn blocked(call: Caller) -> Answer {
 
 /// `GET /api/v1/mutes`
 pub async fn muted(call: Caller) -> Answer {
-    let (_, muted, _) = blocks::list(&call.app, call.member()?.id).await?;
-    all_at_once(&call, &muted).await
+    let member = call.member()?.id;
+    let (_, muted, _) = blocks::list(&call.app, member).await?;
+    let ends = blocks::mutes_that_end(&call.app, member).await?;
+    let mut entities = first_page(&call, &muted).await?;
+    for (entity, account) in entities.iter_mut().zip(&muted) {
+        let until = ends.get(&account.id).map(|until| until.rfc3339());
+        entity["mute_expires_at"] = json!(until);
+    }
+    Ok(list(&call, None, entities))
 }
 
 /// A list that is short enough for one page.
 async fn all_at_once(call: &Caller, people: &[Account]) -> Answer {
+    Ok(list(call, None, first_page(call, people).await?))
+}
+
+async fn first_page(call: &Caller, people: &[Account]) -> Result<Vec<Value>, Refused> {
     // A client that asks for more than the first page has seen all of it.
     let first = !["max_id", "min_id", "since_id"]
         .iter()
         .any(|name| call.params.has(name));
     let shown = if first { people } else { &[] };
-    Ok(list(call, None, account::several(&call.app, shown).await?))
+    Ok(account::several(&call.app, shown).await?)
 }
 
 /// `GET /api/v1/domain_blocks`: the nodes a member mutes.

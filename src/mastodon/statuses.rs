@@ -216,9 +216,10 @@ pub async fn context(Path(id): Path<PostId>, call: Caller) -> Answer {
 pub async fn source(Path(id): Path<PostId>, call: Caller) -> Answer {
     let post = seen(&call, id).await?;
     // What others wrote may have no text but the one that is shown.
-    let text = match post.account == call.member()?.id {
-        true => post.text.clone(),
-        false => crate::kernel::html::to_text(&post.html),
+    let text = if post.account == call.member()?.id {
+        post.text.clone()
+    } else {
+        crate::kernel::html::to_text(&post.html)
     };
     Ok(json_of(json!({
         "id": post.id.to_string(), "text": text, "spoiler_text": post.warning,
@@ -276,7 +277,14 @@ pub async fn unfavourite(Path(id): Path<PostId>, call: Caller) -> Answer {
 /// `POST /api/v1/statuses/{id}/reblog`: the answer is the boost.
 pub async fn boost(Path(id): Path<PostId>, call: Caller) -> Answer {
     let post = seen(&call, id).await?;
-    let boost = boosts::boost(&call.app, call.member()?, &post).await?;
+    let wished = match call.params.get("visibility") {
+        Some(visibility) => audience(visibility)?,
+        None => post.audience,
+    };
+    if wished == Audience::People {
+        return Err(Error::Forbidden.into());
+    }
+    let boost = boosts::boost_for(&call.app, call.member()?, &post, wished).await?;
     answer(&call, boost.id).await
 }
 

@@ -3,6 +3,7 @@
 use super::{Post, counts, remove, store};
 use crate::accounts::Account;
 use crate::app::App;
+use crate::audiences::Audience;
 use crate::error::{Error, Result};
 use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
@@ -12,19 +13,31 @@ use crate::kernel::db::sql;
 use crate::kernel::id::{self, PostId};
 use crate::kernel::page::Window;
 
-/// A member boosts a post; a second boost is the same as the first.
+/// A member boosts a post for whoever may see the post; a second boost is the same as the first.
 ///
 /// # Errors
 /// `Forbidden` when not everyone may see the post anyway.
 pub async fn boost(app: &App, who: &Account, post: &Post) -> Result<Post> {
-    if !post.is_boostable() {
+    boost_for(app, who, post, post.audience).await
+}
+
+/// As [`boost`], for an audience, which is never wider than the post's.
+///
+/// # Errors
+/// As [`boost`].
+pub async fn boost_for(app: &App, who: &Account, post: &Post, audience: Audience) -> Result<Post> {
+    if !post.is_boostable_by(who.id) {
         return Err(Error::Forbidden);
     }
     let now = app.clock.now();
-    let boost = blank(who, post, PostId::mint(now), now, |id| {
+    let uri = |id| {
         app.origin()
             .at(&format!("/users/{}/posts/{id}/boost", who.name))
-    });
+    };
+    let boost = Post {
+        audience: post.audience.narrower(audience),
+        ..blank(who, post, PostId::mint(now), now, uri)
+    };
     let mut tx = app.db.begin().await?;
     if let Some(known) = store::find_boost(&mut tx, who.id, post.id).await? {
         return Ok(known);
@@ -42,22 +55,29 @@ pub async fn boost(app: &App, who: &Account, post: &Post) -> Result<Post> {
     Ok(boost)
 }
 
+/// A boost as it arrived.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// Its id.
+    pub uri: String,
+    /// When it says it was made.
+    pub published: Option<Time>,
+    /// For whom.
+    pub audience: Audience,
+}
+
 /// An Announce arrived.
 ///
 /// # Errors
 /// What the database says.
-pub async fn receive(
-    app: &App,
-    who: &Account,
-    post: &Post,
-    uri: &str,
-    published: Option<Time>,
-) -> Result<()> {
+pub async fn receive(app: &App, who: &Account, post: &Post, arrived: &Arrived) -> Result<()> {
     let now = app.clock.now();
-    let at = published.unwrap_or(now).min(now);
-    let boost = blank(who, post, PostId(id::mint_at(at, now)), at, |_| {
-        uri.to_owned()
-    });
+    let at = arrived.published.unwrap_or(now).min(now);
+    let id = PostId(id::mint_at(at, now));
+    let boost = Post {
+        audience: post.audience.narrower(arrived.audience),
+        ..blank(who, post, id, at, |_| arrived.uri.clone())
+    };
     let mut tx = app.db.begin().await?;
     if store::find_boost(&mut tx, who.id, post.id).await?.is_none() {
         if write(&mut tx, &boost, post, now).await? {
@@ -108,7 +128,7 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
     let gone = News::Gone {
         post: boost.id,
         author: who.id,
-        open: post.audience.is_open(),
+        open: boost.audience.is_open(),
     };
     news::tell(&mut tx, now, &gone).await?;
     counts::recount(&mut tx, post.id).await?;

@@ -117,9 +117,15 @@ impl Post {
         matches!(self.audience, Audience::Grant(_))
     }
 
-    /// Whether it may be boosted: everyone may see it already.
+    /// Whether anybody may boost it: everyone may see it already.
     pub fn is_boostable(&self) -> bool {
         self.audience.is_open() && self.boost_of.is_none()
+    }
+
+    /// Whether this account may boost it; what it wrote for its followers it may show them once more.
+    pub fn is_boostable_by(&self, who: AccountId) -> bool {
+        let own = self.account == who && self.audience == Audience::Followers;
+        self.is_boostable() || own && self.boost_of.is_none()
     }
 }
 

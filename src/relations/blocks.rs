@@ -1,6 +1,8 @@
 //! Blocks and mutes, of accounts and, by a member, of whole nodes.
 
 use super::{follows, undone};
+use std::collections::HashMap;
+
 use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -283,6 +285,21 @@ pub async fn set_node_muted(app: &App, who: AccountId, host: &str, muted: bool) 
             .await?;
     }
     Ok(())
+}
+
+/// Until when a member mutes somebody, of those whom they do not mute for good.
+///
+/// # Errors
+/// What the database says.
+pub async fn mutes_that_end(app: &App, who: AccountId) -> Result<HashMap<AccountId, Time>> {
+    let rows = sql("SELECT target_id, until FROM mutes WHERE account_id = $1 AND until IS NOT NULL ORDER BY created_at DESC LIMIT 500")
+        .bind(who)
+        .all(&app.db)
+        .await?;
+    let pairs = rows
+        .iter()
+        .map(|row| Ok((row.get("target_id")?, row.get("until")?)));
+    Ok(pairs.collect::<sqlx::Result<_>>()?)
 }
 
 /// Whom a member blocks and mutes, and the nodes they mute.

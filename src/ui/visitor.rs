@@ -217,9 +217,10 @@ impl Ui {
         let own = item.file.as_ref().map(|file| format!("/media/{file}"));
         own.or_else(|| {
             let url = item.remote_url.as_ref()?;
-            Some(match item.may_move() {
-                true => proxy::moving_address(&self.app, url),
-                false => self.proxied(url),
+            Some(if item.may_move() {
+                proxy::moving_address(&self.app, url)
+            } else {
+                self.proxied(url)
             })
         })
     }

@@ -15,8 +15,9 @@ use afterparty::kernel::db::sql;
 use afterparty::kernel::id::{AccountId, FollowId};
 use afterparty::kernel::origin::{host_of_uri, name_of};
 use afterparty::nodes;
+use afterparty::posts::boosts::{self, Arrived};
 use afterparty::posts::compose::{Draft, NewPoll};
-use afterparty::posts::{boosts, favourites};
+use afterparty::posts::favourites;
 use afterparty::relations::blocks;
 use serde_json::{Value, json};
 
@@ -234,9 +235,12 @@ impl Bench {
                     }
                     "Announce" => {
                         activity["object"]["object"] = json!(ours.uri);
-                        boosts::receive(app, sender, &ours, &id, None)
-                            .await
-                            .unwrap();
+                        let arrived = Arrived {
+                            uri: id,
+                            published: None,
+                            audience: ours.audience,
+                        };
+                        boosts::receive(app, sender, &ours, &arrived).await.unwrap();
                     }
                     "Block" => {
                         activity["object"]["object"] = json!(self.nina.uri);

@@ -1,16 +1,18 @@
 //! Announce: a boost; of groups, what happened in them (FEP-1b12).
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Context;
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::app::App;
+use crate::audiences::Audience;
 use crate::federation::doc::Doc;
-use crate::federation::objects;
+use crate::federation::objects::{self, note};
 use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, PUBLIC, Refused};
 use crate::kernel::id::{AccountId, PostId};
-use crate::posts::{self, boosts, remove};
+use crate::posts::boosts::{self, Arrived};
+use crate::posts::{self, remove};
 use crate::relations::follows;
 
 /// Somebody boosts. What they embed is never believed: the post's own host has the word.
@@ -44,23 +46,41 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         None if app.origin().owns(uri) => return Err(Refused::Drop("there is no such post")),
         None => objects::post(app, uri, None, &context.budget).await?,
     };
-    let own =
-        post.account == context.sender.id && post.audience == crate::audiences::Audience::Followers;
-    if !post.is_boostable() && !own {
+    if !post.is_boostable_by(context.sender.id) {
         return Err(Refused::Drop("not everyone may see it"));
     }
     let uri = activity.id().map_or_else(
         || format!("{}#announces/{}", context.sender.uri, post.id),
         str::to_owned,
     );
-    Ok(boosts::receive(
-        app,
-        &context.sender,
-        &post,
-        &uri,
-        activity.time("published"),
-    )
-    .await?)
+    let arrived = Arrived {
+        uri,
+        published: activity.time("published"),
+        audience: audience(activity, &context.sender, post.audience),
+    };
+    Ok(boosts::receive(app, &context.sender, &post, &arrived).await?)
+}
+
+/// For whom a boost is; one that names nobody is for whoever may see the post.
+fn audience(activity: Doc<'_>, sender: &Account, of_the_post: Audience) -> Audience {
+    if activity.recipients().is_empty() {
+        return of_the_post;
+    }
+    match note::audience(activity, sender) {
+        // Whoever it names, it was made for those who follow.
+        Audience::People => Audience::Followers,
+        audience => audience,
+    }
+}
+
+/// Whom a boost names.
+pub fn addressing(booster: &Account, audience: Audience, author: &str) -> Value {
+    let followers = booster.followers_uri.as_deref();
+    match audience {
+        Audience::Public => json!({"to": [PUBLIC], "cc": [author, followers]}),
+        Audience::Unlisted => json!({"to": [followers], "cc": [PUBLIC, author]}),
+        _ => json!({"to": [followers], "cc": [author]}),
+    }
 }
 
 /// A group says that a post in it was deleted: the post's own host is asked.
@@ -94,12 +114,15 @@ pub async fn send(app: &App, id: PostId) -> anyhow::Result<()> {
         accounts::get(app, boost.account).await?,
         accounts::get(app, post.account).await?,
     );
+    let mut body = addressing(&booster, boost.audience, &author.uri);
+    body["object"] = json!(post.uri);
+    body["published"] = json!(boost.created_at.rfc3339());
     let outgoing = Outgoing {
         sender: &booster,
         kind: "Announce",
         uri: boost.uri.clone(),
         about: boost.uri,
-        body: json!({"object": post.uri, "published": boost.created_at.rfc3339(), "to": [PUBLIC], "cc": [author.uri, booster.followers_uri]}),
+        body,
         to: Recipients {
             followers: true,
             people: vec![author.id],

@@ -127,7 +127,8 @@ fn is_by(doc: Doc<'_>, author: &Account) -> bool {
     named.is_empty() || named.contains(&author.uri.as_str())
 }
 
-fn audience(doc: Doc<'_>, author: &Account) -> Audience {
+/// For whom something is, by whom it names (ActivityPub §6.1): everyone, followers, or only people.
+pub fn audience(doc: Doc<'_>, author: &Account) -> Audience {
     let to = doc.ids("to");
     let all = doc.recipients();
     if to.iter().any(|id| is_public(id)) {

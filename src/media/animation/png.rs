@@ -108,7 +108,8 @@ mod tests {
     fn frames_stay_and_texts_go() {
         let plain = animated();
         let wide = moxcms::ColorProfile::new_display_p3().encode().unwrap();
-        let mut packed = flate2::write::ZlibEncoder::new(b"GONE\0\0".to_vec(), Default::default());
+        let mut packed =
+            flate2::write::ZlibEncoder::new(b"GONE\0\0".to_vec(), flate2::Compression::default());
         std::io::Write::write_all(&mut packed, &wide).unwrap();
         // After the signature and the head.
         let (head, rest) = plain.split_at(33);
