@@ -41,7 +41,7 @@ const SPARSE: i64 = 5_000;
 #[macro_export]
 macro_rules! home_sources {
     () => {
-        "SELECT posts.id FROM follows CROSS JOIN posts WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND posts.account_id = follows.followee_id AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT posts.id FROM posts WHERE posts.account_id = $1 AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT post_tags.post_id FROM followed_tags CROSS JOIN post_tags WHERE followed_tags.account_id = $1 AND post_tags.tag = followed_tags.tag AND post_tags.post_id < $3 AND post_tags.post_id > $4"
+        "SELECT posts.id FROM follows CROSS JOIN posts WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND posts.account_id = follows.followee_id AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT posts.id FROM posts WHERE posts.account_id = $1 AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT post_people.post_id FROM post_people WHERE post_people.account_id = $1 AND post_people.post_id < $3 AND post_people.post_id > $4 UNION ALL SELECT post_tags.post_id FROM followed_tags CROSS JOIN post_tags WHERE followed_tags.account_id = $1 AND post_tags.tag = followed_tags.tag AND post_tags.post_id < $3 AND post_tags.post_id > $4"
     };
 }
 
@@ -50,7 +50,7 @@ macro_rules! home_sources {
 macro_rules! at_home {
     () => {
         concat!(
-            "(posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'public' AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM post_tags JOIN followed_tags ON followed_tags.tag = post_tags.tag WHERE post_tags.post_id = posts.id AND followed_tags.account_id = $1))) AND ",
+            "(posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'people' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'public' AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM post_tags JOIN followed_tags ON followed_tags.tag = post_tags.tag WHERE post_tags.post_id = posts.id AND followed_tags.account_id = $1))) AND ",
             $crate::visible!(),
             " AND (posts.boost_of_id IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.boosts = 0)) AND NOT EXISTS (SELECT 1 FROM list_members JOIN lists ON lists.id = list_members.list_id WHERE lists.account_id = $1 AND lists.exclusive = 1 AND list_members.account_id = posts.account_id) AND ",
             $crate::wanted!()
