@@ -398,7 +398,8 @@ fn every_route(post: &str, account: i64, file: &str) -> Vec<String> {
                 "host" => "here.test",
                 "*rest" => "outbox",
                 "account" | "list_id" | "group_key" => "1",
-                "token" | "state" | "key" | "code" | "purpose" | "signature" | "address" => "x",
+                "token" | "state" | "key" | "code" | "purpose" | "signature" | "address"
+                | "offer" => "x",
                 other => panic!("{path}: what stands for {other}?"),
             });
             rest = after;
