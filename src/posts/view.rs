@@ -7,12 +7,23 @@ use super::previews::{self, Preview};
 use super::{Post, bylines, render, store};
 use crate::accounts::{Account, Role, store as account_store};
 use crate::app::App;
-use crate::audiences::{self, Badge, Shown};
+use crate::audiences::{self, Audience, Badge, Shown};
 use crate::error::Result;
 use crate::kernel::db::{ids, sql};
 use crate::kernel::html::to_text;
 use crate::kernel::id::{AccountId, PostId};
 use crate::media::{self, Media};
+
+/// A boost, as it stands above what it brings.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// Who made it.
+    pub by: Account,
+    /// Its id.
+    pub id: PostId,
+    /// For whom it is.
+    pub audience: Audience,
+}
 
 /// A post with everything that is shown with it.
 #[derive(Clone, Debug)]
@@ -21,8 +32,8 @@ pub struct View {
     pub post: Post,
     /// Whose it is.
     pub author: Account,
-    /// Who brought it, and the boost's id.
-    pub brought_by: Option<(Account, PostId)>,
+    /// The boost that brought it.
+    pub brought_by: Option<Brought>,
     /// Its content with emoji as pictures.
     pub html: String,
     /// Its attachments.
@@ -60,7 +71,9 @@ pub struct View {
 impl View {
     /// The id it has in a timeline: a boost's own.
     pub fn entry(&self) -> PostId {
-        self.brought_by.as_ref().map_or(self.post.id, |(_, id)| *id)
+        self.brought_by
+            .as_ref()
+            .map_or(self.post.id, |brought| brought.id)
     }
 
     /// The first words of it, plain.
@@ -156,10 +169,12 @@ pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result
             continue;
         };
         if entry.boost_of.is_some() {
-            view.brought_by = gathered
-                .accounts
-                .get(&entry.account)
-                .map(|account| (account.clone(), entry.id));
+            let by = gathered.accounts.get(&entry.account).cloned();
+            view.brought_by = by.map(|by| Brought {
+                by,
+                id: entry.id,
+                audience: entry.audience,
+            });
         }
         view.quote = post
             .quote_of

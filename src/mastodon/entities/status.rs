@@ -13,7 +13,7 @@ use crate::kernel::id::AccountId;
 use crate::media::{self, Media, proxy};
 use crate::posts::Post;
 use crate::posts::polls::Poll;
-use crate::posts::view::{self, View};
+use crate::posts::view::{self, Brought, View};
 use crate::timelines::filters::{self, Filter};
 
 /// Statuses as a viewer sees them, in their order; `context` is where they will be shown, for filters.
@@ -55,7 +55,7 @@ fn status(
     context: &str,
 ) -> Value {
     let inner = plain(app, viewer, view, filters, context);
-    let Some((by, id)) = &view.brought_by else {
+    let Some(Brought { by, id, audience }) = &view.brought_by else {
         return inner;
     };
     let at = crate::kernel::id::time_of(id.0).rfc3339();
@@ -67,6 +67,7 @@ fn status(
     outer["account"] = account::account(app, by);
     outer["created_at"] = json!(at);
     outer["edited_at"] = Value::Null;
+    outer["visibility"] = json!(visibility(audience.name()));
     outer["reblog"] = inner;
     for list in ["media_attachments", "mentions", "tags", "emojis"] {
         outer[list] = json!([]);

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Fan, client, house, house_in, id, ids, token};
+use super::{Fan, client, house, house_in, houses, id, ids, token};
 use crate::both;
 use crate::support::{Backend, Net, settle};
 
@@ -12,6 +12,7 @@ both!(
     hashtags_are_combined,
     small_things_apps_ask_for,
     an_app_learns_which_field_is_wrong,
+    a_boost_has_an_audience,
     a_mute_says_when_it_ends,
 );
 
@@ -160,6 +161,54 @@ async fn an_app_learns_which_field_is_wrong(backend: Backend) {
         let said: serde_json::Value = answer.json().await.unwrap();
         assert_eq!(said["details"][field][0]["error"], code, "{said}");
     }
+}
+
+async fn a_boost_has_an_audience(backend: Backend) {
+    let (_net, here, there) = houses(&backend).await;
+    let nina = Fan::new(&here, here.host("nina").await).await;
+    let bob = Fan::new(&there, there.sign_up("bob").await).await;
+    let eve = Fan::new(&here, here.sign_up("eve").await).await;
+    there.follow(&bob.me, "nina@here.test").await;
+    settle(&[&here, &there]).await;
+    let of_nina = format!("/api/v1/accounts/{}/statuses", nina.me.id);
+    let seen = async |fan: &Fan<'_>, boost: &str| {
+        ids(&fan.get(&of_nina).await).contains(&boost.to_owned())
+    };
+    for (of_post, wished, narrowest) in [
+        ("public", None, "public"),
+        ("public", Some("unlisted"), "unlisted"),
+        ("public", Some("private"), "private"),
+        ("unlisted", Some("public"), "unlisted"),
+        ("private", None, "private"),
+        ("private", Some("public"), "private"),
+    ] {
+        let post = json!({"status": "Once more", "visibility": of_post});
+        let post = nina.post("/api/v1/statuses", post).await;
+        let place = format!("/api/v1/statuses/{}/reblog", id(&post));
+        let wish = wished.map_or(json!({}), |wished| json!({"visibility": wished}));
+        let boost = nina.post(&place, wish).await;
+        assert_eq!(boost["visibility"], narrowest, "{of_post} {wished:?}");
+        assert_eq!(seen(&eve, &id(&boost)).await, narrowest != "private");
+        settle(&[&here, &there]).await;
+        // As it arrived: for the same people.
+        let home = bob.get("/api/v1/timelines/home").await;
+        let of_it = |one: &&serde_json::Value| one["reblog"]["uri"] == post["uri"];
+        let arrived = home.as_array().unwrap().iter().find(of_it).unwrap();
+        assert_eq!(arrived["visibility"], narrowest, "{of_post} {wished:?}");
+    }
+    let private = json!({"status": "For those who follow", "visibility": "private"});
+    let private = nina.post("/api/v1/statuses", private).await;
+    let direct = json!({"visibility": "direct"});
+    let place = format!("/api/v1/statuses/{}/reblog", id(&private));
+    let refused = nina.call(Method::POST, &place, Some(direct)).await;
+    assert_eq!(refused.status, 403);
+    settle(&[&here, &there]).await;
+    let home = bob.get("/api/v1/timelines/home").await;
+    let same = |one: &&serde_json::Value| one["uri"] == private["uri"];
+    let theirs = id(home.as_array().unwrap().iter().find(same).unwrap());
+    let place = format!("/api/v1/statuses/{theirs}/reblog");
+    let refused = bob.call(Method::POST, &place, Some(json!({}))).await;
+    assert_eq!(refused.status, 403, "it is somebody else's");
 }
 
 async fn a_mute_says_when_it_ends(backend: Backend) {
