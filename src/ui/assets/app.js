@@ -9,14 +9,18 @@ try {
   if (taken) { document.cookie = "taken=; Path=/; Max-Age=0"; sessionStorage.removeItem("sent"); }
 } catch { /* storage may be refused */ }
 
-// An answer that is a page is shown in the place of this one, with the files that were chosen.
+// An answer that is a page is shown in the place of this one, with the files that were chosen and not taken yet.
 function shown(form, request) {
   const page = new DOMParser().parseFromString(request.responseText, "text/html");
   const fresh = page.querySelector("form.compose[data-draft]");
   document.title = page.title;
   if (fresh) {
     const [old, now] = [form, fresh].map((one) => one.querySelector("input[name=file]"));
-    if (old && now) now.files = old.files;
+    const known = (one) => one.querySelectorAll("input[name=media]").length;
+    const left = new DataTransfer();
+    // They are taken one after the other.
+    for (const file of old ? [...old.files].slice(Math.max(0, known(fresh) - known(form))) : []) left.items.add(file);
+    if (now) now.files = left.files;
     form.replaceWith(fresh);
     compose(fresh);
   } else {

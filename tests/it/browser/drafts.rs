@@ -6,7 +6,7 @@ use serde_json::json;
 use super::driver::{Browser, View};
 use super::journeys::{PHONE_WITHOUT_SCRIPTS, two};
 use crate::support::TestNode;
-use crate::support::node::PASSWORD;
+use crate::support::node::{PASSWORD, png};
 
 /// A browser of the host of a house.
 async fn host_of(nodes: &[&TestNode], view: View) -> Option<Browser> {
@@ -114,6 +114,46 @@ async fn a_refused_form_with_a_file_goes_on() {
         .filter(|one| !one.contains("422"))
         .collect();
     assert!(ours.is_empty(), "{ours:?}");
+}
+
+/// A picture is sent once, however often its form is shown again; of several those go along that were not taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_taken_is_not_sent_again() {
+    let (_net, [here, there], _work) = two().await;
+    let Some(browser) = host_of(&[&there, &here], View::PHONE).await else {
+        return;
+    };
+    browser.open("/compose").await;
+    browser.write("textarea[name=text]", "With a picture").await;
+    let picture = afterparty::kernel::crypt::base64(&png(60, 40));
+    let choose = format!(
+        "const chosen = new DataTransfer(); const bytes = Uint8Array.from(atob({picture:?}), (one) => one.charCodeAt(0)); chosen.items.add(new File([bytes], 'a.png', {{type: 'image/png'}})); chosen.items.add(new File(['none'], 'b.png', {{type: 'image/png'}})); document.querySelector('input[name=file]').files = chosen.files;"
+    );
+    browser.ask(&choose).await;
+    let state = "const form = document.querySelector('form.compose'); return [form.querySelectorAll('input[name=media]').length, [...form.querySelector('input[name=file]').files].map((one) => one.name)]";
+    browser.click("form.compose p button").await;
+    browser.sees("media-error").await;
+    assert_eq!(browser.ask(state).await, json!([1, ["b.png"]]));
+    let none = "document.querySelector('input[name=file]').files = new DataTransfer().files";
+    browser.ask(none).await;
+    browser.click("form.compose p button").await;
+    let page = browser.sees("With a picture</p>").await;
+    assert_eq!(page.matches("<figure>").count(), 1, "{page}");
+    // The usual way: one picture, then what it shows, then it is out.
+    browser.open("/compose").await;
+    browser.write("textarea[name=text]", "With another").await;
+    let one = choose.replace(
+        "chosen.items.add(new File(['none'], 'b.png', {type: 'image/png'}));",
+        "",
+    );
+    browser.ask(&one).await;
+    browser.click("form.compose p button").await;
+    browser.sees("Your files are here").await;
+    assert_eq!(browser.ask(state).await, json!([1, []]));
+    browser.snap("journey-draft-4-taken").await;
+    browser.click("form.compose p button").await;
+    let page = browser.sees("With another</p>").await;
+    assert_eq!(page.matches("<figure>").count(), 1, "{page}");
 }
 
 /// Case 123: a moment after the clocks change is meant in the time of then.
