@@ -1,5 +1,6 @@
 //! The ground everything stands on; it knows no domain.
 
+pub mod boxed;
 pub mod cache;
 pub mod clock;
 pub mod config;

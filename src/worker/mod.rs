@@ -25,6 +25,7 @@ use crate::federation::{
 use crate::guests;
 use crate::jobs::lanes::Lane;
 use crate::jobs::{self, Claimed, Job};
+use crate::kernel::boxed::boxed;
 use crate::kernel::db::sql;
 use crate::mastodon::push;
 use crate::media::upload;
@@ -48,99 +49,109 @@ const RENEW: std::time::Duration = std::time::Duration::from_secs(20);
     reason = "the table of all jobs, one line each"
 )]
 async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
-    match job {
-        Job::SendFollow(id) => follow::send(app, id).await,
+    let work = match job {
+        Job::SendFollow(id) => boxed(async move || follow::send(app, id).await),
         Job::FollowHandle { account, handle } => {
-            follow::look_up_and_follow(app, account, &handle).await
+            boxed(async move || follow::look_up_and_follow(app, account, &handle).await)
         }
         Job::SendUnfollow {
             uri,
             follower,
             followee,
-        } => follow::send_undo(app, &uri, follower, followee).await,
+        } => boxed(async move || follow::send_undo(app, &uri, follower, followee).await),
         Job::SendAccept {
             uri,
             follower,
             followee,
-        } => accept::send(app, &uri, follower, followee).await,
+        } => boxed(async move || accept::send(app, &uri, follower, followee).await),
         Job::SendReject {
             uri,
             follower,
             followee,
-        } => reject::send(app, &uri, follower, followee).await,
-        Job::SendPost(id) => create::send(app, id).await,
-        Job::SendEdit { post, version } => update::send_post(app, post, version).await,
+        } => boxed(async move || reject::send(app, &uri, follower, followee).await),
+        Job::SendPost(id) => boxed(async move || create::send(app, id).await),
+        Job::SendEdit { post, version } => {
+            boxed(async move || update::send_post(app, post, version).await)
+        }
         Job::SendDelete {
             account,
             uri,
             reach,
-        } => delete::send(app, account, &uri, reach).await,
-        Job::SendCopiesGone { account, post } => copies::send_delete(app, account, post).await,
-        Job::SendBoost(id) => announce::send(app, id).await,
+        } => boxed(async move || delete::send(app, account, &uri, reach).await),
+        Job::SendCopiesGone { account, post } => {
+            boxed(async move || copies::send_delete(app, account, post).await)
+        }
+        Job::SendBoost(id) => boxed(async move || announce::send(app, id).await),
         Job::SendUnboost {
             account,
             uri,
             object,
             author,
-        } => announce::send_undo(app, account, &uri, &object, author).await,
-        Job::SendFavourite { account, post } => like::send(app, account, post).await,
+        } => boxed(async move || announce::send_undo(app, account, &uri, &object, author).await),
+        Job::SendFavourite { account, post } => {
+            boxed(async move || like::send(app, account, post).await)
+        }
         Job::SendUnfavourite {
             account,
             uri,
             object,
             author,
-        } => like::send_undo(app, account, &uri, &object, author).await,
-        Job::SendVotes { account, post } => create::send_votes(app, account, post).await,
+        } => boxed(async move || like::send_undo(app, account, &uri, &object, author).await),
+        Job::SendVotes { account, post } => {
+            boxed(async move || create::send_votes(app, account, post).await)
+        }
         Job::SendBlock {
             account,
             target,
             uri,
-        } => block::send(app, account, target, &uri, false).await,
+        } => boxed(async move || block::send(app, account, target, &uri, false).await),
         Job::SendUnblock {
             account,
             target,
             uri,
-        } => block::send(app, account, target, &uri, true).await,
-        Job::SendReport(id) => flag::send(app, id).await,
-        Job::SendProfile { account, version } => update::send_profile(app, account, version).await,
-        Job::SendFarewell(id) => delete::send_farewell(app, id).await,
-        Job::EraseAccount(id) => {
+        } => boxed(async move || block::send(app, account, target, &uri, true).await),
+        Job::SendReport(id) => boxed(async move || flag::send(app, id).await),
+        Job::SendProfile { account, version } => {
+            boxed(async move || update::send_profile(app, account, version).await)
+        }
+        Job::SendFarewell(id) => boxed(async move || delete::send_farewell(app, id).await),
+        Job::EraseAccount(id) => boxed(async move || {
             let account = accounts::get(app, id).await?;
             while posts::remove::erase_some_of(app, &account).await? {}
             Ok(())
-        }
-        Job::SendMove(id) => moved::send(app, id).await,
+        }),
+        Job::SendMove(id) => boxed(async move || moved::send(app, id).await),
         Job::SendPin {
             account,
             post_uri,
             pinned,
             at,
-        } => pin::send(app, account, &post_uri, pinned, at).await,
-        Job::SendQuoteRequest(id) => quote::send_request(app, id).await,
+        } => boxed(async move || pin::send(app, account, &post_uri, pinned, at).await),
+        Job::SendQuoteRequest(id) => boxed(async move || quote::send_request(app, id).await),
         Job::SendQuoteAnswer {
             account,
             to,
             request,
             stamp,
-        } => quote::send_answer(app, account, to, &request, stamp).await,
+        } => boxed(async move || quote::send_answer(app, account, to, &request, stamp).await),
         Job::SendStampDelete { account, stamp, to } => {
-            quote::send_revocation(app, account, stamp, to).await
+            boxed(async move || quote::send_revocation(app, account, stamp, to).await)
         }
-        Job::ClosePoll(id) => match posts::find(app, id).await? {
+        Job::ClosePoll(id) => boxed(async move || match posts::find(app, id).await? {
             Some(post) => Ok(polls::close(app, &post).await?),
             None => Ok(()),
-        },
-        Job::Backfill(id) => Ok(backfill::account(app, id).await?),
+        }),
+        Job::Backfill(id) => boxed(async move || Ok(backfill::account(app, id).await?)),
         Job::FetchAround { post, fetches } => {
-            objects::fetch_around(app, post, &Budget::of(fetches)).await
+            boxed(async move || objects::fetch_around(app, post, &Budget::of(fetches)).await)
         }
-        Job::FetchReplies(id) => Ok(backfill::replies(app, id).await?),
-        Job::CheckHandle { account, fetches } => {
+        Job::FetchReplies(id) => boxed(async move || Ok(backfill::replies(app, id).await?)),
+        Job::CheckHandle { account, fetches } => boxed(async move || {
             let account = accounts::get(app, account).await?;
             Ok(webfinger::check(app, &account, &Budget::of(fetches)).await?)
-        }
-        Job::FollowMove(id) => moved::follow_along(app, id).await,
-        Job::FetchNodeInfo(id) => {
+        }),
+        Job::FollowMove(id) => boxed(async move || moved::follow_along(app, id).await),
+        Job::FetchNodeInfo(id) => boxed(async move || {
             let row = sql("SELECT host FROM nodes WHERE id = $1")
                 .bind(id)
                 .optional(&app.db)
@@ -149,58 +160,67 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
                 Some(row) => Ok(nodeinfo::learn(app, id, &row.get::<String>("host")?).await?),
                 None => Ok(()),
             }
-        }
-        Job::AskFollows(id) => restored::ask(app, id).await,
-        Job::Refresh(id) => actor::bring_up_to_date(app, id).await,
-        Job::MendInbox(id) => delivery::mend_inbox(app, id).await,
-        Job::FollowInbox(id) => delivery::follow_inbox(app, id).await,
+        }),
+        Job::AskFollows(id) => boxed(async move || restored::ask(app, id).await),
+        Job::Refresh(id) => boxed(async move || actor::bring_up_to_date(app, id).await),
+        Job::MendInbox(id) => boxed(async move || delivery::mend_inbox(app, id).await),
+        Job::FollowInbox(id) => boxed(async move || delivery::follow_inbox(app, id).await),
         Job::SyncFollowers {
             account,
             url,
             digest,
-        } => Ok(sync::compare(app, &accounts::get(app, account).await?, &url, &digest).await?),
+        } => boxed(async move || {
+            Ok(sync::compare(app, &accounts::get(app, account).await?, &url, &digest).await?)
+        }),
         Job::Notify {
             account,
             kind,
             from,
             post,
-        } => Ok(notifications::notify(app, account, kind, from, post).await?),
-        Job::EndMute { account, target } => Ok(between::end_mute(app, account, target).await?),
-        Job::PublishScheduled(id) => Ok(writing::publish_scheduled(app, id).await?),
-        Job::TellPolicies => {
+        } => boxed(async move || Ok(notifications::notify(app, account, kind, from, post).await?)),
+        Job::EndMute { account, target } => {
+            boxed(async move || Ok(between::end_mute(app, account, target).await?))
+        }
+        Job::PublishScheduled(id) => {
+            boxed(async move || Ok(writing::publish_scheduled(app, id).await?))
+        }
+        Job::TellPolicies => boxed(async move || {
             let mut tx = app.db.begin().await?;
             calm::tell_others(&mut tx, app.clock.now()).await?;
             Ok(tx.commit().await?)
-        }
+        }),
         Job::Push {
             device,
             notification,
-        } => push::send(app, device, notification).await,
-        Job::ProcessMedia(id) => Ok(upload::process(app, id).await?),
-        Job::FetchPreview(id) => Ok(previews::fetch(app, id).await?),
-        Job::SendLeave { account, house } => leave::send(app, account, &house).await,
-        Job::EndGuest(id) => Ok(guests::sessions::end_all(app, id).await?),
-        Job::VerifyLinks(id) => Ok(links::verify(app, id).await?),
-        Job::Import(id) => Ok(imports::go_on(app, id).await?),
-        Job::HoldRecent => Ok(gate::hold_recent(app).await?),
-        Job::EnforceNodes => Ok(nodes::measures::enforce(app).await?),
-        Job::TakeUpQuote(id) => Ok(quotes::take_up_request(app, id).await?),
-        Job::ReleasePosts(which) => {
+        } => boxed(async move || push::send(app, device, notification).await),
+        Job::ProcessMedia(id) => boxed(async move || Ok(upload::process(app, id).await?)),
+        Job::FetchPreview(id) => boxed(async move || Ok(previews::fetch(app, id).await?)),
+        Job::SendLeave { account, house } => {
+            boxed(async move || leave::send(app, account, &house).await)
+        }
+        Job::EndGuest(id) => boxed(async move || Ok(guests::sessions::end_all(app, id).await?)),
+        Job::VerifyLinks(id) => boxed(async move || Ok(links::verify(app, id).await?)),
+        Job::Import(id) => boxed(async move || Ok(imports::go_on(app, id).await?)),
+        Job::HoldRecent => boxed(async move || Ok(gate::hold_recent(app).await?)),
+        Job::EnforceNodes => boxed(async move || Ok(nodes::measures::enforce(app).await?)),
+        Job::TakeUpQuote(id) => boxed(async move || Ok(quotes::take_up_request(app, id).await?)),
+        Job::ReleasePosts(which) => boxed(async move || {
             held::release(app, &which).await?;
             Ok(())
-        }
-        Job::SendMeasure(id) => letter::tell_measure(app, id).await,
-        Job::ReleaseHeld(reason) => {
+        }),
+        Job::SendMeasure(id) => boxed(async move || letter::tell_measure(app, id).await),
+        Job::ReleaseHeld(reason) => boxed(async move || {
             let which = held::for_reason(app, &reason).await?;
             held::release(app, &which).await?;
             Ok(())
-        }
-        Job::LookAtPlace(id) => Ok(writing::look_at_place(app, id).await?),
-        Job::InviteList(id) => Ok(import::go_on(app, id).await?),
-        Job::SendAdmission(id) => admitting::tell(app, id).await,
-        Job::PackArchive(id) => Ok(archives::pack(app, id).await?),
-        Job::SendMail(id) => dispatch::send(app, id).await,
-    }
+        }),
+        Job::LookAtPlace(id) => boxed(async move || Ok(writing::look_at_place(app, id).await?)),
+        Job::InviteList(id) => boxed(async move || Ok(import::go_on(app, id).await?)),
+        Job::SendAdmission(id) => boxed(async move || admitting::tell(app, id).await),
+        Job::PackArchive(id) => boxed(async move || Ok(archives::pack(app, id).await?)),
+        Job::SendMail(id) => boxed(async move || dispatch::send(app, id).await),
+    };
+    work.await
 }
 
 /// Performs a claimed job and notes what came of it; one that panics is put back like one that failed.

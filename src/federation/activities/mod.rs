@@ -27,6 +27,7 @@ use super::{Outcome, Refused};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
+use crate::kernel::boxed::boxed;
 use crate::kernel::clock::Time;
 use crate::posts::{self, Post};
 use crate::relations::undone;
@@ -76,25 +77,26 @@ pub async fn receive(app: &App, context: &Context, activity: &Value) -> Outcome 
         return Err(Refused::Drop("it was undone before it came"));
     }
     metrics::counter!("afterparty_inbox_activities", "type" => label(doc.kind())).increment(1);
-    match doc.kind().unwrap_or_default() {
-        "Follow" => follow::receive(app, context, doc).await,
-        "Accept" => accept::receive(app, context, doc).await,
-        "Reject" => reject::receive(app, context, doc).await,
-        "Undo" => undo::receive(app, context, doc).await,
-        "Create" => create::receive(app, context, doc).await,
-        "Update" => update::receive(app, context, doc).await,
-        "Delete" => delete::receive(app, context, doc).await,
-        "Announce" => announce::receive(app, context, doc).await,
-        "Like" | "EmojiReact" => like::receive(app, context, doc).await,
-        "Block" => block::receive(app, context, doc).await,
-        "Flag" => flag::receive(app, context, doc).await,
-        "Leave" => leave::receive(app, context, doc).await,
-        "Move" => moved::receive(app, context, doc).await,
-        "Add" => pin::receive(app, context, doc, true).await,
-        "Remove" => pin::receive(app, context, doc, false).await,
-        "QuoteRequest" => quote::receive(app, context, doc).await,
-        _ => Err(Refused::Drop("unknown type")),
-    }
+    let effect = match doc.kind().unwrap_or_default() {
+        "Follow" => boxed(async move || follow::receive(app, context, doc).await),
+        "Accept" => boxed(async move || accept::receive(app, context, doc).await),
+        "Reject" => boxed(async move || reject::receive(app, context, doc).await),
+        "Undo" => boxed(async move || undo::receive(app, context, doc).await),
+        "Create" => boxed(async move || create::receive(app, context, doc).await),
+        "Update" => boxed(async move || update::receive(app, context, doc).await),
+        "Delete" => boxed(async move || delete::receive(app, context, doc).await),
+        "Announce" => boxed(async move || announce::receive(app, context, doc).await),
+        "Like" | "EmojiReact" => boxed(async move || like::receive(app, context, doc).await),
+        "Block" => boxed(async move || block::receive(app, context, doc).await),
+        "Flag" => boxed(async move || flag::receive(app, context, doc).await),
+        "Leave" => boxed(async move || leave::receive(app, context, doc).await),
+        "Move" => boxed(async move || moved::receive(app, context, doc).await),
+        "Add" => boxed(async move || pin::receive(app, context, doc, true).await),
+        "Remove" => boxed(async move || pin::receive(app, context, doc, false).await),
+        "QuoteRequest" => boxed(async move || quote::receive(app, context, doc).await),
+        _ => return Err(Refused::Drop("unknown type")),
+    };
+    effect.await
 }
 
 /// The types that are counted by name.
