@@ -47,6 +47,7 @@ const STEPS: &[Step] = &[
     step!(21, "0021_given_up"),
     step!(22, "0022_undone"),
     step!(23, "0023_pages"),
+    step!(24, "0024_interactions"),
 ];
 
 /// Why the schema could not be brought up to date.
