@@ -9,9 +9,9 @@ use tower_http::cors::{Any, CorsLayer};
 
 use super::caller::{Needs, require};
 use super::{
-    Refused, accounts, announcements, apps, conversations, filters, instance, lists, media,
-    notifications, polls, profile, push, reports, scheduled, search, sign_up, statuses, tags,
-    timelines, trends,
+    Refused, accounts, announcements, apps, conversations, endorsements, filters, instance,
+    interactions, lists, media, notifications, polls, profile, push, reports, scheduled, search,
+    sign_up, statuses, tags, timelines, trends,
 };
 use crate::app::App;
 
@@ -109,7 +109,11 @@ fn of_accounts() -> Vec<Endpoint> {
         get "/api/v1/accounts/{id}/followers" OPEN => accounts::followers;
         get "/api/v1/accounts/{id}/following" OPEN => accounts::following;
         get "/api/v1/accounts/{id}/featured_tags" OPEN => accounts::featured;
-        get "/api/v1/accounts/{id}/endorsements" OPEN => instance::nothing;
+        get "/api/v1/accounts/{id}/endorsements" OPEN => endorsements::of_account;
+        post "/api/v1/accounts/{id}/endorse" W_ACCOUNTS => endorsements::endorse;
+        post "/api/v1/accounts/{id}/unendorse" W_ACCOUNTS => endorsements::unendorse;
+        post "/api/v1/accounts/{id}/pin" W_ACCOUNTS => endorsements::endorse;
+        post "/api/v1/accounts/{id}/unpin" W_ACCOUNTS => endorsements::unendorse;
         get "/api/v1/accounts/{id}/identity_proofs" R_ACCOUNTS => instance::nothing;
         get "/api/v1/accounts/{id}/lists" R_LISTS => accounts::in_lists;
         post "/api/v1/accounts/{id}/follow" W_FOLLOWS => accounts::follow;
@@ -133,15 +137,17 @@ fn of_accounts() -> Vec<Endpoint> {
         get "/api/v1/follow_requests" R_FOLLOWS => accounts::requests;
         post "/api/v1/follow_requests/{id}/authorize" W_FOLLOWS => accounts::accept;
         post "/api/v1/follow_requests/{id}/reject" W_FOLLOWS => accounts::reject;
-        get "/api/v1/endorsements" R_ACCOUNTS => instance::nothing;
+        get "/api/v1/endorsements" R_ACCOUNTS => endorsements::index;
         get "/api/v1/featured_tags" R_ACCOUNTS => tags::featured;
         post "/api/v1/featured_tags" W_ACCOUNTS => tags::feature;
         delete "/api/v1/featured_tags/{id}" W_ACCOUNTS => tags::unfeature;
-        get "/api/v1/featured_tags/suggestions" R_ACCOUNTS => instance::nothing;
+        get "/api/v1/featured_tags/suggestions" R_ACCOUNTS => tags::suggested;
         get "/api/v1/followed_tags" R_FOLLOWS => tags::followed;
         get "/api/v1/tags/{name}" OPEN => tags::show;
         post "/api/v1/tags/{name}/follow" W_FOLLOWS => tags::follow;
         post "/api/v1/tags/{name}/unfollow" W_FOLLOWS => tags::unfollow;
+        post "/api/v1/tags/{name}/feature" W_ACCOUNTS => tags::feature_named;
+        post "/api/v1/tags/{name}/unfeature" W_ACCOUNTS => tags::unfeature_named;
         get "/api/v1/suggestions" with(&["read"]) => trends::old_suggestions;
         get "/api/v2/suggestions" with(&["read"]) => trends::suggestions;
         get "/api/v1/directory" OPEN => trends::directory;
@@ -165,16 +171,16 @@ fn of_statuses() -> Vec<Endpoint> {
         get "/api/v1/statuses/{id}/quotes" OPEN => statuses::quoted_by;
         post "/api/v1/statuses/{id}/quotes/{quoting}/revoke" W_STATUSES => statuses::revoke_quote;
         put "/api/v1/statuses/{id}/interaction_policy" W_STATUSES => statuses::set_policy;
-        post "/api/v1/statuses/{id}/favourite" W_FAVOURITES => statuses::favourite;
-        post "/api/v1/statuses/{id}/unfavourite" W_FAVOURITES => statuses::unfavourite;
-        post "/api/v1/statuses/{id}/reblog" W_STATUSES => statuses::boost;
-        post "/api/v1/statuses/{id}/unreblog" W_STATUSES => statuses::unboost;
-        post "/api/v1/statuses/{id}/bookmark" W_BOOKMARKS => statuses::bookmark;
-        post "/api/v1/statuses/{id}/unbookmark" W_BOOKMARKS => statuses::unbookmark;
-        post "/api/v1/statuses/{id}/pin" W_ACCOUNTS => statuses::pin;
-        post "/api/v1/statuses/{id}/unpin" W_ACCOUNTS => statuses::unpin;
-        post "/api/v1/statuses/{id}/mute" W_MUTES => statuses::mute;
-        post "/api/v1/statuses/{id}/unmute" W_MUTES => statuses::unmute;
+        post "/api/v1/statuses/{id}/favourite" W_FAVOURITES => interactions::favourite;
+        post "/api/v1/statuses/{id}/unfavourite" W_FAVOURITES => interactions::unfavourite;
+        post "/api/v1/statuses/{id}/reblog" W_STATUSES => interactions::boost;
+        post "/api/v1/statuses/{id}/unreblog" W_STATUSES => interactions::unboost;
+        post "/api/v1/statuses/{id}/bookmark" W_BOOKMARKS => interactions::bookmark;
+        post "/api/v1/statuses/{id}/unbookmark" W_BOOKMARKS => interactions::unbookmark;
+        post "/api/v1/statuses/{id}/pin" W_ACCOUNTS => interactions::pin;
+        post "/api/v1/statuses/{id}/unpin" W_ACCOUNTS => interactions::unpin;
+        post "/api/v1/statuses/{id}/mute" W_MUTES => interactions::mute;
+        post "/api/v1/statuses/{id}/unmute" W_MUTES => interactions::unmute;
         post "/api/v1/statuses/{id}/translate" R_STATUSES => instance::translate;
         get "/api/v1/polls/{id}" OPEN => polls::show;
         post "/api/v1/polls/{id}/votes" W_STATUSES => polls::vote;
@@ -234,7 +240,7 @@ fn of_timelines() -> Vec<Endpoint> {
         get "/api/v1/filters/{id}" R_FILTERS => filters::old_show;
         put "/api/v1/filters/{id}" W_FILTERS => filters::old_update;
         delete "/api/v1/filters/{id}" W_FILTERS => filters::old_delete;
-        get "/api/v2/search" with(&["read:search"]) => search::search;
+        get "/api/v2/search" Needs::MaybeMember(&["read:search"]) => search::search;
         get "/api/v1/trends/tags" OPEN => trends::of_tags;
         get "/api/v1/trends" OPEN => trends::of_tags;
         get "/api/v1/trends/statuses" OPEN => trends::of_statuses;
@@ -281,9 +287,11 @@ fn of_the_instance() -> Vec<Endpoint> {
     table! {
         get "/api/v1/instance" OPEN => instance::old;
         get "/api/v2/instance" OPEN => instance::show;
-        get "/api/v1/instance/rules" OPEN => instance::nothing;
+        get "/api/v1/instance/rules" OPEN => instance::rules;
+        get "/api/v1/instance/privacy_policy" OPEN => instance::privacy;
+        get "/api/v1/instance/terms_of_service" OPEN => instance::terms;
         get "/api/v1/instance/peers" OPEN => instance::peers;
-        get "/api/v1/instance/activity" OPEN => instance::nothing;
+        get "/api/v1/instance/activity" OPEN => instance::activity;
         get "/api/v1/instance/domain_blocks" APP => instance::nothing;
         get "/api/v1/instance/extended_description" OPEN => instance::description;
         get "/api/v1/instance/languages" OPEN => instance::languages;

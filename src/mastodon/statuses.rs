@@ -1,4 +1,4 @@
-//! Statuses: written, read, changed, and what one does with them.
+//! Statuses: written, read, changed.
 
 use serde_json::{Value, json};
 
@@ -14,8 +14,7 @@ use crate::kernel::id::PostId;
 use crate::moderation::writing;
 use crate::posts::compose::{Draft, NewPoll};
 use crate::posts::{
-    self, Post, boosts, conversations, edit, favourites, keep, quotes, remove, scheduled, thread,
-    view,
+    self, Post, boosts, edit, favourites, keep, quotes, remove, scheduled, thread, view,
 };
 
 /// A post the caller may see; a boost stands for what it boosts.
@@ -27,16 +26,7 @@ pub(super) async fn seen(call: &Caller, id: PostId) -> Result<Post> {
     }
 }
 
-/// A post whatever became of it, for taking back what one did to it.
-async fn once_seen(call: &Caller, id: PostId) -> Result<Post> {
-    let post = posts::find(&call.app, id).await?.ok_or(Error::NotFound)?;
-    match post.boost_of {
-        Some(of) => posts::find(&call.app, of).await?.ok_or(Error::NotFound),
-        None => Ok(post),
-    }
-}
-
-async fn answer(call: &Caller, id: PostId) -> Answer {
+pub(super) async fn answer(call: &Caller, id: PostId) -> Answer {
     let post = posts::get_for(&call.app, call.viewer.as_ref(), id).await?;
     Ok(json_of(
         status::one(&call.app, call.viewer.as_ref(), &post).await?,
@@ -58,7 +48,7 @@ pub async fn several(call: Caller) -> Answer {
 }
 
 /// The audience a client means.
-fn audience(visibility: &str) -> Result<Audience, Refused> {
+pub(super) fn audience(visibility: &str) -> Result<Audience, Refused> {
     match visibility {
         "public" => Ok(Audience::Public),
         "unlisted" => Ok(Audience::Unlisted),
@@ -78,6 +68,7 @@ fn poll(params: &Params) -> Option<NewPoll> {
             .map(str::to_owned)
             .collect(),
         multiple: params.flag("poll[multiple]") == Some(true),
+        hides_totals: params.flag("poll[hide_totals]") == Some(true),
         seconds: params.number("poll[expires_in]").unwrap_or(0),
     })
 }
@@ -92,7 +83,8 @@ async fn draft(call: &Caller) -> Result<Draft, Refused> {
     let quote_policy = match params.text("quote_approval_policy") {
         "followers" => "followers",
         "nobody" => "nobody",
-        _ => "everyone",
+        "public" => "everyone",
+        _ => &*wishes.quote_policy,
     };
     let language = params.get("language").filter(|text| !text.is_empty());
     let key = call
@@ -170,6 +162,7 @@ pub async fn update(Path(id): Path<PostId>, call: Caller) -> Answer {
             .or(before.language),
         media: params.has("media_ids").then(|| params.numbers("media_ids")),
         described,
+        poll: poll(params),
     };
     look_up::learn_mentions(app, &edit.text).await;
     writing::change(app, member, before.id, edit).await?;
@@ -258,83 +251,6 @@ pub async fn history(Path(id): Path<PostId>, call: Caller) -> Answer {
     let at = post.edited_at.unwrap_or(post.created_at);
     found.push(version(&post.html, &post.warning, at));
     Ok(json_of(json!(found)))
-}
-
-/// `POST /api/v1/statuses/{id}/favourite`
-pub async fn favourite(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    favourites::set(&call.app, call.member()?, &post, true).await?;
-    answer(&call, post.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/unfavourite`
-pub async fn unfavourite(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = once_seen(&call, id).await?;
-    favourites::set(&call.app, call.member()?, &post, false).await?;
-    answer(&call, post.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/reblog`: the answer is the boost.
-pub async fn boost(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    let wished = match call.params.get("visibility") {
-        Some(visibility) => audience(visibility)?,
-        None => post.audience,
-    };
-    if wished == Audience::People {
-        return Err(Error::Forbidden.into());
-    }
-    let boost = boosts::boost_for(&call.app, call.member()?, &post, wished).await?;
-    answer(&call, boost.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/unreblog`
-pub async fn unboost(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = once_seen(&call, id).await?;
-    boosts::unboost(&call.app, call.member()?, &post).await?;
-    answer(&call, post.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/bookmark`
-pub async fn bookmark(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    keep::set_bookmark(&call.app, call.member()?.id, post.id, true).await?;
-    answer(&call, post.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/unbookmark`
-pub async fn unbookmark(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = once_seen(&call, id).await?;
-    keep::set_bookmark(&call.app, call.member()?.id, post.id, false).await?;
-    answer(&call, post.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/pin`
-pub async fn pin(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    keep::set_pinned(&call.app, call.member()?, post.id, true).await?;
-    answer(&call, post.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/unpin`
-pub async fn unpin(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    keep::set_pinned(&call.app, call.member()?, post.id, false).await?;
-    answer(&call, post.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/mute`
-pub async fn mute(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    conversations::set_muted(&call.app, call.member()?.id, post.thread, true).await?;
-    answer(&call, post.id).await
-}
-
-/// `POST /api/v1/statuses/{id}/unmute`
-pub async fn unmute(Path(id): Path<PostId>, call: Caller) -> Answer {
-    let post = seen(&call, id).await?;
-    conversations::set_muted(&call.app, call.member()?.id, post.thread, false).await?;
-    answer(&call, post.id).await
 }
 
 /// `GET /api/v1/statuses/{id}/favourited_by`

@@ -1,7 +1,9 @@
-//! Hashtags: followed, featured, and how much they are used.
+//! Hashtags: their posts, followed, featured, and how much they are used.
 
 use std::time::Duration;
 
+use super::{Wished, bound};
+use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::kernel::clock::Time;
@@ -9,6 +11,7 @@ use crate::kernel::db::sql;
 use crate::kernel::id::{self, AccountId};
 use crate::kernel::page::Window;
 use crate::kernel::text::fold_tag;
+use crate::posts::{Post, store};
 
 /// How a hashtag was used on one day.
 #[derive(Clone, Copy, Debug)]
@@ -167,6 +170,23 @@ pub async fn featured(app: &App, account: AccountId) -> Result<Vec<Featured>> {
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
+/// The hashtags an account used most in its open posts of the last half year and does not show on its profile; ten.
+///
+/// # Errors
+/// What the database says.
+pub async fn used_by(app: &App, account: AccountId) -> Result<Vec<String>> {
+    let since = app.clock.now().minus(Duration::from_secs(182 * 86_400));
+    let rows = sql("SELECT post_tags.tag FROM posts CROSS JOIN post_tags WHERE post_tags.post_id = posts.id AND posts.account_id = $1 AND posts.id > $2 AND posts.audience IN ('public', 'unlisted') AND post_tags.tag NOT IN (SELECT tag FROM featured_tags WHERE account_id = $1) GROUP BY post_tags.tag ORDER BY COUNT(*) DESC, post_tags.tag LIMIT 10")
+        .bind(account)
+        .bind(id::first_of(since))
+        .all(&app.db)
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.get("tag"))
+        .collect::<sqlx::Result<_>>()?)
+}
+
 /// Shows a hashtag on the member's profile; at most ten.
 ///
 /// # Errors
@@ -204,4 +224,91 @@ pub async fn unfeature(app: &App, member: AccountId, id: i64) -> Result<()> {
     } else {
         Err(Error::NotFound)
     }
+}
+
+/// Most hashtags in each list of a wish.
+pub const NAMED: usize = 4;
+
+/// Which posts with hashtags are wished for.
+#[derive(Clone, Debug, Default)]
+pub struct Tagged {
+    /// With one of these, in the folded form.
+    pub any: Vec<String>,
+    /// With each of these too, up to [`NAMED`].
+    pub all: Vec<String>,
+    /// With none of these, up to [`NAMED`].
+    pub none: Vec<String>,
+    /// Of whom, and with what.
+    pub wished: Wished,
+}
+
+impl Tagged {
+    /// With one hashtag.
+    pub fn of(tag: &str) -> Self {
+        Self {
+            any: vec![tag.to_owned()],
+            ..Self::default()
+        }
+    }
+}
+
+/// Public posts by their hashtags.
+///
+/// # Errors
+/// What the database says.
+pub async fn tagged(
+    app: &App,
+    viewer: Option<&Account>,
+    wish: &Tagged,
+    window: Window,
+) -> Result<Vec<Post>> {
+    let mut found = Vec::new();
+    // Each of them is read from its end, so that the cost does not grow with the table.
+    for tag in &wish.any {
+        found.extend(of_tag(app, viewer, tag, wish, window).await?);
+    }
+    if wish.any.len() > 1 {
+        found.sort_by_key(|post: &Post| post.id);
+        found.dedup_by_key(|post| post.id);
+        if !window.oldest_first {
+            found.reverse();
+        }
+        found.truncate(usize::try_from(window.limit).unwrap_or(usize::MAX));
+    }
+    Ok(found)
+}
+
+async fn of_tag(
+    app: &App,
+    viewer: Option<&Account>,
+    tag: &str,
+    wish: &Tagged,
+    window: Window,
+) -> Result<Vec<Post>> {
+    let query = sql(concat!(
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts JOIN post_tags ON post_tags.post_id = posts.id WHERE post_tags.tag = $6 AND posts.audience = 'public' AND ($7 = 0 OR posts.account_id IN (SELECT id FROM accounts WHERE kind = 'local')) AND ($8 = 0 OR posts.account_id IN (SELECT id FROM accounts WHERE kind = 'remote')) AND ($9 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND (CAST($10 AS BIGINT) = 0 OR (SELECT COUNT(*) FROM post_tags AS others WHERE others.post_id = posts.id AND others.tag IN ($11, $12, $13, $14)) = CAST($10 AS BIGINT)) AND NOT EXISTS (SELECT 1 FROM post_tags AS others WHERE others.post_id = posts.id AND others.tag IN ($15, $16, $17, $18)) AND ",
+        crate::visible!(),
+        " AND ",
+        crate::wanted!(),
+        " AND ",
+        crate::heard!(),
+        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
+    ));
+    let all = wish.all.iter().take(NAMED);
+    let mut query = bound(query, app, viewer, window)
+        .bind(tag)
+        .bind(wish.wished.local)
+        .bind(wish.wished.remote)
+        .bind(wish.wished.media)
+        .bind(i64::try_from(all.len()).unwrap_or(0));
+    // No hashtag is empty.
+    for list in [&wish.all, &wish.none] {
+        for at in 0..NAMED {
+            query = query.bind(list.get(at).map_or("", String::as_str));
+        }
+    }
+    let rows = query.all(&app.db).await?;
+    Ok(store::read_all(&rows)?)
 }

@@ -1,5 +1,6 @@
 //! The one door: where somebody's home is, what it can do, and what is done there.
 
+pub mod done;
 pub mod enter;
 pub mod guest;
 pub mod home;
@@ -345,52 +346,6 @@ pub async fn forget(State(app): State<App>) -> PageResult {
     let mut answer = see_other("/door");
     set_cookie(&mut answer, &named_cookie(&app, HOME, "", 0));
     Ok(answer)
-}
-
-#[derive(Template)]
-#[template(path = "guests/done.html")]
-struct DonePage {
-    ui: Ui,
-    verb: String,
-    state: &'static str,
-    /// Where to go on.
-    next: String,
-}
-
-/// `GET /door/done/{token}`: how it stands with what somebody went home for. It turns by itself, or by a reload.
-pub async fn done(
-    State(app): State<App>,
-    visitor: Visitor,
-    Path(token): Path<String>,
-    headers: HeaderMap,
-) -> PageResult {
-    let Some(wish) = own_wish(&app, &headers, &token).await? else {
-        return Ok(see_other("/"));
-    };
-    let state = match wishes::state(&app, &wish).await? {
-        wishes::State::Waiting => "waiting",
-        wishes::State::Asked => "asked",
-        wishes::State::Done => "done",
-    };
-    Ok(Page(DonePage {
-        ui: visitor.ui,
-        verb: wish.verb,
-        state,
-        next: wish.next,
-    })
-    .into_response())
-}
-
-/// The wish of a page, for the browser that made it.
-///
-/// # Errors
-/// What the database says.
-pub async fn own_wish(app: &App, headers: &HeaderMap, token: &str) -> Result<Option<wishes::Wish>> {
-    let cookie = read_cookie(headers, &cookie_of(app, WISH));
-    if cookie.as_deref() != Some(token) {
-        return Ok(None);
-    }
-    wishes::find(app, token).await
 }
 
 /// Whether this house may act for a guest.

@@ -21,7 +21,7 @@ use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences;
 use crate::error::{Error, Result};
-use crate::guests::web::own_wish;
+use crate::guests::web::done::own_wish;
 use crate::guests::wishes;
 use crate::jobs::news::{News, Reader};
 use crate::kernel::clock::Time;
