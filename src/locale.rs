@@ -7,6 +7,7 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
 use crate::error::{Problem, Sentence};
 use crate::kernel::clock::Time;
+use crate::kernel::zone::Zone;
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,9 +114,9 @@ impl Locale {
             .collect()
     }
 
-    /// A date with its time of day.
-    pub fn moment(self, at: Time) -> String {
-        let (year, month, day, hour, minute) = at.parts();
+    /// A date with its time of day, as clocks show it in a zone.
+    pub fn moment(self, at: Time, zone: Zone) -> String {
+        let (year, month, day, hour, minute) = zone.parts(at);
         match self {
             Self::En => format!(
                 "{day} {} {year}, {hour:02}:{minute:02}",
@@ -129,20 +130,20 @@ impl Locale {
     }
 
     /// How long ago, in a few signs; the date beyond a week.
-    pub fn ago(self, at: Time, now: Time) -> String {
+    pub fn ago(self, at: Time, now: Time, zone: Zone) -> String {
         let seconds = now.since(at).as_secs();
         match seconds {
             0..60 => self.text("ago-now"),
             60..3600 => self.text_with("ago-minutes", "n", seconds / 60),
             3600..86_400 => self.text_with("ago-hours", "n", seconds / 3600),
             86_400..604_800 => self.text_with("ago-days", "n", seconds / 86_400),
-            _ => self.date(at),
+            _ => self.date(at, zone),
         }
     }
 
-    /// A date.
-    pub fn date(self, at: Time) -> String {
-        let (year, month, day, ..) = at.parts();
+    /// A date, as calendars show it in a zone.
+    pub fn date(self, at: Time, zone: Zone) -> String {
+        let (year, month, day, ..) = zone.parts(at);
         match self {
             Self::En => format!("{day} {} {year}", MONTHS_EN[month as usize - 1]),
             Self::De => format!("{day}. {} {year}", MONTHS_DE[month as usize - 1]),

@@ -48,6 +48,10 @@ pub struct Preferences {
     pub language: Option<String>,
     /// Which strangers may notify.
     pub policy: Policy,
+    /// Who may quote new posts: `everyone`, `followers` or `nobody`.
+    pub quote_policy: String,
+    /// The time zone, as the IANA database names it; empty where it is not known.
+    pub zone: String,
     /// Whether nobody else sees who follows them and whom they follow.
     pub hides_follows: bool,
 }
@@ -59,6 +63,8 @@ impl Default for Preferences {
             sensitive: false,
             language: None,
             policy: Policy::default(),
+            quote_policy: "everyone".to_owned(),
+            zone: String::new(),
             hides_follows: false,
         }
     }
@@ -69,7 +75,7 @@ impl Default for Preferences {
 /// # Errors
 /// What the database says.
 pub async fn get(app: &App, member: AccountId) -> Result<Preferences> {
-    let row = sql("SELECT audience, sensitive, language, notification_policy, hides_follows FROM preferences WHERE account_id = $1")
+    let row = sql("SELECT audience, sensitive, language, notification_policy, quote_policy, zone, hides_follows FROM preferences WHERE account_id = $1")
         .bind(member)
         .optional(&app.db)
         .await?;
@@ -82,6 +88,8 @@ pub async fn get(app: &App, member: AccountId) -> Result<Preferences> {
         sensitive: row.get("sensitive")?,
         language: row.get("language")?,
         policy: serde_json::from_str(&policy).unwrap_or_default(),
+        quote_policy: row.get("quote_policy")?,
+        zone: row.get("zone")?,
         hides_follows: row.get("hides_follows")?,
     })
 }
@@ -91,13 +99,15 @@ pub async fn get(app: &App, member: AccountId) -> Result<Preferences> {
 /// # Errors
 /// What the database says.
 pub async fn set(app: &App, member: AccountId, wanted: &Preferences) -> Result<()> {
-    sql("INSERT INTO preferences (account_id, audience, sensitive, language, notification_policy, hides_follows) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id) DO UPDATE SET audience = EXCLUDED.audience, sensitive = EXCLUDED.sensitive, language = EXCLUDED.language, notification_policy = EXCLUDED.notification_policy, hides_follows = EXCLUDED.hides_follows")
+    sql("INSERT INTO preferences (account_id, audience, sensitive, language, notification_policy, hides_follows, quote_policy, zone) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id) DO UPDATE SET audience = EXCLUDED.audience, sensitive = EXCLUDED.sensitive, language = EXCLUDED.language, notification_policy = EXCLUDED.notification_policy, hides_follows = EXCLUDED.hides_follows, quote_policy = EXCLUDED.quote_policy, zone = EXCLUDED.zone")
         .bind(member)
         .bind(&wanted.audience)
         .bind(wanted.sensitive)
         .bind(wanted.language.clone())
         .bind(serde_json::to_string(&wanted.policy)?)
         .bind(wanted.hides_follows)
+        .bind(&wanted.quote_policy)
+        .bind(&wanted.zone)
         .run(&app.db)
         .await?;
     Ok(())

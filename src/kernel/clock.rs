@@ -48,6 +48,11 @@ impl Time {
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
 
+    /// The moment without a zone, in UTC.
+    pub(super) fn naive(self) -> NaiveDateTime {
+        self.utc().naive_utc()
+    }
+
     /// `2026-11-22T10:00:00.000Z`, as every program of the fediverse reads it.
     pub fn rfc3339(self) -> String {
         self.utc().to_rfc3339_opts(SecondsFormat::Millis, true)

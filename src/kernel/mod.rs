@@ -22,3 +22,4 @@ pub mod rate_limit;
 pub mod slots;
 pub mod storage;
 pub mod text;
+pub mod zone;

@@ -12,6 +12,7 @@ pub mod page;
 pub mod source;
 pub mod theme;
 pub mod visitor;
+pub mod zones;
 
 pub use crate::locale::Locale;
 pub use error::{PageError, PageResult};

@@ -8,6 +8,7 @@ use http::header;
 use http::request::Parts;
 
 use super::cookies::{GUEST, cookie_name, cookie_of, read_cookie};
+use super::zones::zone_of;
 use super::{Locale, PageError};
 use crate::accounts::sign_in::devices;
 use crate::accounts::{Account, Kind, sessions};
@@ -19,6 +20,7 @@ use crate::guests::web::acts_for;
 use crate::kernel::clock::Time;
 use crate::kernel::id::SessionId;
 use crate::kernel::net;
+use crate::kernel::zone::Zone;
 use crate::media::{Media, proxy};
 use crate::nodes::house::{self, House};
 use crate::notifications;
@@ -66,6 +68,8 @@ pub struct Ui {
     pub rights: Rights,
     /// The present moment.
     pub now: Time,
+    /// The reader's time zone, where it is known.
+    pub zone: Option<Zone>,
     /// The page's path.
     pub path: String,
 }
@@ -93,16 +97,6 @@ impl Ui {
     /// A message with one argument.
     pub fn tv<'a>(&self, id: &str, name: &'a str, value: impl Into<FluentValue<'a>>) -> String {
         self.locale.text_with(id, name, value)
-    }
-
-    /// How long ago.
-    pub fn ago(&self, at: &Time) -> String {
-        self.locale.ago(*at, self.now)
-    }
-
-    /// A date with its time of day.
-    pub fn moment(&self, at: &Time) -> String {
-        self.locale.moment(*at)
     }
 
     /// Whether this node is one of the demonstration.
@@ -353,6 +347,7 @@ impl Visitor {
             unread,
             rights,
             now: app.clock.now(),
+            zone: zone_of(app, parts, account.as_ref()).await?,
             path: parts.uri.path().to_owned(),
         };
         Ok(Self {

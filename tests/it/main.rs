@@ -37,3 +37,4 @@ mod typed;
 mod vectors;
 mod waiting;
 mod workers;
+mod zones;

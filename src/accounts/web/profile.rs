@@ -17,7 +17,7 @@ use crate::posts::thread::Cursor;
 use crate::posts::view::{self, View};
 use crate::posts::{keep, web as post_pages};
 use crate::relations::between::{self, Relationship};
-use crate::relations::{follows, web as people_pages};
+use crate::relations::{endorsements, follows, web as people_pages};
 use crate::timelines;
 use crate::timelines::web::feeds;
 use crate::ui::{Page, PageResult, Ui, Visitor};
@@ -42,6 +42,8 @@ struct ProfilePage {
     from_home: Option<Relationship>,
     /// The badges they show here.
     badges: Vec<Badge>,
+    /// Whom they recommend.
+    recommended: Vec<Account>,
     pinned: Vec<View>,
     /// What they wrote for tiers that the viewer has not.
     locked: Vec<Locked>,
@@ -80,7 +82,7 @@ async fn page(
         format!("{}?before={}{stranger}", account.path(), last.id)
     });
     let pinned = if before.is_none() {
-        view::load(app, viewer, &keep::pinned(app, account.id).await?).await?
+        view::load(app, viewer, &keep::pinned(app, viewer, account.id).await?).await?
     } else {
         Vec::new()
     };
@@ -90,6 +92,12 @@ async fn page(
         Vec::new()
     };
     let views = view::load(app, viewer, &posts).await?;
+    let recommended = if before.is_none() && account.is_local() {
+        let rows = endorsements::list(app, account.id, Window::newest(12)).await?;
+        rows.into_iter().map(|(_, account)| account).collect()
+    } else {
+        Vec::new()
+    };
     let badges = audiences::badges(&app.db, &[account.id], app.clock.now()).await?;
     Ok(Page(ProfilePage {
         ui: visitor.ui,
@@ -97,6 +105,7 @@ async fn page(
         relation,
         from_home,
         badges,
+        recommended,
         pinned,
         locked,
         views,

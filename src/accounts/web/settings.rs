@@ -3,17 +3,19 @@
 use askama::Template;
 use axum::extract::{Form, Multipart, Query, State};
 use axum::response::IntoResponse;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use crate::accounts::profile::{self, Edit};
 use crate::accounts::{Account, Field, preferences};
 use crate::app::App;
 use crate::error::{Error, Problem, Result};
+use crate::kernel::zone::Zone;
 use crate::media::{files, pictures, upload};
 use crate::relations::blocks;
 use crate::ui::form::{held, typed};
 use crate::ui::page::with_status;
+use crate::ui::zones::ZONE;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 
 /// Whether something was just saved.
@@ -35,6 +37,8 @@ struct SettingsPage {
     ui: Ui,
     edit: Edit,
     fields: Vec<Field>,
+    /// The time zone, or what was typed for one.
+    zone: String,
     saved: bool,
     problems: Vec<Problem>,
 }
@@ -55,6 +59,9 @@ impl SettingsPage {
             });
         }
         Self {
+            zone: ui
+                .zone
+                .map_or_else(String::new, |zone| zone.name().to_owned()),
             ui,
             edit,
             fields,
@@ -70,7 +77,19 @@ pub async fn show(
     SignedIn(member, visitor): SignedIn,
     Query(saved): Query<Saved>,
 ) -> PageResult {
-    let edit = Edit {
+    Ok(Page(SettingsPage::new(
+        &app,
+        visitor.ui,
+        of(member),
+        saved.is_some(),
+        Vec::new(),
+    ))
+    .into_response())
+}
+
+/// A profile as it stands.
+fn of(member: Account) -> Edit {
+    Edit {
         display_name: member.display_name,
         bio: member.bio,
         fields: member.fields,
@@ -80,15 +99,7 @@ pub async fn show(
         indexable: member.indexable,
         avatar: None,
         header: None,
-    };
-    Ok(Page(SettingsPage::new(
-        &app,
-        visitor.ui,
-        edit,
-        saved.is_some(),
-        Vec::new(),
-    ))
-    .into_response())
+    }
 }
 
 /// `POST /settings`
@@ -213,6 +224,41 @@ pub async fn hide_follows(
     wishes.hides_follows = form.hide.is_some();
     preferences::set(&app, member.id, &wishes).await?;
     Ok(see_other("/settings/people"))
+}
+
+/// A time zone, as the browser or the member says.
+#[derive(Debug, Deserialize)]
+pub struct ZoneForm {
+    zone: String,
+}
+
+/// `POST /settings/zone`: the zone in which times are shown.
+pub async fn set_zone(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Form(form): Form<ZoneForm>,
+) -> PageResult {
+    let Some(zone) = Zone::parse(&form.zone) else {
+        let problem = Error::invalid("zone", "error-zone");
+        let Error::Invalid(problems) = problem else {
+            return Err(problem.into());
+        };
+        let mut page = SettingsPage::new(&app, visitor.ui, of(member), false, problems);
+        page.zone = form.zone;
+        return Ok(with_status(StatusCode::UNPROCESSABLE_ENTITY, page));
+    };
+    let mut wishes = preferences::get(&app, member.id).await?;
+    zone.name().clone_into(&mut wishes.zone);
+    preferences::set(&app, member.id, &wishes).await?;
+    let cookie = format!(
+        "{ZONE}={}; Path=/; Max-Age=31536000; SameSite=Lax",
+        zone.name()
+    );
+    let mut answer = see_other("/settings?saved=1");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(answer)
 }
 
 /// A node to hear again.

@@ -13,6 +13,7 @@ use crate::crew::{Right, audit};
 use crate::error::{Error, Problem, Result};
 use crate::kernel::clock::Time;
 use crate::kernel::page::Window;
+use crate::kernel::zone::Zone;
 use crate::posts::scheduled::{self, Scheduled};
 use crate::ui::entitled::Writer;
 use crate::ui::page::with_status;
@@ -59,7 +60,9 @@ async fn page(
     waiting.sort_by_key(|one| one.scheduled.run_at);
     let mut days: Vec<(String, Vec<Waiting>)> = Vec::new();
     for one in waiting {
-        let day = ui.locale.date(one.scheduled.run_at);
+        let day = ui
+            .locale
+            .date(one.scheduled.run_at, ui.zone.unwrap_or(Zone::UTC));
         match days.last_mut().filter(|(last, _)| *last == day) {
             Some((_, of_day)) => of_day.push(one),
             None => days.push((day, vec![one])),

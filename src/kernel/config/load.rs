@@ -126,11 +126,7 @@ fn set(
     value: &Value,
     origin: &str,
 ) -> Result<(), ConfigError> {
-    let shown = if key.name.ends_with("secret_key") {
-        "(not shown)".to_owned()
-    } else {
-        value.to_string()
-    };
+    let shown = without_secrets(key.name, &value.to_string());
     if (key.set)(&mut loaded.settings, value).is_none() {
         return Err(ConfigError::Bad {
             key: key.name,
@@ -141,6 +137,26 @@ fn set(
     }
     loaded.origins.insert(key.name, (shown, origin.to_owned()));
     Ok(())
+}
+
+/// A value as it may be printed: without what opens something.
+fn without_secrets(name: &str, value: &str) -> String {
+    const HIDDEN: &str = "(not shown)";
+    if name.ends_with("secret_key") {
+        return HIDDEN.to_owned();
+    }
+    let (name_of, password) = match (value.find("://"), value.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => (scheme + 3, at),
+        _ => return value.to_owned(),
+    };
+    match value[name_of..password].find(':') {
+        Some(colon) => format!(
+            "{}{HIDDEN}{}",
+            &value[..=name_of + colon],
+            &value[password..]
+        ),
+        None => value.to_owned(),
+    }
 }
 
 fn find(name: &str, origin: &str) -> Result<&'static Key, ConfigError> {
@@ -212,12 +228,46 @@ pub fn example() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{example, load};
+    use super::{example, load, without_secrets};
 
     fn vars(list: &[(&str, &str)]) -> Vec<(String, String)> {
         list.iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn what_opens_something_is_not_printed() {
+        for (name, value, shown) in [
+            ("storage.secret_key", "\"abc\"", "(not shown)"),
+            (
+                "database.url",
+                "\"postgres://ap:s3cr@t/x@db.example:5432/ap\"",
+                "\"postgres://ap:(not shown)@db.example:5432/ap\"",
+            ),
+            (
+                "mail.url",
+                "\"smtps://mail%40nova.example:pw@smtp.example\"",
+                "\"smtps://mail%40nova.example:(not shown)@smtp.example\"",
+            ),
+            (
+                "database.url",
+                "\"postgres://ap@db.example/ap\"",
+                "\"postgres://ap@db.example/ap\"",
+            ),
+            (
+                "database.url",
+                "\"sqlite:data/afterparty.db\"",
+                "\"sqlite:data/afterparty.db\"",
+            ),
+            (
+                "node.url",
+                "\"https://nova.example\"",
+                "\"https://nova.example\"",
+            ),
+        ] {
+            assert_eq!(without_secrets(name, value), shown);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::federation::look_up;
 use crate::kernel::clock::Time;
 use crate::kernel::id::{MediaId, PostId};
+use crate::kernel::zone::Zone;
 use crate::media::upload::{self, Upload};
 use crate::media::{self, Described};
 use crate::members::tiers;
@@ -66,21 +67,26 @@ async fn author(app: &App, member: &Account, form: &ComposeForm) -> Result<Accou
 }
 
 /// When a form is to be published; nothing for at once.
-fn moment(form: &ComposeForm) -> Result<Option<Time>> {
+fn moment(form: &ComposeForm, zone: Option<Zone>) -> Result<Option<Time>> {
     if form.at.is_empty() {
         return Ok(None);
     }
     let at = Time::parse(&format!("{}:00Z", form.at.get(..16).unwrap_or_default()))
         .ok_or_else(|| Error::invalid("scheduled_at", "error-scheduled-soon"))?;
-    let zone: i64 = form.zone.parse().unwrap_or(0);
-    Ok(Some(Time(at.0 - zone.clamp(-900, 900) * 60_000)))
+    // A script says how the clocks will stand then; without one the zone of the account does.
+    if let Ok(minutes) = form.zone.parse::<i64>() {
+        return Ok(Some(Time(at.0 - minutes.clamp(-900, 900) * 60_000)));
+    }
+    let (year, month, day, hour, minute) = at.parts();
+    let zone = zone.unwrap_or(Zone::UTC);
+    Ok(zone.moment((year, month, day), (hour, minute)))
 }
 
 /// Takes the files in, then writes the post, puts it off or hands it on; files stay with the form when something
 /// else is wrong.
 pub(super) async fn publish(
     app: &App,
-    member: &Account,
+    (member, zone): (&Account, Option<Zone>),
     mut filled: Filled,
     form: &mut ComposeForm,
 ) -> Result<Done> {
@@ -102,7 +108,7 @@ pub(super) async fn publish(
     let draft = draft(app, member, &author, form).await?;
     compose::check(app, &draft)?;
     look_up::learn_mentions(app, &draft.text).await;
-    let at = moment(form)?;
+    let at = moment(form, zone)?;
     let foreign = author.id != member.id;
     if foreign && (prepares || !crew::rights(app, member).await?.has(Right::Post)) {
         let any = crew::rights(app, member).await?.has(Right::Post);

@@ -9,6 +9,16 @@ try {
   if (taken) { document.cookie = "taken=; Path=/; Max-Age=0"; sessionStorage.removeItem("sent"); }
 } catch { /* storage may be refused */ }
 
+// Times are shown in the zone of this place; the house is told once, and again when somebody travels.
+try {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const known = document.cookie.split("; ").find((one) => one.startsWith("zone="))?.slice(5);
+  if (zone && zone !== known && /^[A-Za-z0-9_+\-/]+$/.test(zone)) {
+    document.cookie = `zone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax`;
+    if ("member" in document.body.dataset) fetch("/settings/zone", { method: "POST", body: new URLSearchParams({ zone }), redirect: "manual" }).catch(() => {});
+  }
+} catch { /* cookies may be refused */ }
+
 // An answer that is a page is shown in the place of this one, with the files that were chosen and not taken yet.
 function shown(form, request) {
   const page = new DOMParser().parseFromString(request.responseText, "text/html");
