@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Post, store};
 use crate::accounts::Account;
 use crate::app::App;
+use crate::audiences::Audience;
 use crate::error::{Error, Result};
 use crate::kernel::db::{Query, ids, sql};
 use crate::kernel::id::{AccountId, PostId};
@@ -72,7 +73,7 @@ async fn load(app: &App, member: &Account, query: Query) -> Result<Vec<Conversat
 }
 
 /// Most people of one conversation that are named.
-const PEOPLE: usize = 50;
+const PEOPLE: i64 = 50;
 
 /// The others in each of these threads, as far as the member sees them.
 async fn people(
@@ -80,9 +81,10 @@ async fn people(
     member: &Account,
     threads: &[PostId],
 ) -> Result<HashMap<PostId, Vec<Account>>> {
-    let rows = sql("SELECT DISTINCT posts.thread_id, accounts.id FROM posts LEFT JOIN post_people ON post_people.post_id = posts.id JOIN accounts ON accounts.id = posts.account_id OR accounts.id = post_people.account_id WHERE posts.thread_id IN (SELECT value FROM json_each($1)) AND posts.audience = 'people' AND (posts.account_id = $2 OR EXISTS (SELECT 1 FROM post_people mine WHERE mine.post_id = posts.id AND mine.account_id = $2)) AND accounts.id <> $2 ORDER BY posts.thread_id, accounts.id LIMIT 5000")
+    let rows = sql("SELECT thread_id, id FROM (SELECT everyone.thread_id, everyone.id, ROW_NUMBER() OVER (PARTITION BY everyone.thread_id ORDER BY everyone.id) AS place FROM (SELECT DISTINCT posts.thread_id, accounts.id FROM posts LEFT JOIN post_people ON post_people.post_id = posts.id JOIN accounts ON accounts.id = posts.account_id OR accounts.id = post_people.account_id WHERE posts.thread_id IN (SELECT value FROM json_each($1)) AND posts.audience = 'people' AND (posts.account_id = $2 OR EXISTS (SELECT 1 FROM post_people mine WHERE mine.post_id = posts.id AND mine.account_id = $2)) AND accounts.id <> $2) AS everyone) AS placed WHERE place <= $3 ORDER BY thread_id, id")
         .bind(ids(threads.iter().copied()))
         .bind(member.id)
+        .bind(PEOPLE)
         .all(&app.db)
         .await?;
     let pairs: Vec<(PostId, AccountId)> = rows
@@ -98,10 +100,8 @@ async fn people(
         .collect();
     let mut found: HashMap<PostId, Vec<Account>> = HashMap::new();
     for (thread, id) in pairs {
-        let there = found.entry(thread).or_default();
-        if let Some(account) = known.get(&id).filter(|_| there.len() < PEOPLE) {
-            there.push(account.clone());
-        }
+        let account = known.get(&id).cloned();
+        found.entry(thread).or_default().extend(account);
     }
     Ok(found)
 }
@@ -134,6 +134,21 @@ pub async fn mark(app: &App, member: &Account, thread: PostId, mark: Mark) -> Re
         .await?;
     conversation.unread = mark == Mark::Unread && conversation.last.account != member.id;
     Ok(conversation)
+}
+
+/// Notes that a member looks at a conversation; of other threads nothing is noted.
+///
+/// # Errors
+/// What the database says.
+pub async fn look_at(app: &App, member: &Account, post: &Post) -> Result<()> {
+    if post.audience != Audience::People {
+        return Ok(());
+    }
+    match get(app, member, post.thread).await {
+        Ok(one) if one.unread => mark(app, member, one.thread, Mark::Read).await.map(drop),
+        Ok(_) | Err(Error::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Mutes a thread, or hears it again: a muted one makes no notifications.

@@ -10,18 +10,18 @@ use http::{Method, Uri};
 use crate::accounts::web::{door, leave, mail, profile, security, settings};
 use crate::app::App;
 use crate::crew::web::{self as crew_pages, calendar};
-use crate::guests::web::{self as guest_pages, enter, guest, home, intents};
+use crate::guests::web::{self as guest_pages, done, enter, guest, home, intents};
 use crate::mastodon::routes;
 use crate::media::web as media_pages;
 use crate::members::web::{self as member_pages, desk, import, invitations, mine, tiers, waiting};
 use crate::moderation::web::{
     self as peace, accounts as measured, hosts, mine as mine_pages, queue, reports, rules,
 };
-use crate::nodes::web::{self as node_pages, announcements, front, given_up, look};
+use crate::nodes::web::{self as node_pages, announcements, front, given_up, look, texts};
 use crate::notifications::web as notification_pages;
 use crate::oauth::web as oauth_pages;
 use crate::portable::web as data;
-use crate::posts::web as post_pages;
+use crate::posts::web::{self as post_pages, conversations};
 use crate::relations::web as people_pages;
 use crate::search::web as search_pages;
 use crate::timelines::web::{self as timeline_pages, feeds, live};
@@ -51,6 +51,8 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         )
         .route("/search", get(search_pages::index))
         .route("/bookmarks", get(timeline_pages::bookmarks))
+        .route("/conversations", get(conversations::index))
+        .route("/conversations/{id}/{verb}", post(conversations::act))
         .route("/notifications", get(notification_pages::index))
         .route("/notifications/device", post(notification_pages::device))
         .route("/compose", get(post_pages::new))
@@ -68,6 +70,7 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         )
         .route("/requests", get(people_pages::requests))
         .route("/accounts/{id}/report", get(people_pages::report))
+        .route("/accounts/{id}/reported", get(people_pages::reported))
         .route(
             "/accounts/{id}/send-report",
             post(people_pages::send_report),
@@ -137,7 +140,7 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .route("/door/enter", post(enter::enter))
         .route("/door/mail", post(enter::send_mail))
         .route("/door/code", post(enter::code))
-        .route("/door/done/{token}", get(guest_pages::done))
+        .route("/door/done/{token}", get(done::show))
         .route("/auth/home/callback/{id}", get(enter::back))
         .route("/auth/owa/{state}", get(enter::magic_back))
         .route("/auth/miauth", get(enter::miauth_back))
@@ -168,6 +171,7 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         .route("/settings/apps", get(oauth_pages::index))
         .route("/settings/apps/{id}/end", post(oauth_pages::end))
         .route("/settings/people", get(settings::people))
+        .route("/settings/zone", post(settings::set_zone))
         .route("/settings/people/follows", post(settings::hide_follows))
         .route(
             "/settings/data",
@@ -201,6 +205,9 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
             get(node_pages::setup).post(node_pages::finish),
         )
         .route("/operator", get(node_pages::operator))
+        .route("/privacy", get(texts::privacy))
+        .route("/terms", get(texts::terms))
+        .route("/operator/texts", get(texts::edit).post(texts::update))
         .route("/operator/house", post(node_pages::update_house))
         .route(
             "/operator/look",
@@ -250,7 +257,7 @@ pub fn router(uploads: usize, pictures: usize) -> Router<App> {
         )
         .route("/announcements/{id}/{verb}", post(announcements::answer))
         .route("/operator/jobs/retry", post(node_pages::retry_jobs))
-        .route("/about", get(node_pages::about))
+        .route("/about", get(texts::about))
         .route("/embed", get(ui::embed::house))
         .route("/embed/{handle}", get(ui::embed::profile))
         .route("/embed/{handle}/{id}", get(ui::embed::post))

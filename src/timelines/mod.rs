@@ -8,6 +8,8 @@ pub mod places;
 pub mod tags;
 pub mod web;
 
+pub use tags::{NAMED, Tagged, tagged};
+
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::Result;
@@ -41,7 +43,7 @@ const SPARSE: i64 = 5_000;
 #[macro_export]
 macro_rules! home_sources {
     () => {
-        "SELECT posts.id FROM follows CROSS JOIN posts WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND posts.account_id = follows.followee_id AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT posts.id FROM posts WHERE posts.account_id = $1 AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT post_people.post_id FROM post_people WHERE post_people.account_id = $1 AND post_people.post_id < $3 AND post_people.post_id > $4 UNION ALL SELECT post_tags.post_id FROM followed_tags CROSS JOIN post_tags WHERE followed_tags.account_id = $1 AND post_tags.tag = followed_tags.tag AND post_tags.post_id < $3 AND post_tags.post_id > $4"
+        "SELECT posts.id FROM follows CROSS JOIN posts WHERE follows.follower_id = $1 AND follows.accepted_at IS NOT NULL AND posts.account_id = follows.followee_id AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT posts.id FROM posts WHERE posts.account_id = $1 AND posts.id < $3 AND posts.id > $4 UNION ALL SELECT post_tags.post_id FROM followed_tags CROSS JOIN post_tags WHERE followed_tags.account_id = $1 AND post_tags.tag = followed_tags.tag AND post_tags.post_id < $3 AND post_tags.post_id > $4"
     };
 }
 
@@ -50,15 +52,16 @@ macro_rules! home_sources {
 macro_rules! at_home {
     () => {
         concat!(
-            "(posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'people' AND EXISTS (SELECT 1 FROM post_people WHERE post_people.post_id = posts.id AND post_people.account_id = $1)) OR (posts.audience = 'public' AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM post_tags JOIN followed_tags ON followed_tags.tag = post_tags.tag WHERE post_tags.post_id = posts.id AND followed_tags.account_id = $1))) AND ",
+            "(posts.account_id = $1 OR posts.account_id IN (SELECT followee_id FROM follows WHERE follower_id = $1 AND accepted_at IS NOT NULL) OR (posts.audience = 'public' AND posts.boost_of_id IS NULL AND EXISTS (SELECT 1 FROM post_tags JOIN followed_tags ON followed_tags.tag = post_tags.tag WHERE post_tags.post_id = posts.id AND followed_tags.account_id = $1))) AND ",
             $crate::visible!(),
-            " AND (posts.boost_of_id IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.boosts = 0)) AND NOT EXISTS (SELECT 1 FROM list_members JOIN lists ON lists.id = list_members.list_id WHERE lists.account_id = $1 AND lists.exclusive = 1 AND list_members.account_id = posts.account_id) AND ",
+            " AND (posts.boost_of_id IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.boosts = 0)) AND (posts.language IS NULL OR NOT EXISTS (SELECT 1 FROM follows WHERE follows.follower_id = $1 AND follows.followee_id = posts.account_id AND follows.languages <> '' AND follows.languages NOT LIKE '%,' || posts.language || ',%')) AND NOT EXISTS (SELECT 1 FROM list_members JOIN lists ON lists.id = list_members.list_id WHERE lists.account_id = $1 AND lists.exclusive = 1 AND list_members.account_id = posts.account_id) AND ",
             $crate::wanted!()
         )
     };
 }
 
-/// What a member and those they follow wrote and boosted, without muted people and nodes.
+/// What a member and those they follow wrote and boosted, without muted people and nodes. What others write to them
+/// alone is among their conversations.
 ///
 /// # Errors
 /// What the database says.
@@ -246,93 +249,6 @@ pub async fn of_account(
         " AND posts.id < $3 AND posts.id > $4 AND posts.account_id = $6 ORDER BY posts.id DESC LIMIT $5"
     ));
     let query = bound(query, app, viewer, window).bind(account);
-    let rows = query.all(&app.db).await?;
-    Ok(store::read_all(&rows)?)
-}
-
-/// Most hashtags in each list of a wish.
-pub const NAMED: usize = 4;
-
-/// Which posts with hashtags are wished for.
-#[derive(Clone, Debug, Default)]
-pub struct Tagged {
-    /// With one of these, in the folded form.
-    pub any: Vec<String>,
-    /// With each of these too, up to [`NAMED`].
-    pub all: Vec<String>,
-    /// With none of these, up to [`NAMED`].
-    pub none: Vec<String>,
-    /// Of whom, and with what.
-    pub wished: Wished,
-}
-
-impl Tagged {
-    /// With one hashtag.
-    pub fn of(tag: &str) -> Self {
-        Self {
-            any: vec![tag.to_owned()],
-            ..Self::default()
-        }
-    }
-}
-
-/// Public posts by their hashtags.
-///
-/// # Errors
-/// What the database says.
-pub async fn tagged(
-    app: &App,
-    viewer: Option<&Account>,
-    wish: &Tagged,
-    window: Window,
-) -> Result<Vec<Post>> {
-    let mut found = Vec::new();
-    // Each of them is read from its end, so that the cost does not grow with the table.
-    for tag in &wish.any {
-        found.extend(of_tag(app, viewer, tag, wish, window).await?);
-    }
-    if wish.any.len() > 1 {
-        found.sort_by_key(|post: &Post| post.id);
-        found.dedup_by_key(|post| post.id);
-        if !window.oldest_first {
-            found.reverse();
-        }
-        found.truncate(usize::try_from(window.limit).unwrap_or(usize::MAX));
-    }
-    Ok(found)
-}
-
-async fn of_tag(
-    app: &App,
-    viewer: Option<&Account>,
-    tag: &str,
-    wish: &Tagged,
-    window: Window,
-) -> Result<Vec<Post>> {
-    let query = sql(concat!(
-        "SELECT ",
-        crate::post_columns!(),
-        " FROM posts JOIN post_tags ON post_tags.post_id = posts.id WHERE post_tags.tag = $6 AND posts.audience = 'public' AND ($7 = 0 OR posts.account_id IN (SELECT id FROM accounts WHERE kind = 'local')) AND ($8 = 0 OR posts.account_id IN (SELECT id FROM accounts WHERE kind = 'remote')) AND ($9 = 0 OR EXISTS (SELECT 1 FROM media WHERE media.post_id = posts.id)) AND (CAST($10 AS BIGINT) = 0 OR (SELECT COUNT(*) FROM post_tags AS others WHERE others.post_id = posts.id AND others.tag IN ($11, $12, $13, $14)) = CAST($10 AS BIGINT)) AND NOT EXISTS (SELECT 1 FROM post_tags AS others WHERE others.post_id = posts.id AND others.tag IN ($15, $16, $17, $18)) AND ",
-        crate::visible!(),
-        " AND ",
-        crate::wanted!(),
-        " AND ",
-        crate::heard!(),
-        " AND posts.id < $3 AND posts.id > $4 ORDER BY posts.id DESC LIMIT $5"
-    ));
-    let all = wish.all.iter().take(NAMED);
-    let mut query = bound(query, app, viewer, window)
-        .bind(tag)
-        .bind(wish.wished.local)
-        .bind(wish.wished.remote)
-        .bind(wish.wished.media)
-        .bind(i64::try_from(all.len()).unwrap_or(0));
-    // No hashtag is empty.
-    for list in [&wish.all, &wish.none] {
-        for at in 0..NAMED {
-            query = query.bind(list.get(at).map_or("", String::as_str));
-        }
-    }
     let rows = query.all(&app.db).await?;
     Ok(store::read_all(&rows)?)
 }

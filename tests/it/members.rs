@@ -230,8 +230,8 @@ async fn invitations_are_sent_seen_and_taken_back(backend: Backend) {
     assert_eq!(sent.status(), 303);
     settle(&[&there, &here]).await;
     let own = here.cookie(&fan).await;
-    let home = text(here.get("/home", &[("cookie", &own)]).await).await;
-    let code = home
+    let message = here.newest_message(&own).await;
+    let code = message
         .split("http://there.test/invite/")
         .nth(1)
         .expect("a link");
@@ -459,9 +459,17 @@ async fn what_is_for_a_tier_is_nowhere_else(backend: Backend) {
         assert_eq!(given.status(), 303, "{}", text(given).await);
     }
     // Whoever wants to hear of every post of the host does not hear of this one.
-    afterparty::relations::between::set_wishes(there.app(), bob.id, nina.id, None, Some(true))
-        .await
-        .unwrap();
+    afterparty::relations::between::set_wishes(
+        there.app(),
+        bob.id,
+        nina.id,
+        &afterparty::relations::between::Wishes {
+            notify: Some(true),
+            ..Default::default()
+        },
+    )
+    .await
+    .unwrap();
 
     let values = [
         ("text", "The secret is xyzzyplugh #xyzzyplugh"),

@@ -97,6 +97,7 @@ impl Filled {
             .collect();
         (!options.is_empty()).then(|| NewPoll {
             options,
+            hides_totals: self.has("hide_totals"),
             multiple: self.has("multiple"),
             seconds: self.text("seconds").parse().unwrap_or(86_400),
         })
@@ -123,6 +124,7 @@ impl Filled {
             blurred: self.has("blurred"),
             travels: self.text("travels"),
             in_reply_to: self.text("in_reply_to").parse().ok(),
+            asks_author: false,
             quote: self.text("quote").parse().ok(),
             quote_policy: self.text("quote_policy"),
             as_house: self.has("as_house"),

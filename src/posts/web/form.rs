@@ -44,6 +44,8 @@ pub struct ComposeForm {
     pub travels: String,
     /// What it answers.
     pub in_reply_to: Option<PostId>,
+    /// Whether the author of what it answers is asked before it goes out.
+    pub asks_author: bool,
     /// What it quotes.
     pub quote: Option<PostId>,
     /// Who may quote it.
@@ -173,6 +175,11 @@ impl ComposeForm {
         } else {
             vec!["public", "unlisted", "followers", "people"]
         }
+    }
+
+    /// Whether the votes are shown only when the poll is over.
+    pub fn hides_totals(&self) -> bool {
+        self.poll.as_ref().is_some_and(|poll| poll.hides_totals)
     }
 
     /// The fields for a poll's options; four where there is none yet.

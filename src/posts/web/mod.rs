@@ -1,6 +1,7 @@
 //! Pages of posts: one with its thread, writing, editing, deleting, and the buttons under it.
 
 mod carried;
+pub mod conversations;
 mod filled;
 pub mod form;
 mod publish;
@@ -34,6 +35,7 @@ pub use show::show;
 fn reply_form(app: &App, viewer: &Account, view: &View) -> ComposeForm {
     let mut form = ComposeForm::blank(&format!("reply-{}", view.post.id));
     form.in_reply_to = Some(view.post.id);
+    form.asks_author = view.allowed.asks();
     form.audience = match view.post.audience {
         Audience::Grant(_) => "inside",
         audience => audience.name(),
@@ -65,6 +67,8 @@ struct ComposePage {
 pub struct Start {
     quote: Option<PostId>,
     mention: Option<String>,
+    /// Whom it is for, as the form names it.
+    audience: Option<String>,
     content: Option<String>,
     reply: Option<PostId>,
     /// A prepared post of the house that is to read differently.
@@ -114,8 +118,18 @@ pub async fn new(
     }
     form.quote = start.quote.or(form.quote);
     form.text.push_str(&start.shared());
+    if let Some(audience) = start
+        .audience
+        .filter(|it| form.audiences().contains(&&**it))
+    {
+        // A message keeps its draft apart from what is written for everyone.
+        form.draft = format!("{}-{audience}", form.draft);
+        form.audience = audience;
+    }
     if let Some(handle) = start.mention {
-        form.text = format!("@{} ", handle.trim_start_matches('@'));
+        let handle = handle.trim_start_matches('@');
+        form.draft = format!("{}-{handle}", form.draft);
+        form.text = format!("@{handle} ");
     }
     if let Some(content) = start.content {
         // What was written as an answer names whom it answers already.
@@ -145,7 +159,7 @@ pub async fn create(
     };
     let filled = Filled::read(&app, form).await?;
     let mut form = filled.form();
-    let outcome = publish::publish(&app, &member, filled, &mut form).await;
+    let outcome = publish::publish(&app, (&member, visitor.ui.zone), filled, &mut form).await;
     match outcome {
         Ok(Done::Published(name, post)) => Ok(taken(see_other(&format!("/@{name}/{post}")))),
         Ok(Done::Waits) => Ok(taken(see_other("/calendar"))),
@@ -227,6 +241,7 @@ pub async fn update(
     let changed = Edit {
         media: None,
         described: Vec::new(),
+        poll: None,
         text: form.text.clone(),
         warning: form.warning.clone(),
         sensitive: form.sensitive.is_some(),

@@ -10,9 +10,9 @@ use crate::app::App;
 use crate::error::Error;
 use crate::kernel::id::PostId;
 use crate::members::locked::{self, Locked};
-use crate::posts;
 use crate::posts::thread::{self, Cursor};
 use crate::posts::view::{self, View};
+use crate::posts::{self, conversations};
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, Ui, Visitor};
 
@@ -41,8 +41,9 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId, after: Option<Cursor>
     if post.boost_of.is_some() {
         return Err(Error::NotFound.into());
     }
-    if visitor.account.is_some() {
+    if let Some(member) = &visitor.account {
         thread::complete_later(app, post.id).await?;
+        conversations::look_at(app, member, &post).await?;
     }
     let around = thread::around(app, viewer, &post, after).await?;
     let view = view::load(app, viewer, std::slice::from_ref(&post))

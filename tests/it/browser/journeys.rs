@@ -334,10 +334,15 @@ async fn a_letter_lets_in_by_clicking() {
         .await;
     browser.sees(&code).await;
     browser
-        .call("url", serde_json::json!({"url": "http://here.test/home"}))
+        .call(
+            "url",
+            serde_json::json!({"url": "http://here.test/conversations"}),
+        )
         .await;
+    browser.sees(&code).await;
+    browser.snap("journey-letter-2-messages").await;
+    browser.click(".conversations a.words").await;
     browser.sees("/auth/letter/").await;
-    browser.snap("journey-letter-2-home").await;
     browser.click("a[href*='/auth/letter/']").await;
     browser.sees("This is the browser that asked").await;
     browser.snap("journey-letter-3-button").await;

@@ -45,6 +45,7 @@ async fn furnished() -> (TestNode, Peer, String) {
     )
     .await;
     let poll = NewPoll {
+        hides_totals: false,
         options: vec!["one".into(), "two".into()],
         multiple: false,
         seconds: 3600,
@@ -192,6 +193,7 @@ fn of_the_host(post: &str) -> Vec<String> {
         "/houses",
         "/local",
         "/compose",
+        "/conversations",
         "/notifications",
         "/bookmarks",
         "/requests",

@@ -14,6 +14,7 @@ both!(
     a_post_arrives_and_is_answered,
     an_edit_travels_with_its_history,
     a_deleted_post_goes_everywhere_and_stays_away,
+    messages_stand_on_a_page_of_their_own,
     narrow_posts_reach_only_whom_they_name,
     a_followers_post_opens_to_signed_fetches_of_followers_only,
     the_same_key_makes_one_post,
@@ -128,6 +129,75 @@ async fn a_deleted_post_goes_everywhere_and_stays_away(backend: Backend) {
     assert!(found.is_err());
 }
 
+async fn messages_stand_on_a_page_of_their_own(backend: Backend) {
+    let (_, [here, there]) = TestNode::two(&backend).await;
+    let fan = here.sign_up("fan").await;
+    let nina = there.host("nina").await;
+    let write = async |text: &str, audience| {
+        let draft = Draft {
+            text: text.into(),
+            audience,
+            ..Draft::default()
+        };
+        there.write(&nina, draft).await;
+        settle(&[&here, &there]).await;
+    };
+    let cookie = here.cookie(&fan).await;
+    let list = async || {
+        let page = here.get("/conversations", &[("cookie", &cookie)]).await;
+        page.text().await.unwrap()
+    };
+    assert!(
+        list().await.contains("Nobody has written to you alone"),
+        "empty"
+    );
+    write("@fan@here.test one", Audience::People).await;
+    let new = r#"<li class="unread">"#;
+    assert!(list().await.contains(new), "nobody has read it");
+    let message = here.newest_message(&cookie).await;
+    assert!(message.contains("</span> one</p>"), "{message}");
+    assert!(!list().await.contains(new), "read by opening it");
+    let page = list().await;
+    let act = |verb: &str| {
+        let place = page.split("/conversations/").nth(1).unwrap();
+        let id = place.split('/').next().unwrap();
+        format!("/conversations/{id}/{verb}")
+    };
+    here.form(&act("unread"), &cookie, &[]).await;
+    assert!(list().await.contains(new), "to be read again");
+    here.form(&act("remove"), &cookie, &[]).await;
+    assert!(
+        !list().await.contains(r#"class="words""#),
+        "out of the list"
+    );
+    assert_eq!(
+        here.form(&act("burn"), &cookie, &[]).await.status(),
+        404,
+        "no such thing"
+    );
+    let other = here.sign_up("other").await;
+    let stranger = here.cookie(&other).await;
+    assert_eq!(here.form(&act("read"), &stranger, &[]).await.status(), 404);
+    // Who is followed may write to one at home, as before.
+    here.follow(&fan, "nina@there.test").await;
+    settle(&[&here, &there]).await;
+    assert_eq!(here.home_of("fan").await, ["@fan one"]);
+    write("@fan@here.test two", Audience::People).await;
+    assert_eq!(here.home_of("fan").await.len(), 2);
+    assert!(list().await.contains("two"), "and it is a message too");
+    // Writing to somebody begins with their name, for them alone.
+    let profile = here.get("/@nina@there.test", &[("cookie", &cookie)]).await;
+    let profile = profile.text().await.unwrap();
+    let button = "/compose?audience=people&amp;mention=nina%40there.test";
+    assert!(profile.contains(button), "{profile}");
+    let form = here
+        .get(&button.replace("&amp;", "&"), &[("cookie", &cookie)])
+        .await;
+    let form = form.text().await.unwrap();
+    assert!(form.contains(r#"<option value="people" selected>"#));
+    assert!(form.contains(">@nina@there.test </textarea>"));
+}
+
 async fn narrow_posts_reach_only_whom_they_name(backend: Backend) {
     let (_, [here, there]) = TestNode::two(&backend).await;
     let (fan, other) = (here.sign_up("fan").await, here.sign_up("other").await);
@@ -156,7 +226,13 @@ async fn narrow_posts_reach_only_whom_they_name(backend: Backend) {
         .await;
     settle(&[&here, &there]).await;
     assert_eq!(here.home_of("fan").await, ["for followers"]);
-    assert_eq!(here.home_of("other").await, ["@other for you"]);
+    assert!(here.home_of("other").await.is_empty(), "of a stranger");
+    let cookie = here.cookie(&other).await;
+    assert!(
+        here.newest_message(&cookie)
+            .await
+            .contains("</span> for you</p>")
+    );
     let seen = here.post_by_uri(&direct.uri).await.unwrap();
     assert!(
         afterparty::posts::get_for(here.app(), Some(&fan), seen.id)

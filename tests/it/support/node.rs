@@ -338,6 +338,19 @@ impl TestNode {
         texts
     }
 
+    /// The page of the newest message to whom this cookie belongs.
+    pub async fn newest_message(&self, cookie: &str) -> String {
+        let list = self.get("/conversations", &[("cookie", cookie)]).await;
+        let list = list.text().await.unwrap();
+        let path = list
+            .split(r#"<a class="words" href=""#)
+            .nth(1)
+            .expect("a message");
+        let path = path.split('"').next().unwrap();
+        let page = self.get(path, &[("cookie", cookie)]).await;
+        page.text().await.unwrap()
+    }
+
     /// The kinds of a member's notifications, newest first.
     pub async fn notices_of(&self, name: &str) -> Vec<&'static str> {
         let member = self.account(name).await;
