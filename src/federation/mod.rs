@@ -28,8 +28,7 @@ use crate::error::Error;
 pub const CONTENT_TYPE: &str = activitypub_federation::FEDERATION_CONTENT_TYPE;
 /// What we ask for (ActivityPub §3.2).
 pub const ACCEPT: &str = "application/activity+json, application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"";
-/// The collection of everyone (ActivityPub §5.6).
-pub const PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";
+pub use crate::posts::policies::EVERYONE as PUBLIC;
 
 /// Why something that arrived has no effect.
 #[derive(Debug)]

@@ -119,6 +119,19 @@ pub async fn publish(app: &App, outgoing: Outgoing<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Lets an activity be sent once more under its id: what its author was asked about goes to everybody now.
+///
+/// # Errors
+/// What the database says.
+pub async fn send_again(app: &App, uri: &str) -> sqlx::Result<()> {
+    sql("UPDATE activities SET uri = $2 WHERE uri = $1")
+        .bind(uri)
+        .bind(format!("{uri}#asked"))
+        .run(&app.db)
+        .await?;
+    Ok(())
+}
+
 /// Drops waiting deliveries about the same thing that the new activity makes pointless; the inboxes that never got it
 /// and need not hear of its end.
 async fn replace_earlier(

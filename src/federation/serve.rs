@@ -363,7 +363,7 @@ async fn people(
 }
 
 async fn featured(app: &App, account: &Account) -> Result<(Value, bool)> {
-    let items: Vec<String> = keep::pinned(app, account.id)
+    let items: Vec<String> = keep::pinned(app, None, account.id)
         .await?
         .into_iter()
         .map(|post| post.uri)

@@ -55,6 +55,7 @@ impl Job {
             | Self::SendFarewell(_)
             | Self::SendMove(_)
             | Self::SendPin { .. }
+            | Self::AskApproval(_)
             | Self::SendQuoteRequest(_)
             | Self::SendQuoteAnswer { .. }
             | Self::SendStampDelete { .. } => Lane::Leaving,

@@ -51,6 +51,10 @@ pub enum Notice {
     Post,
     /// More comes in than usual.
     Alarm,
+    /// The house gave a tier.
+    Tier,
+    /// The house gave rights, or other ones.
+    Rights,
 }
 
 impl Notice {
@@ -67,6 +71,8 @@ impl Notice {
             Self::Quote => "quote",
             Self::Post => "post",
             Self::Alarm => "alarm",
+            Self::Tier => "tier",
+            Self::Rights => "rights",
         }
     }
 
@@ -83,6 +89,8 @@ impl Notice {
             Self::Quote,
             Self::Post,
             Self::Alarm,
+            Self::Tier,
+            Self::Rights,
         ]
         .into_iter()
         .find(|notice| notice.name() == name)
@@ -176,6 +184,8 @@ pub enum Job {
         pinned: bool,
         at: i64,
     },
+    /// Ask the author of what a post of ours answers, or boosts, to let it through.
+    AskApproval(PostId),
     /// Ask to quote.
     SendQuoteRequest(PostId),
     /// Answer a request to quote: with the consent's id, or with none.

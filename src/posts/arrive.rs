@@ -1,5 +1,6 @@
 //! Posts of other nodes, as their documents say.
 
+use super::policies::InteractionPolicy;
 use super::{Post, counts, edit, held, polls, previews, references, store, telling, words};
 use crate::accounts::{Account, Emoji, remove as tombs};
 use crate::app::App;
@@ -62,6 +63,8 @@ pub struct Arrived {
     pub quote_stamp_uri: Option<String>,
     /// Who may quote it.
     pub quote_policy: String,
+    /// Who may answer, favourite and boost it.
+    pub interaction_policy: Option<InteractionPolicy>,
     /// Its attachments.
     pub media: Vec<Remote>,
     /// Its poll.
@@ -294,6 +297,9 @@ fn blank(author: &Account, arrived: &Arrived, parent: Option<&Post>, now: Time) 
         quote_state: arrived.quote_uri.as_ref().map(|_| "pending".to_owned()),
         quote_stamp_uri: arrived.quote_stamp_uri.clone(),
         quote_policy: arrived.quote_policy.clone(),
+        interaction_policy: arrived.interaction_policy.clone(),
+        approval: None,
+        approval_uri: None,
         replies_count: 0,
         boosts_count: 0,
         favourites_count: 0,

@@ -1,5 +1,6 @@
 //! Boosting: handing a post on to one's own followers.
 
+use super::policies::{self, Interaction, Permission};
 use super::{Post, counts, remove, store};
 use crate::accounts::Account;
 use crate::app::App;
@@ -29,6 +30,10 @@ pub async fn boost_for(app: &App, who: &Account, post: &Post, audience: Audience
     if !post.is_boostable_by(who.id) {
         return Err(Error::Forbidden);
     }
+    let permission = policies::permission(app, who, post, Interaction::Boost).await?;
+    if permission == Permission::Refused {
+        return Err(Error::invalid("post", "error-boost-refused"));
+    }
     let now = app.clock.now();
     let uri = |id| {
         app.origin()
@@ -36,6 +41,7 @@ pub async fn boost_for(app: &App, who: &Account, post: &Post, audience: Audience
     };
     let boost = Post {
         audience: post.audience.narrower(audience),
+        approval: (permission == Permission::Asked).then(|| "asked".to_owned()),
         ..blank(who, post, PostId::mint(now), now, uri)
     };
     let mut tx = app.db.begin().await?;
@@ -48,8 +54,12 @@ pub async fn boost_for(app: &App, who: &Account, post: &Post, audience: Audience
         let known = store::find_boost(&app.db, who.id, post.id).await?;
         return known.ok_or(Error::NotFound);
     }
-    jobs::enqueue(&mut tx, now, Job::SendBoost(boost.id)).await?;
-    news::tell(&mut tx, now, &News::Post(boost.id)).await?;
+    if boost.approval.is_some() {
+        policies::ask(&mut tx, &boost, now).await?;
+    } else {
+        jobs::enqueue(&mut tx, now, Job::SendBoost(boost.id)).await?;
+        news::tell(&mut tx, now, &News::Post(boost.id)).await?;
+    }
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(boost)
@@ -95,7 +105,9 @@ async fn write(tx: &mut Tx, boost: &Post, post: &Post, now: Time) -> Result<bool
     if fresh {
         counts::recount(&mut *tx, post.id).await?;
         news::tell(&mut *tx, now, &News::Counted(post.id)).await?;
-        counts::count(&mut *tx, boost, 1, Some(now)).await?;
+        if boost.approval.is_none() {
+            counts::count(&mut *tx, boost, 1, Some(now)).await?;
+        }
         if post.account != boost.account {
             let job = Job::Notify {
                 account: post.account,
@@ -170,6 +182,9 @@ fn blank(who: &Account, post: &Post, id: PostId, at: Time, uri: impl Fn(PostId) 
         quote_uri: None,
         quote_state: None,
         quote_stamp_uri: None,
+        interaction_policy: None,
+        approval: None,
+        approval_uri: None,
         replies_count: 0,
         boosts_count: 0,
         favourites_count: 0,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::copies::{self, Travels};
+use super::policies::{self, Interaction, Permission};
 use super::render::{self, Rendered};
 use super::{Post, Screened, bylines, held, polls, previews, quotes, store, telling, words};
 use crate::accounts::Account;
@@ -25,6 +26,9 @@ pub struct NewPoll {
     pub options: Vec<String>,
     /// Whether several may be.
     pub multiple: bool,
+    /// Whether the votes are shown only when it is over.
+    #[serde(default)]
+    pub hides_totals: bool,
     /// For how long, seconds.
     pub seconds: i64,
 }
@@ -216,8 +220,18 @@ pub async fn prepare(app: &App, author: &Account, draft: Screened<Draft>) -> Res
         None => None,
     };
     check_grant(app, author, draft.audience, parent.as_ref()).await?;
+    let permission = match &parent {
+        Some(parent) => policies::permission(app, author, parent, Interaction::Reply).await?,
+        None => Permission::Granted,
+    };
+    if permission == Permission::Refused {
+        return Err(Error::invalid("text", "error-reply-refused"));
+    }
     let rendered = render::render(app, &draft.text).await?;
-    let post = blank(app, author, &draft, &rendered, parent.as_ref());
+    let mut post = blank(app, author, &draft, &rendered, parent.as_ref());
+    if permission == Permission::Asked {
+        post.approval = Some("asked".to_owned());
+    }
     let post = quotes::prepare(app, author, post, quoted.as_ref()).await?;
     Ok(Prepared::New(Box::new((post, draft, rendered))))
 }
@@ -259,7 +273,7 @@ pub async fn write(
         let seen = (draft.teaser.trim(), draft.blurred);
         copies::set_locked(&mut *tx, post.id, seen, travels).await?;
     }
-    if draft.held.is_none() {
+    if draft.held.is_none() && post.approval.is_none() {
         words::keep(&mut *tx, author, &post).await?;
         previews::expect(&mut *tx, &post, now).await?;
     }
@@ -270,6 +284,11 @@ pub async fn write(
     }
     if let Some(reason) = &draft.held {
         held::note(&mut *tx, post.id, post.audience, reason).await?;
+    }
+    if post.approval.is_some() {
+        policies::ask(&mut *tx, &post, now).await?;
+    }
+    if draft.held.is_some() || post.approval.is_some() {
         let post = store::find(tx, post.id).await?.ok_or(Error::NotFound)?;
         return Ok((post, true));
     }
@@ -346,6 +365,9 @@ fn blank(
         } else {
             "nobody".to_owned()
         },
+        interaction_policy: None,
+        approval: None,
+        approval_uri: None,
         replies_count: 0,
         boosts_count: 0,
         favourites_count: 0,

@@ -1,9 +1,10 @@
 //! Favourites.
 
+use super::policies::{self, Interaction, Permission};
 use super::{Post, counts};
 use crate::accounts::Account;
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::news::{self, News};
 use crate::jobs::{self, Job, Notice};
 use crate::kernel::crypt;
@@ -14,10 +15,15 @@ use crate::kernel::page::Window;
 /// A member favourites a post, or takes it back; twice is the same as once.
 ///
 /// # Errors
-/// What the database says.
+/// `Invalid` where its author does not let them.
 pub async fn set(app: &App, who: &Account, post: &Post, wanted: bool) -> Result<()> {
     let uri = app.origin().at(&format!("/activities/{}", crypt::opaque()));
     if wanted {
+        // The author is told anyway, and takes it back where it is not wanted.
+        let permission = policies::permission(app, who, post, Interaction::Favourite).await?;
+        if permission == Permission::Refused {
+            return Err(Error::invalid("post", "error-favourite-refused"));
+        }
         add(app, who, post, &uri).await
     } else {
         remove(app, who, post).await
@@ -137,6 +143,22 @@ pub async fn find_by_uri(
         .await?
         .map(|row| row.get("post_id"))
         .transpose()
+}
+
+/// Whose favourite of a post by this author has this id on the wire.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_ours(app: &App, uri: &str, author: AccountId) -> Result<Option<(Account, Post)>> {
+    let row = sql("SELECT favourites.account_id, favourites.post_id FROM favourites JOIN posts ON posts.id = favourites.post_id WHERE favourites.uri = $1 AND posts.account_id = $2")
+        .bind(uri)
+        .bind(author)
+        .optional(&app.db)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let who = crate::accounts::get(app, row.get("account_id")?).await?;
+    let post = super::store::find(&app.db, row.get("post_id")?).await?;
+    Ok(post.map(|post| (who, post)))
 }
 
 /// Who favourited a post, with the id to page by; the last first.

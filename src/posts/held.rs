@@ -1,6 +1,6 @@
 //! Posts that wait for a look: seen by their author alone until somebody lets them through.
 
-use super::{Post, counts, previews, quotes, references, store, telling, words};
+use super::{Post, counts, policies, previews, quotes, references, store, telling, words};
 use crate::accounts::{self, Account, store as account_store};
 use crate::app::App;
 use crate::audiences::Audience;
@@ -11,6 +11,12 @@ use crate::kernel::clock::Time;
 use crate::kernel::db::{Query, Row, Tx, ids, sql};
 use crate::kernel::html::to_text;
 use crate::kernel::id::{AccountId, PostId};
+
+/// Why a post of ours waits for the word of the author it answers; the house does not look at it.
+pub(super) const FOR_APPROVAL: &str = "approval";
+
+/// Why a post of ours waits for good: the author it answers did not let it through.
+pub(super) const REFUSED: &str = "refused";
 
 /// A post that waits.
 #[derive(Clone, Debug)]
@@ -93,7 +99,7 @@ pub(super) async fn hold_in(tx: &mut Tx, post: &Post, reason: &str, now: Time) -
 }
 
 fn wanted(wished: &Wished, limit: i64) -> Query {
-    sql(concat!("SELECT ", crate::post_columns!(), ", posts.held_for FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = 0 OR accounts.host = $3) ORDER BY posts.id LIMIT $4"))
+    sql(concat!("SELECT ", crate::post_columns!(), ", posts.held_for FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.held_for NOT IN ('approval', 'refused') AND posts.dropped_at IS NULL AND ($1 = 0 OR posts.account_id = $1) AND ($2 = 0 OR accounts.host = $3) ORDER BY posts.id LIMIT $4"))
         .bind(wished.author.map_or(0, |author| author.0))
         .bind(wished.host.is_some())
         .bind(wished.host.clone().unwrap_or_default())
@@ -143,7 +149,7 @@ pub async fn list(app: &App, wished: &Wished, limit: i64) -> Result<Vec<Held>> {
 /// # Errors
 /// What the database says.
 pub async fn counts(app: &App) -> Result<(i64, Vec<(String, i64)>)> {
-    let rows = sql("SELECT accounts.host, COUNT(*) AS n FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.dropped_at IS NULL GROUP BY accounts.host ORDER BY n DESC, accounts.host")
+    let rows = sql("SELECT accounts.host, COUNT(*) AS n FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.held_audience IS NOT NULL AND posts.held_for NOT IN ('approval', 'refused') AND posts.dropped_at IS NULL GROUP BY accounts.host ORDER BY n DESC, accounts.host")
         .all(&app.db)
         .await?;
     let read = |row: &Row| Ok((row.get("host")?, row.get("n")?));
@@ -191,6 +197,11 @@ pub async fn release_in(app: &App, tx: &mut Tx, id: PostId) -> Result<bool> {
         .await?;
     let Some(row) = row else { return Ok(false) };
     let post = store::read(&row)?;
+    if post.approval.as_deref() == Some("asked") {
+        // The house lets it through; whose post it answers has not been asked yet.
+        policies::ask(tx, &post, app.clock.now()).await?;
+        return Ok(true);
+    }
     announce(app, tx, &post).await?;
     if quotes::has_request(&mut *tx, &post).await? {
         jobs::enqueue(tx, app.clock.now(), Job::TakeUpQuote(post.id)).await?;
@@ -213,7 +224,11 @@ async fn announce(app: &App, tx: &mut Tx, post: &Post) -> Result<()> {
     previews::expect(&mut *tx, post, now).await?;
     telling::announce(&mut *tx, post, &mentioned, now).await?;
     if author.is_local() {
-        jobs::enqueue(&mut *tx, now, Job::SendPost(post.id)).await?;
+        let job = match post.boost_of {
+            Some(_) => Job::SendBoost(post.id),
+            None => Job::SendPost(post.id),
+        };
+        jobs::enqueue(&mut *tx, now, job).await?;
         quotes::settle(tx, app, post).await?;
     } else {
         references::adopt_replies(tx, post, now).await?;

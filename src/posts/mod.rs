@@ -11,6 +11,7 @@ pub mod edit;
 pub mod favourites;
 pub mod held;
 pub mod keep;
+pub mod policies;
 pub mod polls;
 pub mod previews;
 pub mod quotes;
@@ -84,6 +85,12 @@ pub struct Post {
     pub quote_stamp_uri: Option<String>,
     /// Who may quote it: `everyone`, `followers` or `nobody`.
     pub quote_policy: String,
+    /// Who may answer, favourite and boost it; whoever sees it where nothing is said.
+    pub interaction_policy: Option<policies::InteractionPolicy>,
+    /// What the author of what it answers or boosts said to it: `asked`, `given` or `refused`.
+    pub approval: Option<String>,
+    /// That author's consent, on the wire.
+    pub approval_uri: Option<String>,
     /// How many answers are known.
     pub replies_count: i64,
     /// How many boosts are known.
@@ -110,6 +117,12 @@ impl Post {
             author: self.account,
             audience: self.audience,
         }
+    }
+
+    /// `asked` or `refused` where only its author sees it, because of the author whom it answers.
+    pub fn waits_for_author(&self) -> Option<&str> {
+        let state = self.approval.as_deref();
+        state.filter(|state| self.audience == Audience::Held && *state != "given")
     }
 
     /// Whether it is for a grant: a tier, a list, the crew.

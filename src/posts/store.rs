@@ -11,7 +11,7 @@ use crate::kernel::id::{AccountId, AppId, PostId};
 #[macro_export]
 macro_rules! post_columns {
     () => {
-        "posts.id, posts.uri, posts.url, posts.account_id, posts.boost_of_id, posts.thread_id, posts.in_reply_to_id, posts.in_reply_to_uri, posts.kind, posts.audience, posts.audience_id, posts.title, posts.text, posts.html, posts.warning, posts.sensitive, posts.language, posts.emojis, posts.quote_of_id, posts.quote_uri, posts.quote_state, posts.quote_stamp_uri, posts.quote_policy, posts.replies_count, posts.boosts_count, posts.favourites_count, posts.pinned_at, posts.created_at, posts.edited_at, posts.replies_fetched_at, posts.version"
+        "posts.id, posts.uri, posts.url, posts.account_id, posts.boost_of_id, posts.thread_id, posts.in_reply_to_id, posts.in_reply_to_uri, posts.kind, posts.audience, posts.audience_id, posts.title, posts.text, posts.html, posts.warning, posts.sensitive, posts.language, posts.emojis, posts.quote_of_id, posts.quote_uri, posts.quote_state, posts.quote_stamp_uri, posts.quote_policy, posts.interaction_policy, posts.approval, posts.approval_uri, posts.replies_count, posts.boosts_count, posts.favourites_count, posts.pinned_at, posts.created_at, posts.edited_at, posts.replies_fetched_at, posts.version"
     };
 }
 
@@ -19,6 +19,7 @@ macro_rules! post_columns {
 pub fn read(row: &Row) -> sqlx::Result<Post> {
     let audience: String = row.get("audience")?;
     let emojis: String = row.get("emojis")?;
+    let policy: Option<String> = row.get("interaction_policy")?;
     Ok(Post {
         id: row.get("id")?,
         uri: row.get("uri")?,
@@ -42,6 +43,9 @@ pub fn read(row: &Row) -> sqlx::Result<Post> {
         quote_state: row.get("quote_state")?,
         quote_stamp_uri: row.get("quote_stamp_uri")?,
         quote_policy: row.get("quote_policy")?,
+        interaction_policy: policy.and_then(|policy| serde_json::from_str(&policy).ok()),
+        approval: row.get("approval")?,
+        approval_uri: row.get("approval_uri")?,
         replies_count: row.get("replies_count")?,
         boosts_count: row.get("boosts_count")?,
         favourites_count: row.get("favourites_count")?,
@@ -167,7 +171,7 @@ pub async fn insert(
         Audience::Grant(id) => Some(id),
         _ => None,
     };
-    let touched = sql("INSERT INTO posts (id, uri, url, account_id, boost_of_id, thread_id, in_reply_to_id, in_reply_to_uri, kind, audience, audience_id, title, text, html, warning, sensitive, language, emojis, quote_of_id, quote_uri, quote_state, quote_stamp_uri, quote_policy, idempotency_key, created_at, edited_at, fetched_at, is_local) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, (SELECT CASE WHEN accounts.kind = 'local' THEN 1 ELSE 0 END FROM accounts WHERE accounts.id = $4)) ON CONFLICT DO NOTHING")
+    let touched = sql("INSERT INTO posts (id, uri, url, account_id, boost_of_id, thread_id, in_reply_to_id, in_reply_to_uri, kind, audience, audience_id, title, text, html, warning, sensitive, language, emojis, quote_of_id, quote_uri, quote_state, quote_stamp_uri, quote_policy, idempotency_key, created_at, edited_at, fetched_at, interaction_policy, is_local) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, (SELECT CASE WHEN accounts.kind = 'local' THEN 1 ELSE 0 END FROM accounts WHERE accounts.id = $4)) ON CONFLICT DO NOTHING")
         .bind(post.id)
         .bind(&post.uri)
         .bind(post.url.clone())
@@ -195,14 +199,20 @@ pub async fn insert(
         .bind(post.created_at)
         .bind(post.edited_at)
         .bind(now)
+        .bind(policy_of(post))
         .run(conn)
         .await?;
     Ok(touched == 1)
 }
 
+fn policy_of(post: &Post) -> Option<String> {
+    let policy = post.interaction_policy.as_ref()?;
+    serde_json::to_string(policy).ok()
+}
+
 /// Writes what an edit changed; the new version.
 pub async fn update(conn: impl Conn, post: &Post) -> sqlx::Result<i64> {
-    sql("UPDATE posts SET url = $2, title = $3, text = $4, html = $5, warning = $6, sensitive = $7, language = $8, emojis = $9, quote_of_id = $10, quote_uri = $11, quote_state = $12, quote_stamp_uri = $13, quote_policy = $14, edited_at = $15, version = version + 1 WHERE id = $1 RETURNING version")
+    sql("UPDATE posts SET url = $2, title = $3, text = $4, html = $5, warning = $6, sensitive = $7, language = $8, emojis = $9, quote_of_id = $10, quote_uri = $11, quote_state = $12, quote_stamp_uri = $13, quote_policy = $14, edited_at = $15, interaction_policy = $16, version = version + 1 WHERE id = $1 RETURNING version")
         .bind(post.id)
         .bind(post.url.clone())
         .bind(&post.title)
@@ -218,6 +228,7 @@ pub async fn update(conn: impl Conn, post: &Post) -> sqlx::Result<i64> {
         .bind(post.quote_stamp_uri.clone())
         .bind(&post.quote_policy)
         .bind(post.edited_at)
+        .bind(policy_of(post))
         .one(conn)
         .await?
         .get("version")

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::policies::{self, Allowed};
 use super::polls::{self, Poll};
 use super::previews::{self, Preview};
-use super::{Post, bylines, render, store};
+use super::{Post, bylines, quotes, render, store};
 use crate::accounts::{Account, Role, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Audience, Badge, Shown};
@@ -66,6 +67,10 @@ pub struct View {
     pub boosted: bool,
     /// Whether the viewer bookmarked it.
     pub bookmarked: bool,
+    /// How many quote it, with consent.
+    pub quotes: i64,
+    /// What its author lets the viewer do with it.
+    pub allowed: Allowed,
 }
 
 impl View {
@@ -187,6 +192,9 @@ pub async fn load(app: &App, viewer: Option<&Account>, posts: &[Post]) -> Result
             .and_then(|id| parents.get(&id))
             .and_then(|id| gathered.accounts.get(id))
             .cloned();
+        if let Some(viewer) = viewer {
+            view.allowed = policies::allowed(app, viewer, &view.post).await?;
+        }
         views.push(view);
     }
     Ok(views)
@@ -217,6 +225,7 @@ struct Gathered {
     apps: HashMap<PostId, (String, Option<String>)>,
     badges: Vec<Badge>,
     bylines: HashMap<PostId, Account>,
+    quotes: HashMap<PostId, i64>,
 }
 
 impl Gathered {
@@ -263,9 +272,10 @@ impl Gathered {
             store::apps_of(&app.db, &list),
             bylines::of_posts(&app.db, &list, crew),
         )?;
-        let (attached, previews, badges) = tokio::try_join!(
+        let (attached, previews, quotes, badges) = tokio::try_join!(
             media::of_posts(app, posts),
             previews::of_posts(app, posts),
+            quotes::counts(app, posts),
             async { Ok(audiences::badges(&app.db, &accounts, app.clock.now()).await?) },
         )?;
         let mut media: HashMap<PostId, Vec<Media>> = HashMap::new();
@@ -288,6 +298,7 @@ impl Gathered {
             tags: grouped(tags),
             apps: apps.into_iter().collect(),
             bylines: bylines.into_iter().collect(),
+            quotes: quotes.into_iter().collect(),
             badges: badges
                 .into_iter()
                 .filter(|badge| badge.shown == Shown::Everywhere)
@@ -332,6 +343,8 @@ impl Gathered {
             favourited: self.favourited.contains(&post.id),
             boosted: self.boosted.contains(&post.id),
             bookmarked: self.bookmarked.contains(&post.id),
+            quotes: self.quotes.get(&post.id).copied().unwrap_or(0),
+            allowed: Allowed::of_nobody(post),
             post: post.clone(),
         })
     }

@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use crate::accounts::{self, dispatch, links};
 use crate::app::App;
 use crate::federation::activities::{
-    accept, announce, block, create, delete, flag, follow, leave, letter, like, moved, pin, quote,
-    reject, update,
+    accept, announce, approval, block, create, delete, flag, follow, leave, letter, like, moved,
+    pin, quote, reject, update,
 };
 use crate::federation::copies;
 use crate::federation::delivery::Health;
@@ -127,6 +127,7 @@ async fn perform(app: &App, job: Job) -> anyhow::Result<()> {
             pinned,
             at,
         } => boxed(async move || pin::send(app, account, &post_uri, pinned, at).await),
+        Job::AskApproval(id) => boxed(async move || approval::ask(app, id).await),
         Job::SendQuoteRequest(id) => boxed(async move || quote::send_request(app, id).await),
         Job::SendQuoteAnswer {
             account,

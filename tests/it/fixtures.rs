@@ -301,6 +301,7 @@ impl Bench {
                             Draft {
                                 text: "?".into(),
                                 poll: Some(NewPoll {
+                                    hides_totals: false,
                                     options,
                                     multiple: true,
                                     seconds: 3600,

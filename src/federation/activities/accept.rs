@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Context;
+use super::{Context, approval};
 use crate::accounts;
 use crate::app::App;
 use crate::federation::doc::Doc;
@@ -73,6 +73,9 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
             .filter(|stamp| same_origin(stamp, &context.sender.uri))
             .ok_or(Refused::Drop("no consent came with it"))?;
         return Ok(quotes::receive_answer(app, &quoting, Some(stamp)).await?);
+    }
+    if approval::answered(app, context, activity).await? {
+        return Ok(());
     }
     let follow = find_follow(app, context, activity).await?;
     if follow.accepted_at.is_none() {

@@ -12,7 +12,7 @@ use crate::federation::outbox::{self, Outgoing, Recipients};
 use crate::federation::{Outcome, PUBLIC, Refused};
 use crate::kernel::id::{AccountId, PostId};
 use crate::posts::boosts::{self, Arrived};
-use crate::posts::{self, remove};
+use crate::posts::{self, Post, remove};
 use crate::relations::follows;
 
 /// Somebody boosts. What they embed is never believed: the post's own host has the word.
@@ -99,6 +99,18 @@ async fn announced_delete(app: &App, context: &Context, delete: Doc<'_>) -> Outc
     }
 }
 
+/// What a boost says, besides who sends it.
+pub(super) fn body(booster: &Account, boost: &Post, (post, author): (&Post, &Account)) -> Value {
+    let mut body = addressing(booster, boost.audience, &author.uri);
+    body["object"] = json!(post.uri);
+    body["published"] = json!(boost.created_at.rfc3339());
+    if let Some(consent) = &boost.approval_uri {
+        body["@context"] = note::context();
+        body["approvedBy"] = json!(consent);
+    }
+    body
+}
+
 /// Sends a boost.
 ///
 /// # Errors
@@ -114,9 +126,10 @@ pub async fn send(app: &App, id: PostId) -> anyhow::Result<()> {
         accounts::get(app, boost.account).await?,
         accounts::get(app, post.account).await?,
     );
-    let mut body = addressing(&booster, boost.audience, &author.uri);
-    body["object"] = json!(post.uri);
-    body["published"] = json!(boost.created_at.rfc3339());
+    if boost.audience == Audience::Held {
+        return Ok(());
+    }
+    let body = body(&booster, &boost, (&post, &author));
     let outgoing = Outgoing {
         sender: &booster,
         kind: "Announce",

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod announce;
+pub mod approval;
 pub mod block;
 pub mod create;
 pub mod delete;

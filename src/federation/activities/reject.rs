@@ -1,6 +1,6 @@
 //! Reject: of a Follow, now or later, or of a request to quote.
 
-use super::{Context, accept};
+use super::{Context, accept, approval};
 use crate::app::App;
 use crate::federation::doc::Doc;
 use crate::federation::{Outcome, Refused};
@@ -17,6 +17,9 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         .ok_or(Refused::Drop("no object"))?;
     if let Some(quoting) = accept::quote_answered(app, context, object).await? {
         return Ok(quotes::receive_answer(app, &quoting, None).await?);
+    }
+    if approval::answered(app, context, activity).await? {
+        return Ok(());
     }
     let follow = accept::find_follow(app, context, activity).await?;
     Ok(follows::reject(app, &follow).await?)

@@ -97,6 +97,8 @@ async fn waiting(app: &App, node: NodeId, most: i64) -> sqlx::Result<Vec<(Delive
         CASE WHEN activities.kind NOT IN ('Create', 'Update') THEN 'yes' \
         WHEN EXISTS (SELECT 1 FROM tombstones WHERE tombstones.uri = activities.object_uri) THEN 'never' \
         WHEN post.id IS NULL THEN 'yes' \
+        WHEN post.held_for = 'approval' AND EXISTS (SELECT 1 FROM posts answered JOIN accounts asked ON asked.id = answered.account_id WHERE answered.id = post.in_reply_to_id AND deliveries.inbox_id IN (asked.inbox_id, asked.shared_inbox_id)) THEN 'yes' \
+        WHEN post.held_for = 'refused' THEN 'never' \
         WHEN post.audience = 'held' THEN 'later' \
         WHEN post.audience IN ('public', 'unlisted') AND NOT EXISTS (SELECT 1 FROM blocks JOIN accounts blocked ON blocked.id = blocks.target_id WHERE blocks.account_id = post.account_id AND deliveries.inbox_id IN (blocked.inbox_id, blocked.shared_inbox_id)) THEN 'yes' \
         WHEN post.audience = 'grant' AND activities.kind = 'Update' THEN 'yes' \

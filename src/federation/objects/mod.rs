@@ -1,6 +1,7 @@
 //! Objects: fetched, read, believed only from their own host.
 
 pub mod note;
+mod policy;
 
 use std::time::Duration;
 

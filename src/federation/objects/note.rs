@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::policy;
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences::Audience;
@@ -109,7 +110,8 @@ pub async fn read(app: &App, document: &Value, author: &Account) -> Result<Optio
             .id_of("quoteAuthorization")
             .filter(|uri| parse_url(uri).is_some())
             .map(str::to_owned),
-        quote_policy: quote_policy(doc, author),
+        quote_policy: policy::quotes(doc, author),
+        interaction_policy: policy::read(doc),
         media: attachments(doc, kind),
         poll: poll(doc),
         held: None,
@@ -292,22 +294,6 @@ fn quote(doc: Doc<'_>) -> Option<String> {
     };
     let found = named.or_else(linked)?;
     (Some(found) != doc.id()).then(|| found.to_owned())
-}
-
-fn quote_policy(doc: Doc<'_>, author: &Account) -> String {
-    let allowed = Doc(Doc(doc.get("interactionPolicy")).get("canQuote")).ids("automaticApproval");
-    let policy = if allowed.iter().any(|id| is_public(id)) {
-        "everyone"
-    } else if author
-        .followers_uri
-        .as_deref()
-        .is_some_and(|followers| allowed.contains(&followers))
-    {
-        "followers"
-    } else {
-        "nobody"
-    };
-    policy.to_owned()
 }
 
 fn poll(doc: Doc<'_>) -> Option<Poll> {
@@ -523,6 +509,7 @@ pub fn context() -> Value {
             "gts": "https://gotosocial.org/ns#", "interactionPolicy": {"@id": "gts:interactionPolicy", "@type": "@id"},
             "canQuote": {"@id": "gts:canQuote", "@type": "@id"}, "canReply": {"@id": "gts:canReply", "@type": "@id"}, "canLike": {"@id": "gts:canLike", "@type": "@id"},
             "canAnnounce": {"@id": "gts:canAnnounce", "@type": "@id"}, "automaticApproval": {"@id": "gts:automaticApproval", "@type": "@id"},
+            "approvedBy": {"@id": "gts:approvedBy", "@type": "@id"}, "replyAuthorization": {"@id": "gts:replyAuthorization", "@type": "@id"},
             "quote": {"@id": "https://w3id.org/fep/044f#quote", "@type": "@id"}, "quoteUri": "http://fedibird.com/ns#quoteUri",
             "_misskey_quote": "https://misskey-hub.net/ns/#_misskey_quote",
             "quoteAuthorization": {"@id": "https://w3id.org/fep/044f#quoteAuthorization", "@type": "@id"},
@@ -571,7 +558,7 @@ pub async fn build(app: &App, author: &Account, post: &Post) -> Result<Value> {
         "sensitive": post.sensitive,
         "tag": tags(app, post, &people).await?,
         "attachment": media::of_post(app, post.id).await?.iter().map(|item| media_document(app, item, post.audience.is_open())).collect::<Vec<_>>(),
-        "interactionPolicy": interaction_policy(author, post, calm::is_paused(app).await?),
+        "interactionPolicy": policy::build(author, post, &people, calm::is_paused(app).await?),
     });
     if !post.text.is_empty() {
         note["source"] = json!({"content": post.text, "mediaType": "text/plain"});
@@ -595,35 +582,15 @@ pub async fn build(app: &App, author: &Account, post: &Post) -> Result<Value> {
         note["replies"] = replies(app, post).await?;
     }
     add_quote(&mut note, post);
+    if let Some(consent) = &post.approval_uri {
+        // The second name is that of later drafts.
+        note["approvedBy"] = json!(consent);
+        note["replyAuthorization"] = json!(consent);
+    }
     if post.kind == "question" {
         add_poll(app, &mut note, post).await?;
     }
     Ok(note)
-}
-
-fn interaction_policy(author: &Account, post: &Post, paused: bool) -> Value {
-    let followers = author.followers_uri.clone().unwrap_or_default();
-    let everyone = if post.audience.is_open() {
-        json!([PUBLIC])
-    } else {
-        json!([author.uri])
-    };
-    let quote = match post.quote_policy.as_str() {
-        "everyone" if post.audience.is_open() => json!([PUBLIC]),
-        "followers" if post.audience.is_open() => json!([followers]),
-        _ => json!([author.uri]),
-    };
-    let readers = match post.audience {
-        Audience::Public | Audience::Unlisted => json!([PUBLIC]),
-        Audience::Followers => json!([followers]),
-        _ => json!([author.uri]),
-    };
-    json!({
-        "canReply": {"automaticApproval": if paused { json!([author.uri]) } else { readers.clone() }},
-        "canLike": {"automaticApproval": readers},
-        "canAnnounce": {"automaticApproval": everyone},
-        "canQuote": {"automaticApproval": quote},
-    })
 }
 
 async fn tags(app: &App, post: &Post, people: &[(Account, bool)]) -> Result<Vec<Value>> {
@@ -704,9 +671,11 @@ async fn add_poll(app: &App, note: &mut Value, post: &Post) -> Result<()> {
     let Some(poll) = posts::polls::of_post(app, post.id).await? else {
         return Ok(());
     };
+    let shown = poll.shows_totals(app.clock.now());
     let options: Vec<Value> = poll
         .options
         .iter()
+        .map(|(title, votes)| (title, if shown { *votes } else { 0 }))
         .map(|(title, votes)| json!({"type": "Note", "name": title, "replies": {"type": "Collection", "totalItems": votes}}))
         .collect();
     note[if poll.multiple { "anyOf" } else { "oneOf" }] = json!(options);

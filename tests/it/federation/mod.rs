@@ -5,5 +5,6 @@ mod delivery;
 mod finding;
 mod following;
 mod leaving;
+mod policies;
 mod posting;
 mod talking;

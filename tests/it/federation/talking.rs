@@ -59,6 +59,7 @@ async fn a_poll_is_answered_from_another_node(backend: Backend) {
     here.follow(&fan, "nina@there.test").await;
     settle(&[&here, &there]).await;
     let poll = NewPoll {
+        hides_totals: false,
         options: vec!["Slow".into(), "Loud".into()],
         multiple: false,
         seconds: 3600,
