@@ -8,7 +8,10 @@ use super::{Answer, Caller, Refused};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::kernel::clock::Time;
 use crate::kernel::html::escape;
+use crate::kernel::text::simple_html;
+use crate::nodes::house::texts::{self, Text, Texts};
 use crate::nodes::joining::{self, Mode};
 use crate::nodes::{self, house};
 use crate::posts;
@@ -21,15 +24,16 @@ fn version() -> String {
     )
 }
 
-async fn configuration(app: &App) -> Result<Value> {
+async fn configuration(app: &App, texts: &Texts) -> Result<Value> {
+    let address = |text: &Text, path: &str| (!text.text.is_empty()).then(|| app.origin().at(path));
     let limits = &app.settings.limits;
     let push = crate::notifications::push::key(app).await?.public();
     Ok(json!({
         "urls": {
             "streaming": app.origin().url.replacen("http", "ws", 1),
             "about": app.origin().at("/about"),
-            "privacy_policy": null,
-            "terms_of_service": null,
+            "privacy_policy": address(&texts.privacy, "/privacy"),
+            "terms_of_service": address(&texts.terms, "/terms"),
             "status": null,
         },
         "vapid": {"public_key": push},
@@ -71,6 +75,7 @@ pub async fn old(call: Caller) -> Answer {
     let app = &call.app;
     let house = house::get(app).await?;
     let mode = joining::get(app).await?.mode;
+    let texts = texts::get(app).await?;
     Ok(json_of(json!({
         "uri": app.origin().domain,
         "title": house.name,
@@ -89,9 +94,9 @@ pub async fn old(call: Caller) -> Answer {
         "registrations": matches!(mode, Mode::Open | Mode::Request),
         "approval_required": mode == Mode::Request,
         "invites_enabled": mode != Mode::Closed,
-        "configuration": configuration(app).await?,
+        "configuration": configuration(app, &texts).await?,
         "contact_account": contact(app).await?,
-        "rules": [],
+        "rules": rules_of(&texts),
     })))
 }
 
@@ -101,6 +106,7 @@ pub async fn show(call: Caller) -> Answer {
     let house = house::get(app).await?;
     let active = accounts::count_active(app).await?;
     let mode = joining::get(app).await?.mode;
+    let texts = texts::get(app).await?;
     Ok(json_of(json!({
         "domain": app.origin().domain,
         "title": house.name,
@@ -111,7 +117,7 @@ pub async fn show(call: Caller) -> Answer {
         "thumbnail": {"url": app.origin().at("/assets/header.png"), "blurhash": null, "versions": {}},
         "icon": [],
         "languages": ["en", "de"],
-        "configuration": configuration(app).await?,
+        "configuration": configuration(app, &texts).await?,
         "registrations": {
             "enabled": matches!(mode, Mode::Open | Mode::Request),
             "approval_required": mode == Mode::Request,
@@ -122,14 +128,76 @@ pub async fn show(call: Caller) -> Answer {
         },
         "api_versions": {"mastodon": 4},
         "contact": {"email": "", "account": contact(app).await?},
-        "rules": [],
+        "rules": rules_of(&texts),
     })))
 }
 
-/// `GET /api/v1/instance/rules`, and other lists in which nothing stands yet.
+/// Rules of the house, numbered from one.
+fn rules_of(texts: &Texts) -> Vec<Value> {
+    let rules = texts.rules().into_iter().enumerate();
+    rules
+        .map(|(at, text)| json!({"id": (at + 1).to_string(), "text": text, "hint": "", "translations": {}}))
+        .collect()
+}
+
+/// `GET /api/v1/instance/rules`
+pub async fn rules(call: Caller) -> Answer {
+    let texts = texts::get(&call.app).await?;
+    Ok(json_of(json!(rules_of(&texts))))
+}
+
+/// A text of the house with its date.
+fn dated(text: &Text) -> Value {
+    json!({
+        "updated_at": text.at.map(Time::rfc3339),
+        "content": simple_html(&text.text),
+    })
+}
+
+/// `GET /api/v1/instance/privacy_policy`
+pub async fn privacy(call: Caller) -> Answer {
+    let text = texts::get(&call.app).await?.privacy;
+    if text.text.is_empty() {
+        return Err(Error::NotFound.into());
+    }
+    Ok(json_of(dated(&text)))
+}
+
+/// `GET /api/v1/instance/terms_of_service`
+pub async fn terms(call: Caller) -> Answer {
+    let text = texts::get(&call.app).await?.terms;
+    let Some(at) = text.at.filter(|_| !text.text.is_empty()) else {
+        return Err(Error::NotFound.into());
+    };
+    Ok(json_of(json!({
+        "effective_date": at.date(),
+        "effective": true,
+        "content": simple_html(&text.text),
+        "succeeded_by": null,
+    })))
+}
+
+/// Lists in which nothing stands yet.
 pub async fn nothing(call: Caller) -> Answer {
     let _ = call;
     Ok(json_of(json!([])))
+}
+
+/// `GET /api/v1/instance/activity`: the last twelve weeks; a login is a member who wrote.
+pub async fn activity(call: Caller) -> Answer {
+    let weeks = nodes::activity::weeks(&call.app).await?;
+    let items: Vec<Value> = weeks
+        .iter()
+        .map(|week| {
+            json!({
+                "week": week.at.seconds().to_string(),
+                "statuses": week.posts.to_string(),
+                "logins": week.writers.to_string(),
+                "registrations": week.joined.to_string(),
+            })
+        })
+        .collect();
+    Ok(json_of(json!(items)))
 }
 
 /// `GET /api/v1/instance/peers`: the nodes this one has heard of.
@@ -141,11 +209,13 @@ pub async fn peers(call: Caller) -> Answer {
 
 /// `GET /api/v1/instance/extended_description`
 pub async fn description(call: Caller) -> Answer {
-    let house = house::get(&call.app).await?;
-    Ok(json_of(json!({
-        "updated_at": call.app.clock.now().rfc3339(),
-        "content": format!("<p>{}</p>", escape(&house.line)),
-    })))
+    let about = texts::get(&call.app).await?.about;
+    if about.text.is_empty() {
+        let line = house::get(&call.app).await?.line;
+        let content = format!("<p>{}</p>", escape(&line));
+        return Ok(json_of(json!({"updated_at": null, "content": content})));
+    }
+    Ok(json_of(dated(&about)))
 }
 
 /// `GET /api/v1/instance/languages`: those of the pages.
@@ -240,7 +310,7 @@ pub async fn preferences(call: Caller) -> Answer {
         "posting:default:visibility": account::visibility(&wishes.audience),
         "posting:default:sensitive": wishes.sensitive,
         "posting:default:language": wishes.language,
-        "posting:default:quote_policy": "public",
+        "posting:default:quote_policy": account::quote_policy(&wishes.quote_policy),
         "reading:expand:media": "default",
         "reading:expand:spoilers": false,
         "reading:autoplay:gifs": false,
@@ -248,7 +318,7 @@ pub async fn preferences(call: Caller) -> Answer {
 }
 
 /// The use of a hashtag, as an entity.
-pub async fn tag(app: &App, name: &str, following: Option<bool>) -> Result<Value> {
+pub async fn tag(app: &App, name: &str, mine: Option<various::MyTag>) -> Result<Value> {
     let days = crate::timelines::tags::history(app, name).await?;
-    Ok(various::tag(app, name, &days, following))
+    Ok(various::tag(app, name, &days, mine))
 }

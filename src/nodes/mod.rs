@@ -1,5 +1,6 @@
 //! This node's own state, and what it knows of other nodes.
 
+pub mod activity;
 pub mod announcements;
 pub mod given_up;
 pub mod health;

@@ -1,6 +1,7 @@
 //! The house: its name, its line, and how it looks.
 
 mod look;
+pub mod texts;
 
 use std::collections::HashMap;
 

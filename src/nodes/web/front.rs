@@ -82,7 +82,7 @@ async fn page(app: &App, visitor: Visitor, mut host: Account) -> Result<FrontPag
         Vec::new()
     };
     let pinned = if shown(Section::Pinned) {
-        keep::pinned(app, host.id).await?
+        keep::pinned(app, visitor.viewer(), host.id).await?
     } else {
         Vec::new()
     };

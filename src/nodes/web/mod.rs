@@ -4,6 +4,7 @@ pub mod announcements;
 pub mod front;
 pub mod given_up;
 pub mod look;
+pub mod texts;
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
@@ -369,20 +370,4 @@ async fn try_again(app: &App, me: &Account) -> Result<()> {
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())
-}
-
-#[derive(Template)]
-#[template(path = "nodes/about.html")]
-struct AboutPage {
-    ui: Ui,
-    version: String,
-}
-
-/// `GET /about`
-pub async fn about(visitor: Visitor) -> PageResult {
-    Ok(Page(AboutPage {
-        ui: visitor.ui,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
-    .into_response())
 }
