@@ -103,6 +103,7 @@ pub async fn sever(tx: &mut Tx, id: AccountId) -> sqlx::Result<()> {
         sql("DELETE FROM muted_threads WHERE account_id = $1"),
         sql("DELETE FROM conversation_marks WHERE account_id = $1"),
         sql("DELETE FROM personal_notes WHERE account_id = $1 OR target_id = $1"),
+        sql("DELETE FROM endorsements WHERE account_id = $1 OR target_id = $1"),
         sql(
             "DELETE FROM list_members WHERE account_id = $1 OR list_id IN (SELECT id FROM lists WHERE lists.account_id = $1)",
         ),

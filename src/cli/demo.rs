@@ -345,6 +345,7 @@ async fn meet(nova: &App, tide: &App) -> anyhow::Result<()> {
     }
     let Some(first) = first else { return Ok(()) };
     let poll = NewPoll {
+        hides_totals: false,
         options: vec![
             "The slow one".to_owned(),
             "The loud one".to_owned(),

@@ -3,6 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use url::Url;
+
 use super::serve::ENOUGH;
 use super::{open, say};
 use crate::accounts;
@@ -20,8 +24,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             "settings",
             Ok("every key and value is understood".to_owned()),
         ),
+        folder(&settings),
         exceptions(&settings),
         files(),
+        room(&settings),
     ];
     match open(settings).await {
         Ok(app) => {
@@ -33,6 +39,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             findings.push(clock(&app));
             findings.push(house(&app).await);
             findings.push(reachable(&app).await);
+            findings.push(uploads(&app).await);
             findings.push(mail(&app).await);
         }
         Err(error) => findings.push(Finding("database", Err(format!("{error:#}")))),
@@ -95,6 +102,73 @@ fn exceptions(settings: &Settings) -> Finding {
     };
     Finding("exceptions for tests", outcome)
 }
+
+/// Which folder this is about: started elsewhere, another one is looked at.
+fn folder(settings: &Settings) -> Finding {
+    let shown = std::path::absolute(&settings.data_dir);
+    let shown = shown.unwrap_or_else(|_| settings.data_dir.clone());
+    let outcome = if settings.data_dir.is_dir() {
+        Ok(format!("this is about the house in {}", shown.display()))
+    } else {
+        Err(format!(
+            "there is no house in {}; start this where the node is started, or say where by --config or --set data.dir=…",
+            shown.display()
+        ))
+    };
+    Finding("folder", outcome)
+}
+
+/// Room on the disk under which something should be done, bytes.
+const ROOM: u64 = 1 << 30;
+
+/// Whether the disk of the data folder has room.
+fn room(settings: &Settings) -> Finding {
+    let outcome = match rustix::fs::statvfs(&settings.data_dir) {
+        Ok(found) => {
+            let free = found.f_bavail.saturating_mul(found.f_frsize);
+            let megabytes = free >> 20;
+            if free < ROOM {
+                Err(format!(
+                    "{megabytes} MB are free, expected {} at least; a full disk takes no posts",
+                    ROOM >> 20
+                ))
+            } else {
+                Ok(format!("{megabytes} MB are free"))
+            }
+        }
+        Err(cause) => Err(format!("it cannot be looked at: {cause}")),
+    };
+    Finding("disk", outcome)
+}
+
+/// Whether a picture as large as the settings allow reaches the node: proxies often take a megabyte only.
+async fn uploads(app: &App) -> Finding {
+    let size = usize::try_from(app.settings.limits.picture_bytes).unwrap_or(0);
+    let Ok(url) = Url::parse(&app.origin().at("/api/v2/media")) else {
+        return Finding("uploads", Ok("not looked at".to_owned()));
+    };
+    let body = Bytes::from(vec![0; size.min(MOST_SENT)]);
+    let asked = app
+        .http
+        .send(Method::POST, &url, HeaderMap::new(), body, DOCUMENT);
+    let outcome = match tokio::time::timeout(Duration::from_secs(30), asked)
+        .await
+        .map(|answer| answer.map(|answer| answer.status.as_u16()))
+    {
+        Ok(Ok(413)) => Err(format!(
+            "the proxy refuses pictures that the settings allow ({} MB); nginx calls it client_max_body_size",
+            size >> 20
+        )),
+        Ok(Ok(401)) => Ok(format!("{} MB reach the node", size.min(MOST_SENT) >> 20)),
+        Ok(Ok(status)) => Err(format!("{url} answered {status}, expected 401")),
+        // Why it cannot be reached was said above.
+        Ok(Err(_)) | Err(_) => Ok("not looked at".to_owned()),
+    };
+    Finding("uploads", outcome)
+}
+
+/// Most bytes that are sent to look at a proxy.
+const MOST_SENT: usize = 16 << 20;
 
 fn rights(app: &App) -> Finding {
     let folder = &app.settings.data_dir;

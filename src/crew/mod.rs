@@ -9,6 +9,7 @@ use crate::accounts::{self, Account, Role, store as account_store};
 use crate::app::App;
 use crate::audiences;
 use crate::error::{Error, Result};
+use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Row, Tx, sql};
 use crate::kernel::id::{AccountId, AudienceId};
@@ -172,7 +173,16 @@ pub async fn set_rights(
     } else {
         Role::Member
     };
-    account_store::set_role(tx, member.id, role).await?;
+    account_store::set_role(&mut *tx, member.id, role).await?;
+    if rights.any() {
+        let job = Job::Notify {
+            account: member.id,
+            kind: Notice::Rights,
+            from: host.id,
+            post: None,
+        };
+        jobs::enqueue(tx, now, job).await?;
+    }
     Ok(true)
 }
 

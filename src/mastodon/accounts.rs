@@ -109,7 +109,7 @@ pub async fn resolve(app: &App, member: &Account, text: &str) -> Result<Option<F
     Ok(look_up::for_member(app, member, text).await?.ok())
 }
 
-async fn relationship_of(call: &Caller, other: &Account) -> Answer {
+pub(super) async fn relationship_of(call: &Caller, other: &Account) -> Answer {
     let relation = between::one(&call.app, call.member()?.id, other).await?;
     Ok(json_of(account::relationship(other, &relation)))
 }
@@ -136,7 +136,7 @@ pub async fn posts(Path(id): Path<AccountId>, call: Caller) -> Answer {
     let window = window(&call, 20, 40);
     let flag = |name: &str| call.params.flag(name) == Some(true);
     if flag("pinned") {
-        let pinned = keep::pinned(&call.app, owner.id).await?;
+        let pinned = keep::pinned(&call.app, call.viewer.as_ref(), owner.id).await?;
         let whole = Window::newest(20);
         return statuses(&call, pinned, whole, "account").await;
     }
@@ -189,8 +189,16 @@ pub async fn follow(Path(id): Path<AccountId>, call: Caller) -> Answer {
     if follows::find(&app.db, member.id, other.id).await?.is_none() {
         follows::request(app, member, &other).await?;
     }
-    let (boosts, notify) = (call.params.flag("reblogs"), call.params.flag("notify"));
-    between::set_wishes(app, member.id, other.id, boosts, notify).await?;
+    let languages = call.params.list("languages").into_iter();
+    let wishes = between::Wishes {
+        boosts: call.params.flag("reblogs"),
+        notify: call.params.flag("notify"),
+        languages: call
+            .params
+            .has("languages")
+            .then(|| languages.map(str::to_owned).collect()),
+    };
+    between::set_wishes(app, member.id, other.id, &wishes).await?;
     relationship_of(&call, &other).await
 }
 

@@ -26,6 +26,8 @@ pub enum Needs {
     Nothing,
     /// A token, also one of an app alone.
     App,
+    /// Nothing; but a token that comes has one of these scopes.
+    MaybeMember(&'static [&'static str]),
     /// A member's token with one of these scopes.
     Member(&'static [&'static str]),
 }
@@ -175,6 +177,11 @@ async fn look(app: &App, headers: &HeaderMap, needs: Needs) -> Result<Known, Ref
     };
     match needs {
         Needs::Nothing => {}
+        Needs::MaybeMember(scopes) => {
+            if let Some(token) = &token {
+                within(token, scopes)?;
+            }
+        }
         Needs::App => {
             token.as_ref().ok_or_else(invalid)?;
         }
@@ -184,13 +191,18 @@ async fn look(app: &App, headers: &HeaderMap, needs: Needs) -> Result<Known, Ref
                 let sentence = "This method requires an authenticated user";
                 return Err(Refused::with(StatusCode::UNPROCESSABLE_ENTITY, sentence));
             }
-            if !scopes.iter().any(|scope| token.scopes.allow(scope)) {
-                let sentence = "This action is outside the authorized scopes";
-                return Err(Refused::with(StatusCode::FORBIDDEN, sentence));
-            }
+            within(token, scopes)?;
         }
     }
     Ok(Known { token, viewer })
+}
+
+fn within(token: &Token, scopes: &[&str]) -> Result<(), Refused> {
+    if scopes.iter().any(|scope| token.scopes.allow(scope)) {
+        return Ok(());
+    }
+    let sentence = "This action is outside the authorized scopes";
+    Err(Refused::with(StatusCode::FORBIDDEN, sentence))
 }
 
 fn show_limits(headers: &mut HeaderMap, burst: u32, left: u32, now: Time) {

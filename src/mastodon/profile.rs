@@ -60,6 +60,19 @@ pub async fn update(call: Caller) -> Answer {
     if let Some(language) = params.get("source[language]") {
         wishes.language = Some(language.to_owned()).filter(|text| !text.is_empty());
     }
+    if let Some(policy) = params.get("source[quote_policy]") {
+        wishes.quote_policy = match policy {
+            "public" => "everyone",
+            "followers" => "followers",
+            "nobody" => "nobody",
+            _ => {
+                return Err(Refused::invalid(
+                    "Validation failed: The quote policy is unknown",
+                ));
+            }
+        }
+        .to_owned();
+    }
     wishes.hides_follows = params
         .flag("hide_collections")
         .unwrap_or(wishes.hides_follows);

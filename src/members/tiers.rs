@@ -6,6 +6,7 @@ use crate::accounts::{Account, store as account_store};
 use crate::app::App;
 use crate::audiences::{self, Shown};
 use crate::error::{Error, Problem, Result, Sentence};
+use crate::jobs::{self, Job, Notice};
 use crate::kernel::clock::Time;
 use crate::kernel::db::{Conn, Row, Tx, sql};
 use crate::kernel::id::{AccountId, AudienceId};
@@ -288,7 +289,29 @@ pub async fn grant(
         let days = Duration::from_secs(days.min(36_500) * 86_400);
         now.plus(days)
     });
-    audiences::add_member(tx, tier, account, until, reason).await
+    let had = audiences::is_member(&mut *tx, tier, account, now).await?;
+    audiences::add_member(&mut *tx, tier, account, until, reason).await?;
+    if had {
+        return Ok(());
+    }
+    let (host, member) = (
+        account_store::first_host(&mut *tx).await?,
+        account_store::find(&mut *tx, account).await?,
+    );
+    // Guests see it when they are here; only members have notifications.
+    if let (Some(host), Some(member)) = (host, member)
+        && member.is_local()
+        && member.id != host.id
+    {
+        let job = Job::Notify {
+            account: member.id,
+            kind: Notice::Tier,
+            from: host.id,
+            post: None,
+        };
+        jobs::enqueue(tx, now, job).await?;
+    }
+    Ok(())
 }
 
 /// The audience of whoever has one of several tiers of the house; nothing where none is named.

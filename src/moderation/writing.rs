@@ -115,6 +115,9 @@ pub async fn change(app: &App, author: &Account, post: PostId, mut wished: Edit)
         && is_read(app, author, &before).await?
     {
         let mut words = format!("{} {}", wished.text, wished.warning);
+        for option in wished.poll.iter().flat_map(|poll| &poll.options) {
+            words.push_str(&format!(" {option}"));
+        }
         for described in &wished.described {
             words.push_str(&format!(" {}", described.description));
         }

@@ -225,7 +225,12 @@ async fn one(app: &App, member: &Account, kind: Kind, line: &str) -> Result<()> 
             {
                 follows::request(app, member, &other).await?;
                 let (boosts, notify) = (says(&fields, 1, true), says(&fields, 2, false));
-                between::set_wishes(app, member.id, other.id, Some(boosts), Some(notify)).await?;
+                let wishes = between::Wishes {
+                    boosts: Some(boosts),
+                    notify: Some(notify),
+                    languages: None,
+                };
+                between::set_wishes(app, member.id, other.id, &wishes).await?;
             }
             Ok(())
         }

@@ -1,7 +1,7 @@
 //! Changing a post, with its history.
 
-use super::compose::{self, Draft};
-use super::{Post, Screened, previews, render, store, telling, words};
+use super::compose::{self, Draft, NewPoll};
+use super::{Post, Screened, polls, previews, render, store, telling, words};
 use crate::accounts::Account;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -40,6 +40,8 @@ pub struct Edit {
     pub media: Option<Vec<MediaId>>,
     /// What its files show from now on.
     pub described: Vec<Described>,
+    /// The poll it is to have, where that changes; with other choices all votes are void.
+    pub poll: Option<NewPoll>,
 }
 
 /// Changes a post of the author and tells everyone who has it.
@@ -58,9 +60,10 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Screened<Edit>)
     let draft = Draft {
         text: edit.text.clone(),
         warning: edit.warning.clone(),
+        poll: edit.poll.clone(),
         ..Draft::default()
     };
-    if !(has_more && edit.text.trim().is_empty()) {
+    if edit.poll.is_some() || !(has_more && edit.text.trim().is_empty()) {
         compose::check(app, &draft)?;
     }
     let rendered = render::render(app, &edit.text).await?;
@@ -86,6 +89,9 @@ pub async fn edit(app: &App, author: &Account, id: PostId, edit: Screened<Edit>)
     previews::expect(&mut tx, &after, now).await?;
     if let Some(wished) = &edit.media {
         media::rearrange(&mut tx, author.id, id, wished).await?;
+    }
+    if let Some(poll) = &edit.poll {
+        polls::rewrite(&mut tx, id, poll, now).await?;
     }
     for described in &edit.described {
         media::describe_in(&mut tx, author.id, id, described).await?;

@@ -60,7 +60,7 @@ pub async fn set_pinned(app: &App, author: &Account, id: PostId, pinned: bool) -
         .await?
         .filter(|post| post.account == author.id)
         .ok_or(Error::NotFound)?;
-    if pinned && !post.is_boostable() {
+    if pinned && !post.is_boostable_by(author.id) {
         return Err(Error::invalid("post", "error-pin-narrow"));
     }
     let now = app.clock.now();
@@ -81,17 +81,15 @@ pub async fn set_pinned(app: &App, author: &Account, id: PostId, pinned: bool) -
         .bind(id)
         .run(&mut tx)
         .await?;
-    jobs::enqueue(
-        &mut tx,
-        now,
-        Job::SendPin {
+    if post.is_boostable() {
+        let job = Job::SendPin {
             account: author.id,
             post_uri: post.uri,
             pinned,
             at: now.0,
-        },
-    )
-    .await?;
+        };
+        jobs::enqueue(&mut tx, now, job).await?;
+    }
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())
@@ -112,11 +110,22 @@ pub async fn receive_pin(app: &App, author: &Account, post: &Post, pinned: bool)
     Ok(())
 }
 
-/// The pinned posts of an account, the last pinned first.
+/// The pinned posts of an account, as far as the viewer may see them; the last pinned first.
 ///
 /// # Errors
 /// What the database says.
-pub async fn pinned(app: &App, author: AccountId) -> Result<Vec<Post>> {
-    let rows = sql(concat!("SELECT ", crate::post_columns!(), " FROM posts WHERE account_id = $1 AND pinned_at IS NOT NULL AND audience IN ('public', 'unlisted') AND account_id NOT IN (SELECT id FROM accounts WHERE disabled_at IS NOT NULL) ORDER BY pinned_at DESC, id DESC LIMIT 20")).bind(author).all(&app.db).await?;
+pub async fn pinned(app: &App, viewer: Option<&Account>, author: AccountId) -> Result<Vec<Post>> {
+    let rows = sql(concat!(
+        "SELECT ",
+        crate::post_columns!(),
+        " FROM posts WHERE posts.account_id = $3 AND posts.pinned_at IS NOT NULL AND ",
+        crate::visible!(),
+        " ORDER BY posts.pinned_at DESC, posts.id DESC LIMIT 20"
+    ))
+    .bind(viewer.map_or(0, |viewer| viewer.id.0))
+    .bind(app.clock.now())
+    .bind(author)
+    .all(&app.db)
+    .await?;
     Ok(store::read_all(&rows)?)
 }

@@ -16,7 +16,7 @@ use crate::kernel::id::{AccountId, PostId};
 /// The columns of `polls` that are read.
 macro_rules! poll_columns {
     () => {
-        "polls.post_id, polls.multiple, polls.voters_count, polls.expires_at, polls.closed_at"
+        "polls.post_id, polls.multiple, polls.hides_totals, polls.voters_count, polls.expires_at, polls.closed_at"
     };
 }
 
@@ -27,6 +27,8 @@ pub struct Poll {
     pub post: PostId,
     /// Whether several may be chosen.
     pub multiple: bool,
+    /// Whether the votes are shown only when it is over.
+    pub hides_totals: bool,
     /// How many voted.
     pub voters: i64,
     /// When it ends.
@@ -42,6 +44,11 @@ impl Poll {
     pub fn is_over(&self, now: Time) -> bool {
         self.closed_at.is_some() || self.expires_at.is_some_and(|at| at <= now)
     }
+
+    /// Whether the votes for each choice are shown.
+    pub fn shows_totals(&self, now: Time) -> bool {
+        !self.hides_totals || self.is_over(now)
+    }
 }
 
 pub(super) async fn insert(
@@ -51,10 +58,11 @@ pub(super) async fn insert(
     expires_at: Time,
     now: Time,
 ) -> sqlx::Result<()> {
-    sql("INSERT INTO polls (post_id, multiple, expires_at) VALUES ($1, $2, $3)")
+    sql("INSERT INTO polls (post_id, multiple, expires_at, hides_totals) VALUES ($1, $2, $3, $4)")
         .bind(post)
         .bind(poll.multiple)
         .bind(expires_at)
+        .bind(poll.hides_totals)
         .run(&mut *tx)
         .await?;
     for (position, title) in (0_i64..).zip(&poll.options) {
@@ -66,6 +74,44 @@ pub(super) async fn insert(
             .await?;
     }
     jobs::enqueue_at(&mut *tx, now, expires_at, Job::ClosePoll(post)).await
+}
+
+/// Changes the poll of a post of ours, or gives it one. With other choices what was voted so far is void.
+pub(super) async fn rewrite(
+    tx: &mut Tx,
+    post: PostId,
+    poll: &NewPoll,
+    now: Time,
+) -> sqlx::Result<()> {
+    let lasts = Duration::from_secs(u64::try_from(poll.seconds).unwrap_or(0));
+    let expires_at = now.plus(lasts);
+    let Some(known) = find(&mut *tx, post).await? else {
+        sql("UPDATE posts SET kind = 'question' WHERE id = $1")
+            .bind(post)
+            .run(&mut *tx)
+            .await?;
+        return insert(tx, post, poll, expires_at, now).await;
+    };
+    let titles = known.options.iter().map(|(title, _)| title.as_str());
+    let same =
+        known.multiple == poll.multiple && titles.eq(poll.options.iter().map(|title| title.trim()));
+    if same {
+        sql("UPDATE polls SET hides_totals = $2, expires_at = $3, closed_at = NULL WHERE post_id = $1")
+            .bind(post)
+            .bind(poll.hides_totals)
+            .bind(expires_at)
+            .run(&mut *tx)
+            .await?;
+        return jobs::enqueue_at(tx, now, expires_at, Job::ClosePoll(post)).await;
+    }
+    for statement in [
+        sql("DELETE FROM poll_votes WHERE post_id = $1"),
+        sql("DELETE FROM poll_options WHERE post_id = $1"),
+        sql("DELETE FROM polls WHERE post_id = $1"),
+    ] {
+        statement.bind(post).run(&mut *tx).await?;
+    }
+    insert(tx, post, poll, expires_at, now).await
 }
 
 /// Writes a remote poll, or its newer counts.
@@ -128,6 +174,7 @@ fn read(rows: &[Row]) -> sqlx::Result<Option<Poll>> {
     Ok(Some(Poll {
         post: row.get("post_id")?,
         multiple: row.get("multiple")?,
+        hides_totals: row.get("hides_totals")?,
         voters: row.get("voters_count")?,
         expires_at: row.get("expires_at")?,
         closed_at: row.get("closed_at")?,
@@ -162,7 +209,7 @@ pub async fn votes_of(conn: impl Conn, account: AccountId, post: PostId) -> sqlx
     rows.iter().map(|row| row.get("position")).collect()
 }
 
-/// A member votes; once for each poll.
+/// A member votes: once for each poll, and once for each choice where several may be chosen.
 ///
 /// # Errors
 /// `Invalid` when the poll is over, was answered already or has no such choice.
@@ -184,7 +231,10 @@ pub async fn vote(app: &App, voter: &Account, post: &Post, choices: &[i64]) -> R
     }
     let mut tx = app.db.begin().await?;
     lock(&mut tx, post.id).await?;
-    if post.account == voter.id || !votes_of(&mut tx, voter.id, post.id).await?.is_empty() {
+    let before = votes_of(&mut tx, voter.id, post.id).await?;
+    choices.retain(|choice| !poll.multiple || !before.contains(choice));
+    let again = choices.is_empty() || (!poll.multiple && !before.is_empty());
+    if post.account == voter.id || again {
         return Err(Error::invalid("poll", "error-voted"));
     }
     for choice in &choices {

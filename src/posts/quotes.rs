@@ -5,7 +5,7 @@ use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Notice};
-use crate::kernel::db::{Conn, Row, Tx, sql};
+use crate::kernel::db::{Conn, Row, Tx, ids, sql};
 use crate::kernel::html::escape;
 use crate::kernel::id::PostId;
 use crate::kernel::page::Window;
@@ -324,6 +324,19 @@ pub async fn of_post(
     .all(&app.db)
     .await?;
     Ok(store::read_all(&rows)?)
+}
+
+/// By how many posts each of these is quoted, with consent; those that none quotes are left out.
+///
+/// # Errors
+/// What the database says.
+pub async fn counts(app: &App, posts: &[PostId]) -> Result<Vec<(PostId, i64)>> {
+    let rows = sql("SELECT quote_of_id, COUNT(*) AS n FROM posts WHERE quote_of_id IN (SELECT value FROM json_each($1)) AND quote_of_id IS NOT NULL AND quote_state = 'accepted' GROUP BY quote_of_id")
+        .bind(ids(posts.iter().copied()))
+        .all(&app.db)
+        .await?;
+    let read = |row: &Row| Ok((row.get("quote_of_id")?, row.get("n")?));
+    Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
 /// Changes who may quote a post of the author from now on.

@@ -37,6 +37,10 @@ pub struct Relationship {
     pub muted_until: Option<Time>,
     /// Whether the member mutes their node.
     pub node_muted: bool,
+    /// Whether the member recommends them.
+    pub endorsed: bool,
+    /// The languages of their posts that the member wants; empty for all.
+    pub languages: Vec<String>,
     /// What the member wrote down about them.
     pub note: String,
 }
@@ -58,13 +62,16 @@ pub async fn list(
     let read = async |query: crate::kernel::db::Query| -> Result<Vec<Row>> {
         Ok(query.bind(member).bind(&list).all(&app.db).await?)
     };
-    for row in read(sql("SELECT followee_id AS id, accepted_at, boosts, notify FROM follows WHERE follower_id = $1 AND followee_id IN (SELECT value FROM json_each($2))")).await? {
+    for row in read(sql("SELECT followee_id AS id, accepted_at, boosts, notify, languages, (SELECT COUNT(*) FROM endorsements WHERE endorsements.account_id = $1 AND endorsements.target_id = follows.followee_id) AS endorsed FROM follows WHERE follower_id = $1 AND followee_id IN (SELECT value FROM json_each($2))")).await? {
         if let Some(one) = found.get_mut(&row.get("id")?) {
             let accepted: Option<Time> = row.get("accepted_at")?;
             one.following = accepted.is_some();
             one.requested = accepted.is_none();
             one.boosts = row.get("boosts")?;
             one.notify = row.get("notify")?;
+            one.endorsed = row.get("endorsed")?;
+            let languages: String = row.get("languages")?;
+            one.languages = parts(&languages);
         }
     }
     for row in read(sql("SELECT follower_id AS id, accepted_at FROM follows WHERE followee_id = $1 AND follower_id IN (SELECT value FROM json_each($2))")).await? {
@@ -136,7 +143,26 @@ pub async fn write_note(app: &App, member: AccountId, about: AccountId, text: &s
     Ok(())
 }
 
-/// Sets what of a followed account reaches the member: boosts in the home, a notification of each post.
+fn parts(languages: &str) -> Vec<String> {
+    let parts = languages.split(',').filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
+/// What of a followed account is to reach the member; what is not told stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// Whether its boosts stand in the home.
+    pub boosts: Option<bool>,
+    /// Whether each post is told of.
+    pub notify: Option<bool>,
+    /// The languages of posts that stand in the home, BCP 47; none for all.
+    pub languages: Option<Vec<String>>,
+}
+
+/// Most languages that are kept of one follow.
+const LANGUAGES: usize = 50;
+
+/// Sets what of a followed account reaches the member.
 ///
 /// # Errors
 /// What the database says.
@@ -144,15 +170,25 @@ pub async fn set_wishes(
     app: &App,
     member: AccountId,
     followee: AccountId,
-    boosts: Option<bool>,
-    notify: Option<bool>,
+    wishes: &Wishes,
 ) -> Result<()> {
     let number = |flag: Option<bool>| flag.map(i64::from);
-    sql("UPDATE follows SET boosts = COALESCE($3, boosts), notify = COALESCE($4, notify) WHERE follower_id = $1 AND followee_id = $2")
+    let languages = wishes.languages.as_ref().map(|languages| {
+        let sound = |language: &&String| {
+            !language.is_empty() && language.len() <= 35 && !language.contains(',')
+        };
+        let kept: Vec<&str> = languages.iter().filter(sound).map(String::as_str).collect();
+        if kept.is_empty() {
+            return String::new();
+        }
+        format!(",{},", kept[..kept.len().min(LANGUAGES)].join(","))
+    });
+    sql("UPDATE follows SET boosts = COALESCE($3, boosts), notify = COALESCE($4, notify), languages = COALESCE($5, languages) WHERE follower_id = $1 AND followee_id = $2")
         .bind(member)
         .bind(followee)
-        .bind(number(boosts))
-        .bind(number(notify))
+        .bind(number(wishes.boosts))
+        .bind(number(wishes.notify))
+        .bind(languages)
         .run(&app.db)
         .await?;
     Ok(())

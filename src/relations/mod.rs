@@ -3,6 +3,7 @@
 pub mod between;
 pub mod blocks;
 pub mod digests;
+pub mod endorsements;
 pub mod follows;
 pub mod undone;
 pub mod web;

@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::kernel::id::{AccountId, FollowId};
 use crate::kernel::page::Window;
 use crate::moderation::reports;
-use crate::relations::{blocks, follows};
+use crate::relations::between::{self, Relationship};
+use crate::relations::{blocks, endorsements, follows};
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 
 /// People on a page.
@@ -151,6 +152,9 @@ pub async fn act(
             )
             .await?;
         }
+        "endorse" | "unendorse" => {
+            endorsements::set(&app, &member, other.id, verb == "endorse").await?;
+        }
         "mute-node" | "unmute-node" if !other.host.is_empty() => {
             blocks::set_node_muted(&app, member.id, &other.host, verb == "mute-node").await?;
         }
@@ -221,6 +225,42 @@ pub async fn send_report(
         uri: None,
         forward: form.forward.is_some(),
     };
+    let bare = posts.is_empty() && form.comment.trim().is_empty();
     reports::report(&app, &member, &other, new).await?;
-    Ok(see_other(&other.path()))
+    let bare = if bare { "?bare=1" } else { "" };
+    Ok(see_other(&format!("/accounts/{id}/reported{bare}")))
+}
+
+#[derive(Template)]
+#[template(path = "relations/reported.html")]
+struct ReportedPage {
+    ui: Ui,
+    account: Account,
+    relation: Relationship,
+    /// Whether nothing was said and no post was named.
+    bare: bool,
+}
+
+/// What came with a report.
+#[derive(Debug, Deserialize)]
+pub struct Reported {
+    bare: Option<String>,
+}
+
+/// `GET /accounts/{id}/reported`: that a report arrived, and what one may do besides.
+pub async fn reported(
+    State(app): State<App>,
+    SignedIn(member, visitor): SignedIn,
+    Path(id): Path<AccountId>,
+    Query(reported): Query<Reported>,
+) -> PageResult {
+    let account = accounts::get(&app, id).await?;
+    let relation = between::one(&app, member.id, &account).await?;
+    Ok(Page(ReportedPage {
+        ui: visitor.ui,
+        bare: reported.bare.is_some(),
+        relation,
+        account,
+    })
+    .into_response())
 }

@@ -197,6 +197,7 @@ async fn a_vote_is_known_by_its_name() {
     let draft = Draft {
         text: "Which one?".to_owned(),
         poll: Some(NewPoll {
+            hides_totals: false,
             options: vec!["Red".to_owned(), "Blue".to_owned()],
             multiple: false,
             seconds: 3_600,

@@ -120,6 +120,14 @@ pub fn visibility(audience: &str) -> &'static str {
     }
 }
 
+/// What clients call a policy of quotes.
+pub fn quote_policy(policy: &str) -> &str {
+    match policy {
+        "everyone" => "public",
+        policy => policy,
+    }
+}
+
 /// A CredentialAccount: the member's own.
 ///
 /// # Errors
@@ -130,6 +138,7 @@ pub async fn own(app: &App, member: &Account) -> Result<Value> {
         sensitive,
         language,
         hides_follows,
+        quote_policy,
         ..
     } = preferences::get(app, member.id).await?;
     let requests = follows::requests(app, member.id, Window::newest(80)).await?;
@@ -150,7 +159,7 @@ pub async fn own(app: &App, member: &Account) -> Result<Value> {
         "discoverable": member.discoverable,
         "indexable": member.indexable,
         "attribution_domains": [],
-        "quote_policy": "public",
+        "quote_policy": self::quote_policy(&quote_policy),
     });
     entity["hide_collections"] = json!(hides_follows);
     let host = member.is_host();
@@ -171,7 +180,7 @@ pub fn relationship(account: &Account, r: &Relationship) -> Value {
         "following": r.following,
         "showing_reblogs": r.following && r.boosts,
         "notifying": r.following && r.notify,
-        "languages": null,
+        "languages": Some(&r.languages).filter(|all| !all.is_empty()),
         "followed_by": r.followed_by,
         "blocking": r.blocking,
         "blocked_by": r.blocked_by,
@@ -181,7 +190,7 @@ pub fn relationship(account: &Account, r: &Relationship) -> Value {
         "requested": r.requested,
         "requested_by": r.requested_by,
         "domain_blocking": r.node_muted,
-        "endorsed": false,
+        "endorsed": r.endorsed,
         "note": r.note,
     })
 }

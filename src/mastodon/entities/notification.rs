@@ -26,6 +26,8 @@ pub fn kind_name(kind: Notice) -> &'static str {
         Notice::Quote => "quote",
         Notice::Post => "status",
         Notice::Alarm => "alarm",
+        Notice::Tier => "tier",
+        Notice::Rights => "rights",
     }
 }
 

@@ -12,6 +12,7 @@ use crate::kernel::html::{escape, to_text};
 use crate::kernel::id::AccountId;
 use crate::media::{self, Media, proxy};
 use crate::posts::Post;
+use crate::posts::policies::Permission;
 use crate::posts::polls::Poll;
 use crate::posts::view::{self, Brought, View};
 use crate::timelines::filters::{self, Filter};
@@ -111,10 +112,10 @@ fn plain(
         "replies_count": post.replies_count,
         "reblogs_count": post.boosts_count,
         "favourites_count": post.favourites_count,
-        "quotes_count": 0,
+        "quotes_count": view.quotes,
         "card": view.preview.as_ref().map(|preview| various::card(app, preview)),
         "poll": view.poll.as_ref().map(|poll| self::poll(app, viewer, poll, &view.votes)),
-        "quote_approval": quote_approval(post, viewer),
+        "quote_approval": quote_approval(view),
     });
     if let Some((name, website)) = &view.app {
         entity["application"] = json!({"name": name, "website": website});
@@ -165,18 +166,16 @@ fn content(post: &Post, media: &[Media]) -> String {
 }
 
 /// Who may quote it, as clients show it.
-fn quote_approval(post: &Post, viewer: Option<&Account>) -> Value {
-    let automatic: Vec<&str> = match post.quote_policy.as_str() {
+fn quote_approval(view: &View) -> Value {
+    let automatic: Vec<&str> = match view.post.quote_policy.as_str() {
         "everyone" => vec!["public"],
         "followers" => vec!["followers"],
         _ => Vec::new(),
     };
-    let own = viewer.is_some_and(|viewer| viewer.id == post.account);
-    let may = match post.quote_policy.as_str() {
-        "everyone" => "automatic",
-        _ if own => "automatic",
-        "followers" => "unknown",
-        _ => "denied",
+    let may = match view.allowed.quote {
+        Permission::Granted => "automatic",
+        Permission::Asked => "manual",
+        Permission::Refused => "denied",
     };
     json!({"automatic": automatic, "manual": [], "current_user": may})
 }
@@ -266,7 +265,7 @@ pub fn attachment(app: &App, media: &Media, reader: Option<AccountId>) -> Value 
             "aspect": if small_height > 0 { small_width as f64 / small_height as f64 } else { 1.0 },
         });
     }
-    if picture {
+    if matches!(media.kind.as_str(), "image" | "video") {
         let (x, y) = media.focus;
         meta["focus"] = json!({"x": x as f64 / 1000.0, "y": y as f64 / 1000.0});
     }
@@ -302,15 +301,17 @@ pub fn attachment(app: &App, media: &Media, reader: Option<AccountId>) -> Value 
 
 /// A Poll.
 pub fn poll(app: &App, viewer: Option<&Account>, poll: &Poll, votes: &[i64]) -> Value {
+    let over = poll.is_over(app.clock.now());
+    let shown = poll.shows_totals(app.clock.now());
     let options: Vec<Value> = poll
         .options
         .iter()
-        .map(|(title, count)| json!({"title": title, "votes_count": count}))
+        .map(|(title, count)| json!({"title": title, "votes_count": Some(count).filter(|_| shown)}))
         .collect();
     let mut entity = json!({
         "id": poll.post.to_string(),
         "expires_at": poll.expires_at.map(Time::rfc3339),
-        "expired": poll.is_over(app.clock.now()),
+        "expired": over,
         "multiple": poll.multiple,
         "votes_count": poll.options.iter().map(|(_, count)| count).sum::<i64>(),
         "voters_count": poll.voters,

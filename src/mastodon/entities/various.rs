@@ -25,8 +25,17 @@ fn tag_url(app: &App, tag: &str) -> String {
     app.origin().at(&format!("/tags/{name}"))
 }
 
+/// What a hashtag is to the member who looks.
+#[derive(Clone, Copy, Debug)]
+pub struct MyTag {
+    /// Whether they follow it.
+    pub following: bool,
+    /// Whether they show it on their profile.
+    pub featuring: bool,
+}
+
 /// A Tag with its use in the last week.
-pub fn tag(app: &App, name: &str, days: &[Day], following: Option<bool>) -> Value {
+pub fn tag(app: &App, name: &str, days: &[Day], mine: Option<MyTag>) -> Value {
     let history: Vec<Value> = days
         .iter()
         .map(|day| {
@@ -40,9 +49,9 @@ pub fn tag(app: &App, name: &str, days: &[Day], following: Option<bool>) -> Valu
     let mut entity = json!({
         "id": name, "name": name, "url": tag_url(app, name), "history": history,
     });
-    if let Some(following) = following {
-        entity["following"] = json!(following);
-        entity["featuring"] = json!(false);
+    if let Some(mine) = mine {
+        entity["following"] = json!(mine.following);
+        entity["featuring"] = json!(mine.featuring);
     }
     entity
 }

@@ -115,7 +115,11 @@ async fn ask(app: &App, visitor: &Visitor, form: &WaitingForm) -> Result<&'stati
         .map_err(Error::TooMany)?;
     if !address.starts_with('@') && address.split('@').count() == 2 {
         waiting::ask_by_mail(app, address, &asking).await?;
-        return Ok("waiting-mail");
+        return Ok(if app.mailer.is_some() {
+            "waiting-mail"
+        } else {
+            "waiting-kept"
+        });
     }
     let account = match look_up::find(app, address).await {
         Ok(Found::Account(account)) if !account.is_local() => account,
