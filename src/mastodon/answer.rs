@@ -1,7 +1,7 @@
 //! Answers: JSON, lists with their links, errors with their sentence.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::Caller;
@@ -54,43 +54,52 @@ impl Refused {
     }
 }
 
+tokio::task_local! {
+    /// The language in which the caller of this request is told what is wrong.
+    static READER: Locale;
+}
+
+/// Answers a request with its errors in the language that its headers ask for.
+pub async fn in_language_of<T>(headers: &HeaderMap, answer: impl Future<Output = T>) -> T {
+    let asked = headers.get(header::ACCEPT_LANGUAGE);
+    let asked = asked.and_then(|value| value.to_str().ok());
+    let locale = Locale::of_header(asked.unwrap_or_default());
+    READER.scope(locale, answer).await
+}
+
+fn reader() -> Locale {
+    READER.try_with(|locale| *locale).unwrap_or(Locale::En)
+}
+
 impl<E: Into<Error>> From<E> for Refused {
     fn from(error: E) -> Self {
         let error: Error = error.into();
+        let locale = reader();
         let (status, sentence) = match &error {
-            Error::NotFound => (StatusCode::NOT_FOUND, "Record not found".to_owned()),
-            Error::SignInRequired => (
-                StatusCode::UNAUTHORIZED,
-                "The access token is invalid".to_owned(),
-            ),
-            Error::Forbidden => (
-                StatusCode::FORBIDDEN,
-                "This action is not allowed".to_owned(),
-            ),
+            Error::NotFound => (StatusCode::NOT_FOUND, locale.text("api-not-found")),
+            Error::SignInRequired => (StatusCode::UNAUTHORIZED, locale.text("api-token")),
+            Error::Forbidden => (StatusCode::FORBIDDEN, locale.text("api-forbidden")),
             Error::Invalid(problems) => {
                 let sentences: Vec<String> = problems
                     .iter()
-                    .map(|problem| Locale::En.sentence(&problem.sentence))
+                    .map(|problem| locale.sentence(&problem.sentence))
                     .collect();
-                let text = format!("Validation failed: {}", sentences.join(" "));
+                let text = locale.text_with("api-invalid", "problems", sentences.join(" "));
                 (StatusCode::UNPROCESSABLE_ENTITY, text)
             }
-            Error::Conflict(sentence) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Locale::En.sentence(sentence),
-            ),
-            Error::TooMany(_) => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many requests".to_owned(),
-            ),
-            Error::Unavailable(sentence) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                Locale::En.sentence(sentence),
-            ),
+            Error::Conflict(sentence) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, locale.sentence(sentence))
+            }
+            Error::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, locale.text("api-too-many")),
+            Error::Unavailable(sentence) => {
+                (StatusCode::SERVICE_UNAVAILABLE, locale.sentence(sentence))
+            }
             Error::Internal(cause) => {
                 tracing::error!(error = format!("{cause:#}"), "an endpoint failed");
-                let text = "Something went wrong here; it was written down".to_owned();
-                (StatusCode::INTERNAL_SERVER_ERROR, text)
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    locale.text("api-internal"),
+                )
             }
         };
         let mut refused = Self::with(status, &sentence);
@@ -99,7 +108,7 @@ impl<E: Into<Error>> From<E> for Refused {
             for problem in problems {
                 let one = json!({
                     "error": code_of(problem.sentence.id),
-                    "description": Locale::En.sentence(&problem.sentence),
+                    "description": locale.sentence(&problem.sentence),
                 });
                 match details[problem.field].as_array_mut() {
                     Some(known) => known.push(one),

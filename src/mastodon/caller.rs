@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 
-use super::answer::Refused;
+use super::answer::{Refused, in_language_of};
 use super::params::Params;
 use crate::accounts::Account;
 use crate::app::App;
@@ -132,6 +132,11 @@ pub async fn require(
     request: Request,
     next: Next,
 ) -> Response {
+    let headers = request.headers().clone();
+    in_language_of(&headers, guarded(app, needs, request, next)).await
+}
+
+async fn guarded(app: App, needs: Needs, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let address = net::source(&app.settings.server.trusted_proxies, &parts);
     let mut request = Request::from_parts(parts, body);

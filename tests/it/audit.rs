@@ -132,6 +132,8 @@ async fn nothing_is_done_that_cannot_be_written_down(backend: Backend) {
 async fn the_house_changes(house: &mut House) {
     let fields = [("name", "The Loft"), ("line", "Up here")];
     house.does("house", "/operator/house", &fields).await;
+    let texts = [("about", "A loft"), ("rules", "Be kind")];
+    house.does("texts", "/operator/texts", &texts).await;
     let colour = [("accent", "#0b7285"), ("face", "poster")];
     house.does("look", "/operator/look", &colour).await;
     house

@@ -33,6 +33,7 @@ mod privacy;
 mod program;
 mod storage;
 mod support;
+mod texts;
 mod typed;
 mod vectors;
 mod waiting;

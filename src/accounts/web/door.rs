@@ -3,7 +3,9 @@
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use crate::accounts::sessions;
@@ -12,7 +14,7 @@ use crate::app::App;
 use crate::error::{Error, Problem, Result, Sentence};
 use crate::kernel::id::AccountId;
 use crate::nodes::joining::{self, Mode};
-use crate::ui::cookies::{cookie, named_cookie};
+use crate::ui::cookies::{cookie, cookie_of, named_cookie, read_cookie};
 use crate::ui::page::{is_own_path, with_status};
 use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 
@@ -37,11 +39,18 @@ pub struct Next {
 }
 
 /// `GET /sign-in`
-pub async fn new(State(app): State<App>, visitor: Visitor, Query(next): Query<Next>) -> PageResult {
+pub async fn new(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(next): Query<Next>,
+    headers: HeaderMap,
+) -> PageResult {
     let open = joining::get(&app).await?.mode != Mode::Closed;
+    let kept = || kept_next(&app, &headers);
+    let next = Some(next.next).filter(|next| !next.is_empty());
     Ok(Page(SignInPage {
         ui: visitor.ui,
-        next: next.next,
+        next: next.or_else(kept).unwrap_or_default(),
         login: String::new(),
         code_wanted: false,
         open,
@@ -49,6 +58,25 @@ pub async fn new(State(app): State<App>, visitor: Visitor, Query(next): Query<Ne
         problems: Vec::new(),
     })
     .into_response())
+}
+
+/// The cookie that keeps where somebody was about to go when they had no account yet.
+const NEXT: &str = "next";
+
+/// Keeps where to go on for somebody who has to come back by a mail first; an hour.
+pub fn keep_next(app: &App, answer: &mut Response, next: &str) {
+    let value = URL_SAFE_NO_PAD.encode(next);
+    if let Ok(value) = HeaderValue::from_str(&named_cookie(app, NEXT, &value, 3_600)) {
+        answer.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+fn kept_next(app: &App, headers: &HeaderMap) -> Option<String> {
+    let kept = read_cookie(headers, &cookie_of(app, NEXT))?;
+    let next = URL_SAFE_NO_PAD.decode(kept).ok()?;
+    String::from_utf8(next)
+        .ok()
+        .filter(|next| is_own_path(next))
 }
 
 /// What the sign-in form sends.
@@ -88,7 +116,8 @@ pub async fn signed_in(
     let password = sign_in::password_hash(app, account).await?;
     let marks = devices::remember(app, &visitor.devices, (account, &password));
     let device = named_cookie(app, devices::COOKIE, &marks, devices::LIFE);
-    Ok(with_cookies(path, &[cookie(app, &token), device]))
+    let gone = named_cookie(app, NEXT, "", 0);
+    Ok(with_cookies(path, &[cookie(app, &token), device, gone]))
 }
 
 /// `POST /sign-in`

@@ -20,7 +20,7 @@ use crate::accounts::{self, Account, Role, letters};
 use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::nodes::joining::{self, Mode};
-use crate::ui::page::with_status;
+use crate::ui::page::{is_own_path, with_status};
 use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 
 #[derive(Template)]
@@ -47,6 +47,8 @@ pub struct JoinForm {
     password: String,
     /// The code of an invitation.
     code: String,
+    /// Where to go on as a member.
+    next: String,
     /// One answer a question.
     #[serde(rename = "answer")]
     answers: Vec<String>,
@@ -102,15 +104,17 @@ async fn page(app: &App, ui: Ui, mut form: JoinForm, problems: Vec<Problem>) -> 
 #[serde(default)]
 pub struct Code {
     code: String,
+    /// Where to go on as a member.
+    next: String,
 }
 
 /// `GET /sign-up`: what a visitor sees depends on how the house is open.
 pub async fn show(
     State(app): State<App>,
     visitor: Visitor,
-    Query(code): Query<Code>,
+    Query(asked): Query<Code>,
 ) -> PageResult {
-    let code = code.code.trim().to_owned();
+    let code = asked.code.trim().to_owned();
     let bad = !code.is_empty() && inviter(&app, &code).await?.is_none();
     let problems = if bad {
         vec![Problem {
@@ -125,6 +129,7 @@ pub async fn show(
     };
     let form = JoinForm {
         code,
+        next: asked.next,
         ..JoinForm::default()
     };
     Ok(Page(page(&app, visitor.ui, form, problems).await?).into_response())
@@ -139,7 +144,8 @@ pub async fn invited(
     if visitor.account.is_some() {
         return Ok(see_other("/"));
     }
-    show(State(app), visitor, Query(Code { code })).await
+    let next = String::new();
+    show(State(app), visitor, Query(Code { code, next })).await
 }
 
 /// `POST /invite/{code}/opened`: somebody is at its page, and not only a program that looks at every link.
@@ -170,6 +176,7 @@ pub async fn create(
             "email" => form.email = value,
             "password" => form.password = value,
             "code" => form.code = value.trim().to_owned(),
+            "next" => form.next = value,
             "answer" => form.answers.push(value),
             _ => {}
         }
@@ -238,7 +245,9 @@ async fn join(app: &App, visitor: &Visitor, form: &JoinForm) -> Result<Response>
     };
     match super::join(app, new, (&form.code, visitor.address), ui.locale).await {
         Ok(account) if app.mailer.is_none() => {
-            return door::signed_in(app, visitor, account.id, "/settings").await;
+            let own = is_own_path(&form.next);
+            let next = if own { &form.next } else { "/settings" };
+            return door::signed_in(app, visitor, account.id, next).await;
         }
         Ok(_) => {}
         // Whose address it is learns it by mail; whoever typed it sees what everybody sees.
@@ -250,7 +259,12 @@ async fn join(app: &App, visitor: &Visitor, form: &JoinForm) -> Result<Response>
         Err(error) => return Err(error),
     }
     let sentence = ui.tv("sign-up-mail", "value", form.email.clone());
-    Ok(said(ui, "sign-up-mail-title", sentence))
+    let mut answer = said(ui, "sign-up-mail-title", sentence);
+    if is_own_path(&form.next) {
+        // What somebody was about to do waits for the way back from the mail.
+        door::keep_next(app, &mut answer, &form.next);
+    }
+    Ok(answer)
 }
 
 fn said(ui: &Ui, title: &str, sentence: String) -> Response {
