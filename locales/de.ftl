@@ -453,6 +453,7 @@ error-reasons = Sag, warum.
 error-rehome = Ein anderer Knoten kennt diese Adresse schon; sie lässt sich nicht mehr ändern.
 error-remote = Es ließ sich nicht holen: { $value }
 error-reply-refused = Auf diesen Beitrag soll nicht geantwortet werden.
+error-reply-waits = Das wartet noch auf jemanden oder wurde nicht zugelassen; antworten geht, sobald andere es sehen.
 error-report-closed = Diese Meldung ist geschlossen. Öffne sie erst wieder.
 error-requests = Gerade warten zu viele an der Tür. Versuche es in einigen Tagen noch einmal.
 error-scheduled-gone = Worauf es antwortete oder für wen es war, gibt es nicht mehr. Kopiere den Text und schreib ihn neu.

@@ -453,6 +453,7 @@ error-reasons = Say why.
 error-rehome = Another node knows this address already; it cannot be changed any more.
 error-remote = It could not be fetched: { $value }
 error-reply-refused = The author of this post does not take answers to it.
+error-reply-waits = This waits for somebody else, or was not let through; it can be answered once others see it.
 error-report-closed = This report is closed. Open it again first.
 error-requests = Too many people wait at the door right now. Try again in some days.
 error-scheduled-gone = What it answered, or whom it was for, is gone. Copy the words and write it anew.

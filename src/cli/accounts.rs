@@ -161,6 +161,12 @@ async fn make(app: &App, name: &str, email: Option<&str>, role: Role) -> anyhow:
     audit::note(&mut tx, now, house, "member-made", &said).await?;
     tx.commit().await?;
     say(&format!("@{} is here.", account.handle(&app.origin())));
+    if !known {
+        say(&format!(
+            "This house stands at {} from now on. While no other node knows it, `afterparty config rehome` changes that.",
+            app.origin().url
+        ));
+    }
     if generated {
         say(&format!("Password: {password}"));
     }

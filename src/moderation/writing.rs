@@ -53,6 +53,12 @@ pub async fn screen(app: &App, author: &Account, mut draft: Draft) -> Result<Scr
         Some(id) => posts::find(app, id).await?,
         None => None,
     };
+    if parent
+        .as_ref()
+        .is_some_and(|parent| parent.waits_for_author().is_some())
+    {
+        return Err(Error::invalid("text", "error-reply-waits"));
+    }
     if let Some(parent) = parent
         .as_ref()
         .filter(|parent| parent.audience == Audience::Held)
@@ -111,6 +117,14 @@ async fn is_read(app: &App, author: &Account, post: &Post) -> Result<bool> {
 pub async fn change(app: &App, author: &Account, post: PostId, mut wished: Edit) -> Result<Post> {
     let before = posts::find(app, post).await?;
     let before = before.filter(|before| before.account == author.id);
+    let before = match before {
+        // What waits is read as what it will be.
+        Some(before) if before.audience == Audience::Held => Some(Post {
+            audience: held::meant(app, before.id).await?,
+            ..before
+        }),
+        before => before,
+    };
     if let Some(before) = before
         && is_read(app, author, &before).await?
     {

@@ -84,6 +84,15 @@ pub async fn notify(
     let now = app.clock.now();
     let id = NotificationId::mint(now);
     let mut tx = app.db.begin().await?;
+    if matches!(kind, Notice::Tier | Notice::Rights) {
+        // The house tells the same again when it happens again.
+        sql("DELETE FROM notifications WHERE account_id = $1 AND kind = $2 AND from_id = $3")
+            .bind(account)
+            .bind(kind.name())
+            .bind(from)
+            .run(&mut tx)
+            .await?;
+    }
     let touched = sql("INSERT INTO notifications (id, account_id, kind, from_id, post_id, created_at, filtered) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING")
         .bind(id)
         .bind(account)

@@ -240,7 +240,10 @@ pub(super) async fn verdict(
     let policy = preferences::get(app, to.id).await?.policy;
     if policy == Policy::default()
         || to.id == from.id
-        || matches!(kind, Notice::Poll | Notice::Alarm)
+        || matches!(
+            kind,
+            Notice::Poll | Notice::Alarm | Notice::Tier | Notice::Rights
+        )
     {
         return Ok(Verdict::Accept);
     }

@@ -56,6 +56,8 @@ pub async fn boost_for(app: &App, who: &Account, post: &Post, audience: Audience
     }
     if boost.approval.is_some() {
         policies::ask(&mut tx, &boost, now).await?;
+        // Until its author says yes, nobody counts it.
+        counts::recount(&mut tx, post.id).await?;
     } else {
         jobs::enqueue(&mut tx, now, Job::SendBoost(boost.id)).await?;
         news::tell(&mut tx, now, &News::Post(boost.id)).await?;
@@ -146,7 +148,8 @@ pub async fn unboost(app: &App, who: &Account, post: &Post) -> Result<()> {
     counts::recount(&mut tx, post.id).await?;
     news::tell(&mut tx, now, &News::Counted(post.id)).await?;
     counts::count(&mut tx, &boost, -1, None).await?;
-    if who.is_local() {
+    // One that never went out is taken back without a word.
+    if who.is_local() && boost.audience != Audience::Held {
         let job = Job::SendUnboost {
             account: who.id,
             uri: boost.uri,
@@ -203,7 +206,7 @@ fn blank(who: &Account, post: &Post, id: PostId, at: Time, uri: impl Fn(PostId) 
 /// # Errors
 /// What the database says.
 pub async fn people(app: &App, post: PostId, window: Window) -> Result<Vec<(i64, Account)>> {
-    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", posts.id AS row_id FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.boost_of_id = $1 AND accounts.deleted_at IS NULL AND posts.id < $2 AND posts.id > $3 ORDER BY posts.id DESC LIMIT $4"))
+    let rows = sql(concat!("SELECT ", crate::account_columns!(), ", posts.id AS row_id FROM posts JOIN accounts ON accounts.id = posts.account_id WHERE posts.boost_of_id = $1 AND posts.audience <> 'held' AND accounts.deleted_at IS NULL AND posts.id < $2 AND posts.id > $3 ORDER BY posts.id DESC LIMIT $4"))
         .bind(post)
         .within(window)
         .all(&app.db)

@@ -229,7 +229,12 @@ pub async fn prepare(app: &App, author: &Account, draft: Screened<Draft>) -> Res
     }
     let rendered = render::render(app, &draft.text).await?;
     let mut post = blank(app, author, &draft, &rendered, parent.as_ref());
-    if permission == Permission::Asked {
+    // Whoever wrote the answered post gets what everybody gets, and what names them; nothing narrower leaves for them.
+    let gets_it = |parent: &Post| {
+        let named = rendered.mentions.iter().any(|one| one.id == parent.account);
+        post.audience.is_open() || (named && !post.is_for_grant())
+    };
+    if permission == Permission::Asked && parent.as_ref().is_some_and(gets_it) {
         post.approval = Some("asked".to_owned());
     }
     let post = quotes::prepare(app, author, post, quoted.as_ref()).await?;

@@ -49,6 +49,6 @@ pub(super) async fn recount(tx: &mut Tx, post: PostId) -> sqlx::Result<()> {
         .bind(post)
         .run(&mut *tx)
         .await?;
-    sql("UPDATE posts SET favourites_count = (SELECT COUNT(*) FROM favourites WHERE favourites.post_id = $1), boosts_count = (SELECT COUNT(*) FROM posts b WHERE b.boost_of_id = $1) WHERE id = $1").bind(post).run(&mut *tx).await?;
+    sql("UPDATE posts SET favourites_count = (SELECT COUNT(*) FROM favourites WHERE favourites.post_id = $1), boosts_count = (SELECT COUNT(*) FROM posts b WHERE b.boost_of_id = $1 AND b.audience <> 'held') WHERE id = $1").bind(post).run(&mut *tx).await?;
     Ok(())
 }

@@ -230,9 +230,8 @@ async fn announce(app: &App, tx: &mut Tx, post: &Post) -> Result<()> {
         };
         jobs::enqueue(&mut *tx, now, job).await?;
         quotes::settle(tx, app, post).await?;
-    } else {
-        references::adopt_replies(tx, post, now).await?;
     }
+    references::adopt_replies(tx, post, now).await?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Post, held, store};
+use super::{Post, counts, held, store};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audiences::Audience;
@@ -283,30 +283,41 @@ pub async fn answer(app: &App, post: &Post, consent: Option<&str>) -> Result<()>
         }
         Some(_) => {}
         None => {
-            held::hold_in(&mut tx, post, held::REFUSED, app.clock.now()).await?;
-            sql("UPDATE posts SET held_for = $2 WHERE id = $1 AND held_audience IS NOT NULL")
+            if post.approval.as_deref() == Some("given") {
+                // A consent can be taken back.
+                held::hold_in(&mut tx, post, held::REFUSED, app.clock.now()).await?;
+            }
+            sql("UPDATE posts SET held_for = $2 WHERE id = $1 AND held_for = 'approval'")
                 .bind(post.id)
                 .bind(held::REFUSED)
                 .run(&mut tx)
                 .await?;
         }
     }
+    if let Some(boosted) = post.boost_of {
+        counts::recount(&mut tx, boosted).await?;
+    }
     tx.commit().await?;
     app.wake.notify_waiters();
     Ok(())
 }
 
-/// Whether a post waits for this word alone, and not for a look of the house.
+/// Whether a post waits for this word alone, or was kept back by an earlier one, and not for a look of the house.
 async fn waits(conn: impl Conn, post: &Post) -> Result<bool> {
     let row = sql("SELECT held_for FROM posts WHERE id = $1")
         .bind(post.id)
         .optional(conn)
         .await?;
     let row = row.ok_or(Error::NotFound)?;
-    Ok(row.get::<Option<String>>("held_for")?.as_deref() == Some(held::FOR_APPROVAL))
+    let reason: Option<String> = row.get("held_for")?;
+    Ok(matches!(
+        reason.as_deref(),
+        Some(held::FOR_APPROVAL | held::REFUSED)
+    ))
 }
 
-/// The post of ours an answer is about, by the id it has on the wire, if the author who answers is the one concerned.
+/// The post of ours an answer is about, by the id it has on the wire, if the author who answers is the one who was
+/// asked.
 ///
 /// # Errors
 /// What the database says.
@@ -320,5 +331,6 @@ pub async fn concerned(app: &App, author: &Account, uri: &str) -> Result<Option<
     };
     Ok(about
         .filter(|about| about.account == author.id && app.origin().owns(&post.uri))
+        .filter(|_| post.approval.is_some())
         .map(|_| post))
 }

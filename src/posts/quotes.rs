@@ -96,7 +96,7 @@ pub(super) async fn settle(tx: &mut Tx, app: &App, post: &Post) -> Result<()> {
     Ok(())
 }
 
-/// A request to quote a post of ours arrived: it is answered by the post's policy.
+/// A request to quote a post of ours arrived: it is answered by the post's policy. Whether that lets them.
 ///
 /// # Errors
 /// What the database says.
@@ -106,7 +106,7 @@ pub async fn receive_request(
     quoted: &Post,
     quoting_uri: &str,
     request: serde_json::Value,
-) -> Result<()> {
+) -> Result<bool> {
     let allowed = may_quote(app, who, quoted).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
@@ -128,7 +128,7 @@ pub async fn receive_request(
     .await?;
     tx.commit().await?;
     app.wake.notify_waiters();
-    Ok(())
+    Ok(allowed)
 }
 
 /// Keeps a request of somebody whose posts wait for a look.
@@ -331,7 +331,7 @@ pub async fn of_post(
 /// # Errors
 /// What the database says.
 pub async fn counts(app: &App, posts: &[PostId]) -> Result<Vec<(PostId, i64)>> {
-    let rows = sql("SELECT quote_of_id, COUNT(*) AS n FROM posts WHERE quote_of_id IN (SELECT value FROM json_each($1)) AND quote_of_id IS NOT NULL AND quote_state = 'accepted' GROUP BY quote_of_id")
+    let rows = sql("SELECT quote_of_id, COUNT(*) AS n FROM posts WHERE quote_of_id IN (SELECT value FROM json_each($1)) AND quote_of_id IS NOT NULL AND quote_state = 'accepted' AND audience IN ('public', 'unlisted') GROUP BY quote_of_id")
         .bind(ids(posts.iter().copied()))
         .all(&app.db)
         .await?;

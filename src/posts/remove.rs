@@ -126,9 +126,9 @@ async fn remove_pictures(app: &App, account: &Account) -> Result<()> {
     Ok(())
 }
 
-/// Remote accounts that may hold a copy: named in it, or who favourited, boosted or answered it; at most 5,000.
+/// Remote accounts that may hold a copy: named in it, or who favourited, boosted or answered it, or whom it answers; at most 5,000.
 async fn who_has(tx: &mut Tx, post: &Post) -> sqlx::Result<Vec<AccountId>> {
-    let rows = sql("SELECT id FROM accounts WHERE kind = 'remote' AND id IN (SELECT account_id FROM post_people WHERE post_id = $1 UNION SELECT account_id FROM favourites WHERE post_id = $1 UNION SELECT account_id FROM posts WHERE boost_of_id = $1 UNION SELECT account_id FROM posts WHERE in_reply_to_id = $1) LIMIT 5000")
+    let rows = sql("SELECT id FROM accounts WHERE kind = 'remote' AND id IN (SELECT account_id FROM post_people WHERE post_id = $1 UNION SELECT account_id FROM favourites WHERE post_id = $1 UNION SELECT account_id FROM posts WHERE boost_of_id = $1 UNION SELECT account_id FROM posts WHERE in_reply_to_id = $1 UNION SELECT account_id FROM posts WHERE id = (SELECT in_reply_to_id FROM posts WHERE id = $1)) LIMIT 5000")
         .bind(post.id)
         .all(&mut *tx)
         .await?;
@@ -193,6 +193,9 @@ pub(super) async fn erase_rows(tx: &mut Tx, id: PostId) -> sqlx::Result<()> {
         sql("DELETE FROM favourites WHERE post_id = $1"),
         sql("DELETE FROM bookmarks WHERE post_id = $1"),
         sql("DELETE FROM quote_stamps WHERE post_id = $1"),
+        sql(
+            "UPDATE posts SET approval = 'refused', held_for = 'refused' WHERE in_reply_to_id = $1 AND held_for = 'approval'",
+        ),
         sql("UPDATE posts SET in_reply_to_id = NULL WHERE in_reply_to_id = $1"),
         sql("UPDATE posts SET quote_of_id = NULL WHERE quote_of_id = $1"),
         sql("DELETE FROM posts WHERE id = $1"),

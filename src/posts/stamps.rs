@@ -44,6 +44,19 @@ pub(super) async fn insert(
         .get("id")
 }
 
+/// Whether there is a consent that still counts for one post to quote another.
+///
+/// # Errors
+/// What the database says.
+pub async fn counts_for(conn: impl Conn, post: PostId, quoting_uri: &str) -> sqlx::Result<bool> {
+    let row = sql("SELECT id FROM quote_stamps WHERE post_id = $1 AND quoting_uri = $2 AND revoked_at IS NULL")
+        .bind(post)
+        .bind(quoting_uri)
+        .optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// A consent that still counts.
 ///
 /// # Errors

@@ -47,7 +47,8 @@ pub(super) async fn tell_mentioned(
 
 /// Tells the members who want to hear of every post of this author; answers are not told of.
 pub(super) async fn tell_listeners(tx: &mut Tx, post: &Post, now: Time) -> sqlx::Result<()> {
-    if post.in_reply_to_uri.is_some() || post.audience == Audience::People {
+    let answers = post.in_reply_to_uri.is_some() || post.boost_of.is_some();
+    if answers || post.audience == Audience::People {
         return Ok(());
     }
     for listener in between::who_wants_all(&mut *tx, post.account).await? {

@@ -32,6 +32,15 @@ impl<T: Template> IntoResponse for Page<T> {
     }
 }
 
+/// A page with the address of the document that says the same to programs (RFC 8288, `rel="alternate"`).
+pub fn with_document(mut page: Response, uri: &str) -> Response {
+    let link = format!("<{uri}>; rel=\"alternate\"; type=\"application/activity+json\"");
+    if let Ok(link) = HeaderValue::from_str(&link) {
+        page.headers_mut().append(header::LINK, link);
+    }
+    page
+}
+
 /// The same page with another status, such as a form that says what to change.
 pub fn with_status<T: Template>(status: StatusCode, page: T) -> Response {
     (status, Page(page)).into_response()

@@ -138,6 +138,18 @@ async fn pages_and_documents_share_an_address(backend: Backend) {
         .strip_prefix("http://here.test")
         .unwrap()
         .to_owned();
+    // A page says where the document is, also to programs that do not read it.
+    for (page, document) in [
+        ("/@nina", &nina.uri),
+        (&*format!("/@nina/{}", post.id), &post.uri),
+    ] {
+        let answer = node.get(page, &[("accept", "text/html")]).await;
+        let link = answer.headers()["link"].to_str().unwrap();
+        assert!(
+            link.contains(&format!("<{document}>; rel=\"alternate\"")),
+            "{link}"
+        );
+    }
     for (address, accept, wanted) in [
         (
             "/users/nina",

@@ -623,11 +623,20 @@ async fn each_measure_does_what_it_says_until_it_is_lifted(backend: Backend) {
         .upload(
             "/posts",
             &cookie,
-            &[("text", "x"), ("audience", "public"), ("key", "f")],
+            &[
+                ("text", "What I had to say"),
+                ("audience", "public"),
+                ("key", "f"),
+            ],
             &[],
         )
         .await;
-    assert_eq!(refused.status(), 409);
+    assert_eq!(refused.status(), 422);
+    let refused = refused.text().await.unwrap();
+    assert!(
+        refused.contains("What I had to say") && refused.contains("can only read"),
+        "nothing typed is lost"
+    );
     assert_eq!(
         there
             .form(&format!("/accounts/{}/follow", nina.id), &cookie, &[])

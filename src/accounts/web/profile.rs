@@ -20,6 +20,7 @@ use crate::relations::between::{self, Relationship};
 use crate::relations::{endorsements, follows, web as people_pages};
 use crate::timelines;
 use crate::timelines::web::feeds;
+use crate::ui::page::with_document;
 use crate::ui::{Page, PageResult, Ui, Visitor};
 
 /// Where a list goes on.
@@ -92,14 +93,14 @@ async fn page(
         Vec::new()
     };
     let views = view::load(app, viewer, &posts).await?;
-    let recommended = if before.is_none() && account.is_local() {
-        let rows = endorsements::list(app, account.id, Window::newest(12)).await?;
-        rows.into_iter().map(|(_, account)| account).collect()
+    let recommended = if before.is_none() {
+        recommended(app, &account).await?
     } else {
         Vec::new()
     };
     let badges = audiences::badges(&app.db, &[account.id], app.clock.now()).await?;
-    Ok(Page(ProfilePage {
+    let document = account.is_local().then(|| account.uri.clone());
+    let page = Page(ProfilePage {
         ui: visitor.ui,
         account,
         relation,
@@ -111,7 +112,20 @@ async fn page(
         views,
         older,
     })
-    .into_response())
+    .into_response();
+    Ok(match document {
+        Some(uri) => with_document(page, &uri),
+        None => page,
+    })
+}
+
+/// Whom an account of ours recommends, as far as its page shows.
+async fn recommended(app: &App, account: &Account) -> Result<Vec<Account>, Error> {
+    if !account.is_local() {
+        return Ok(Vec::new());
+    }
+    let rows = endorsements::list(app, account.id, Window::newest(12)).await?;
+    Ok(rows.into_iter().map(|(_, account)| account).collect())
 }
 
 /// Whether somebody sees what an account shows to its followers.

@@ -45,6 +45,31 @@ pub async fn ask(app: &App, id: PostId) -> anyhow::Result<()> {
     outbox::publish(app, outgoing).await
 }
 
+/// Tells the author who was asked about an answer that it reads differently now; of what nobody was asked about nothing
+/// is told.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn send_edit(app: &App, post: &Post) -> anyhow::Result<()> {
+    let Some(post) = policies::asked(app, post).await? else {
+        return Ok(());
+    };
+    let Some(about) = posts::find(app, post.in_reply_to.unwrap_or(post.id)).await? else {
+        return Ok(());
+    };
+    let author = accounts::get(app, post.account).await?;
+    let outgoing = Outgoing {
+        sender: &author,
+        kind: "Update",
+        uri: outbox::fresh_uri(app),
+        body: create::wrap(app, &author, &post).await?,
+        about: post.uri,
+        to: Recipients::one(about.account),
+        syncs_followers: false,
+    };
+    outbox::publish(app, outgoing).await
+}
+
 /// The id of the activity that a post of ours leaves by.
 fn activity_of(post: &Post) -> String {
     match post.boost_of {

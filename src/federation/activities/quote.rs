@@ -14,6 +14,7 @@ use crate::federation::{Outcome, Refused};
 use crate::kernel::id::{AccountId, PostId, StampId};
 use crate::kernel::origin::same_origin;
 use crate::moderation::gate::{self, About, Verdict};
+use crate::posts::arrive::{self, Way};
 use crate::posts::{self, quotes, stamps};
 
 /// Somebody asks to quote a post of ours.
@@ -47,7 +48,37 @@ pub async fn receive(app: &App, context: &Context, activity: Doc<'_>) -> Outcome
         }
         Verdict::Refuse(_) => return Err(Refused::Drop("the house does not want it")),
     }
-    Ok(quotes::receive_request(app, &context.sender, &post, quoting, request).await?)
+    if quotes::receive_request(app, &context.sender, &post, quoting, request).await? {
+        take_in(app, context, activity, (&post, quoting)).await?;
+    }
+    Ok(())
+}
+
+/// Takes in the post that quotes, where it came along: its author may be followed by nobody here, and whom they quote
+/// wants to see it all the same.
+async fn take_in(
+    app: &App,
+    context: &Context,
+    activity: Doc<'_>,
+    (quoted, quoting): (&posts::Post, &str),
+) -> Outcome {
+    let Some(instrument) = activity.objects("instrument").into_iter().next() else {
+        return Ok(());
+    };
+    let Some(mut arrived) = note::read(app, instrument.0, &context.sender).await? else {
+        return Ok(());
+    };
+    // Nothing else comes in this way.
+    if arrived.uri != quoting || arrived.quote_uri.as_deref() != Some(&quoted.uri) {
+        return Ok(());
+    }
+    let known = posts::find_by_uri(app, &arrived.uri).await?.is_some();
+    if known || !objects::admit(app, &context.sender, &mut arrived, true).await? {
+        return Ok(());
+    }
+    let way = Way::Delivered(context.budget.left());
+    arrive::insert(app, &context.sender, &arrived, way).await?;
+    Ok(())
 }
 
 /// Asks to quote a remote post.
@@ -195,19 +226,14 @@ async fn stamp_counts(
     quoted: &posts::Post,
     budget: &Budget,
 ) -> anyhow::Result<bool> {
+    let author = accounts::get(app, quoted.account).await?;
+    if author.is_local() {
+        // What we consented to we know ourselves.
+        return Ok(stamps::counts_for(&app.db, quoted.id, &post.uri).await?);
+    }
     let Some(stamp) = post.quote_stamp_uri.as_deref() else {
         return Ok(false);
     };
-    let author = accounts::get(app, quoted.account).await?;
-    if author.is_local() {
-        let id = stamp
-            .strip_prefix(&format!("{}/stamps/", author.uri))
-            .and_then(|id| id.parse().ok());
-        let Some(id) = id else { return Ok(false) };
-        return Ok(stamps::find(&app.db, id)
-            .await?
-            .is_some_and(|stamp| stamp.post == quoted.id && stamp.quoting_uri == post.uri));
-    }
     if !same_origin(stamp, &author.uri) {
         return Ok(false);
     }

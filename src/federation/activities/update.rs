@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Context, create};
+use super::{Context, approval, create};
 use crate::accounts;
 use crate::app::App;
 use crate::federation::copies;
@@ -94,7 +94,7 @@ pub async fn send_post(app: &App, id: PostId, version: i64) -> anyhow::Result<()
         return Ok(());
     }
     if post.audience == crate::audiences::Audience::Held {
-        return Ok(());
+        return approval::send_edit(app, &post).await;
     }
     if post.is_for_grant() {
         return copies::send_edit(app, &post).await;

@@ -546,6 +546,8 @@ pub async fn build(app: &App, author: &Account, post: &Post) -> Result<Value> {
     let people = posts::people(app, post.id).await?;
     let (to, cc) = addressing(author, post.audience, &people);
     let origin = app.origin();
+    // While its author waits for a yes, its files open to whoever has their signed address.
+    let open = post.audience.is_open() && post.approval.as_deref() != Some("asked");
     let mut note = json!({
         "id": post.uri,
         "type": if post.kind == "question" { "Question" } else { "Note" },
@@ -557,7 +559,7 @@ pub async fn build(app: &App, author: &Account, post: &Post) -> Result<Value> {
         "cc": cc,
         "sensitive": post.sensitive,
         "tag": tags(app, post, &people).await?,
-        "attachment": media::of_post(app, post.id).await?.iter().map(|item| media_document(app, item, post.audience.is_open())).collect::<Vec<_>>(),
+        "attachment": media::of_post(app, post.id).await?.iter().map(|item| media_document(app, item, open)).collect::<Vec<_>>(),
         "interactionPolicy": policy::build(author, post, &people, calm::is_paused(app).await?),
     });
     if !post.text.is_empty() {

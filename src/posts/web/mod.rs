@@ -24,7 +24,7 @@ use crate::posts::edit::{self, Edit};
 use crate::posts::view::{self, View};
 use crate::posts::{self, boosts, favourites, keep, polls, quotes, remove};
 use crate::ui::page::with_status;
-use crate::ui::{Page, PageError, PageResult, SignedIn, Ui, Visitor, see_other};
+use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 use carried::{sign_in_first, taken};
 use filled::Filled;
 use form::ComposeForm;
@@ -147,15 +147,9 @@ pub async fn new(
 }
 
 /// `POST /posts`
-pub async fn create(
-    State(app): State<App>,
-    signed_in: Result<SignedIn, PageError>,
-    form: Multipart,
-) -> PageResult {
-    let SignedIn(member, visitor) = match signed_in {
-        Ok(signed_in) => signed_in,
-        Err(PageError(Error::SignInRequired)) => return Ok(sign_in_first(form).await),
-        Err(error) => return Err(error),
+pub async fn create(State(app): State<App>, visitor: Visitor, form: Multipart) -> PageResult {
+    let Some(member) = visitor.account.clone() else {
+        return Ok(sign_in_first(form).await);
     };
     let filled = Filled::read(&app, form).await?;
     let mut form = filled.form();

@@ -90,6 +90,9 @@ pub(super) async fn publish(
     mut filled: Filled,
     form: &mut ComposeForm,
 ) -> Result<Done> {
+    if member.frozen_at.is_some() {
+        return Err(Error::invalid("text", "error-frozen"));
+    }
     let author = author(app, member, form).await?;
     let prepares = filled.has("prepare");
     describe(app, &author, &filled, form).await?;

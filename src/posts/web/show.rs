@@ -13,7 +13,7 @@ use crate::members::locked::{self, Locked};
 use crate::posts::thread::{self, Cursor};
 use crate::posts::view::{self, View};
 use crate::posts::{self, conversations};
-use crate::ui::page::with_status;
+use crate::ui::page::{with_document, with_status};
 use crate::ui::{Page, PageResult, Ui, Visitor};
 
 #[derive(Template)]
@@ -64,15 +64,20 @@ pub async fn show(app: &App, visitor: Visitor, id: PostId, after: Option<Cursor>
         .collect();
     let member = visitor.account.as_ref();
     let form = member.map(|member| reply_form(app, member, &view));
-    Ok(Page(ShowPage {
+    let open = view.post.audience.is_open();
+    let page = Page(ShowPage {
         ui: visitor.ui,
         focus: view,
         above,
         below,
         next: around.next,
         form,
+    });
+    Ok(if open {
+        with_document(page.into_response(), &post.uri)
+    } else {
+        page.into_response()
     })
-    .into_response())
 }
 
 #[derive(Template)]

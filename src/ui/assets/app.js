@@ -12,8 +12,9 @@ try {
 // Times are shown in the zone of this place; the house is told once, and again when somebody travels.
 try {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const known = document.cookie.split("; ").find((one) => one.startsWith("zone="))?.slice(5);
-  if (zone && zone !== known && /^[A-Za-z0-9_+\-/]+$/.test(zone)) {
+  // One that was chosen by hand stays until the place changes.
+  if (zone && zone !== localStorage.getItem("zone") && /^[A-Za-z0-9_+\-/]+$/.test(zone)) {
+    localStorage.setItem("zone", zone);
     document.cookie = `zone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax`;
     if ("member" in document.body.dataset) fetch("/settings/zone", { method: "POST", body: new URLSearchParams({ zone }), redirect: "manual" }).catch(() => {});
   }

@@ -15,6 +15,7 @@ both!(
     what_is_for_followers_can_be_pinned,
     the_house_counts_its_weeks,
     anybody_may_search,
+    who_looks_up_too_much_is_told,
 );
 
 async fn whom_somebody_follows_can_be_recommended(backend: Backend) {
@@ -106,7 +107,7 @@ async fn quotes_are_counted_and_their_policy_is_kept(backend: Backend) {
         post["uri"].as_str().unwrap()
     );
     let found = far.get(&found).await["statuses"][0].clone();
-    let quote = json!({"status": "@nina@here.test From afar", "quoted_status_id": id(&found)});
+    let quote = json!({"status": "From afar", "quoted_status_id": id(&found)});
     far.post("/api/v1/statuses", quote).await;
     settle(&[&here, &there]).await;
     let place = format!("/api/v1/statuses/{}", id(&post));
@@ -214,4 +215,28 @@ async fn anybody_may_search(backend: Backend) {
     );
     let away = ask("https://elsewhere.test/@x&resolve=true").await;
     assert_eq!(away["accounts"], json!([]), "and nothing is fetched");
+}
+
+async fn who_looks_up_too_much_is_told(backend: Backend) {
+    let (_net, node) = house(&backend).await;
+    let nina = Fan::new(&node, node.host("nina").await).await;
+    let ask = async |query: &str| {
+        let path = format!("/api/v2/search?resolve=true&q={query}");
+        nina.call(Method::GET, &path, None).await
+    };
+    let mut told = None;
+    for number in 0..40 {
+        let got = ask(&format!("@x@nowhere{number}.test")).await;
+        match got.status {
+            200 => assert!(told.is_none(), "not an empty answer once it is too much"),
+            status => told = Some((status, got.headers)),
+        }
+    }
+    let (status, headers) = told.expect("there is a limit");
+    assert_eq!(status, 429);
+    assert!(headers.contains_key("retry-after"));
+    // What is known here is found all the same.
+    let known = ask("@nina@here.test").await;
+    assert_eq!(known.status, 200);
+    assert_eq!(known.body["accounts"][0]["username"], "nina");
 }

@@ -71,7 +71,7 @@ async fn somebody_waits_and_is_let_in(view: View, name: &str) {
         .await;
     browser.snap(&format!("journey-{name}-wait-1-ask")).await;
     browser.click("main form button").await;
-    browser.sees("A mail is on its way").await;
+    browser.sees("You are on the list").await;
     browser.open(&link_in_mail(&there, "/waiting/").await).await;
     browser.click("form[action$='/confirm'] button").await;
     browser.sees("Place 1").await;

@@ -182,6 +182,28 @@ async fn a_refused_answer_is_seen_by_its_author_alone(backend: Backend) {
             .contains("did not let this through")
     );
     assert_eq!(s.post().await.replies_count, 0);
+    // Its author may think better of it.
+    let accept = s.peer.activity("Accept", &s.author, 3, json!(answer.uri));
+    s.says(accept).await;
+    assert_eq!(s.open_pages(&answer).await, 200);
+    // What is not for them does not leave for them, and nobody is refused who was not asked.
+    s.peer.forget();
+    let narrow = Draft {
+        text: "@nina alone".into(),
+        in_reply_to: Some(s.post),
+        audience: afterparty::audiences::Audience::People,
+        ..Draft::default()
+    };
+    let narrow = s.node.write(&s.nina, narrow).await;
+    settle(&[&s.node]).await;
+    assert_eq!(narrow.approval, None);
+    assert!(s.peer.received("Create").is_empty());
+    let reject = s.peer.activity("Reject", &s.author, 4, json!(narrow.uri));
+    s.says(reject).await;
+    let kept = afterparty::posts::find(s.node.app(), narrow.id)
+        .await
+        .unwrap();
+    assert_eq!(kept.unwrap().approval, None);
 }
 
 async fn what_is_not_wanted_is_refused_before_it_leaves(backend: Backend) {
@@ -235,11 +257,13 @@ async fn a_boost_waits_and_a_favourite_is_taken_back(backend: Backend) {
         ["/users/author/inbox"],
         "to its author"
     );
+    assert_eq!(s.post().await.boosts_count, 0, "nobody counts it yet");
     s.peer.forget();
     let accept = s.peer.activity("Accept", &s.author, 2, json!(boost.uri));
     s.says(accept.clone()).await;
     let sent = s.peer.received("Announce");
     assert_eq!(sent.len(), 2);
+    assert_eq!(s.post().await.boosts_count, 1);
     assert_eq!(sent[0]["approvedBy"], accept["id"]);
     let like = favourites::find_uri(&app.db, s.nina.id, s.post)
         .await

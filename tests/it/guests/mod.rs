@@ -12,6 +12,7 @@ use crate::support::{Backend, TestNode, settle};
 
 both!(
     a_fan_comes_in_as_a_guest_and_sees_what_their_follow_opens,
+    a_home_that_forgets_its_app_is_registered_at_anew,
     a_wish_is_done_at_home,
     what_is_typed_wrong_gets_a_sentence,
 );
@@ -110,6 +111,28 @@ async fn agree(home: &TestNode, cookie: &str, asked: &str) -> String {
         Some(location) => location.to_str().unwrap().to_owned(),
         None => target(&text(agreed).await),
     }
+}
+
+async fn a_home_that_forgets_its_app_is_registered_at_anew(backend: Backend) {
+    let (_net, [here, there]) = TestNode::two(&backend).await;
+    there.host("nina").await;
+    let comes_in = async |name: &str| {
+        let fan = here.sign_up(name).await;
+        let (back, door) = way(&there, &here, &fan, "/guest").await;
+        let let_in = there.get(&path(&back), &[("cookie", &door)]).await;
+        assert_eq!(let_in.status(), 303, "{}", text(let_in).await);
+        settle(&[&here, &there]).await;
+        here.count("SELECT COUNT(*) AS n FROM apps").await
+    };
+    assert_eq!(comes_in("ana").await, 1);
+    assert_eq!(comes_in("bob").await, 1, "one app for all of them");
+    // Programs of this name drop an app with the last token that is given back.
+    afterparty::kernel::db::sql("UPDATE nodes SET software = 'snac' WHERE host = 'here.test'")
+        .run(&there.app().db)
+        .await
+        .unwrap();
+    assert_eq!(comes_in("cleo").await, 1);
+    assert_eq!(comes_in("dan").await, 2, "a new one for the next guest");
 }
 
 async fn a_fan_comes_in_as_a_guest_and_sees_what_their_follow_opens(backend: Backend) {
