@@ -164,6 +164,22 @@ fn files_stay_short() {
     assert!(new.is_empty(), "over 400 lines: {new:?}");
 }
 
+/// What many pages are asked with (`ui/page.rs`) is not declared again beside one of them.
+#[test]
+fn parameters_of_many_pages_stand_once() {
+    for parameters in [
+        "struct Paging {\n    before: Option<i64>,\n}",
+        "struct Saved {\n    saved: Option<String>,\n}",
+    ] {
+        let again: Vec<String> = sources()
+            .into_iter()
+            .filter(|(path, text)| path != "src/ui/page.rs" && text.contains(parameters))
+            .map(|(path, _)| path)
+            .collect();
+        assert!(again.is_empty(), "{parameters}: {again:?}");
+    }
+}
+
 #[test]
 fn names_say_what_things_are() {
     for (path, text) in sources() {

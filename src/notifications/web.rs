@@ -9,13 +9,8 @@ use crate::app::App;
 use crate::error::Error;
 use crate::notifications::{self, Group, browser, push};
 use crate::timelines::markers;
+use crate::ui::page::Paging;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
-
-/// Where the list goes on.
-#[derive(Debug, Deserialize)]
-pub struct Paging {
-    before: Option<i64>,
-}
 
 #[derive(Template)]
 #[template(path = "notifications/index.html")]

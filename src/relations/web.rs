@@ -13,16 +13,11 @@ use crate::kernel::page::Window;
 use crate::moderation::reports;
 use crate::relations::between::{self, Relationship};
 use crate::relations::{blocks, endorsements, follows};
+use crate::ui::page::Paging;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 
 /// People on a page.
 const PEOPLE: i64 = 40;
-
-/// Where a list goes on.
-#[derive(Debug, Deserialize)]
-pub struct Paging {
-    before: Option<i64>,
-}
 
 #[derive(Template)]
 #[template(path = "relations/people.html")]

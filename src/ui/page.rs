@@ -3,8 +3,29 @@
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
 
 use super::{PageError, Ui};
+
+/// Where a list goes on: before this id.
+#[derive(Debug, Deserialize)]
+pub struct Paging {
+    /// The id.
+    pub before: Option<i64>,
+}
+
+/// Whether something was just saved.
+#[derive(Debug, Deserialize)]
+pub struct Saved {
+    saved: Option<String>,
+}
+
+impl Saved {
+    /// Whether it was.
+    pub fn is_some(&self) -> bool {
+        self.saved.is_some()
+    }
+}
 
 /// A page: its struct, rendered.
 pub struct Page<T>(pub T);

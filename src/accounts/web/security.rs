@@ -6,7 +6,6 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::settings::Saved;
 use super::{MessagePage, door, mail};
 use crate::accounts::second_factor::{self, Offer};
 use crate::accounts::sessions::{self, Session};
@@ -15,7 +14,7 @@ use crate::app::App;
 use crate::error::{Error, Problem, Result};
 use crate::kernel::id::SessionId;
 use crate::members;
-use crate::ui::page::with_status;
+use crate::ui::page::{Saved, with_status};
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor, see_other};
 
 #[derive(Template)]

@@ -14,22 +14,9 @@ use crate::kernel::zone::Zone;
 use crate::media::{files, pictures, upload};
 use crate::relations::blocks;
 use crate::ui::form::{held, typed};
-use crate::ui::page::with_status;
+use crate::ui::page::{Saved, with_status};
 use crate::ui::zones::ZONE;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
-
-/// Whether something was just saved.
-#[derive(Debug, Deserialize)]
-pub struct Saved {
-    saved: Option<String>,
-}
-
-impl Saved {
-    /// Whether it was.
-    pub(super) fn is_some(&self) -> bool {
-        self.saved.is_some()
-    }
-}
 
 #[derive(Template)]
 #[template(path = "accounts/settings.html")]

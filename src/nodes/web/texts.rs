@@ -14,7 +14,7 @@ use crate::kernel::id::AccountId;
 use crate::kernel::text::simple_html;
 use crate::nodes::house::texts::{self, Text, Texts};
 use crate::ui::entitled::Operator;
-use crate::ui::page::with_status;
+use crate::ui::page::{Saved, with_status};
 use crate::ui::{Page, PageResult, Ui, Visitor, see_other};
 
 #[derive(Template)]
@@ -80,12 +80,6 @@ struct TextsPage {
     problems: Vec<Problem>,
 }
 
-/// Whether something was just saved.
-#[derive(Debug, Deserialize)]
-pub struct Saved {
-    saved: Option<String>,
-}
-
 /// `GET /operator/texts`
 pub async fn edit(
     State(app): State<App>,
@@ -95,7 +89,7 @@ pub async fn edit(
     Ok(Page(TextsPage {
         ui: visitor.ui,
         texts: texts::get(&app).await?,
-        saved: saved.saved.is_some(),
+        saved: saved.is_some(),
         problems: Vec::new(),
     })
     .into_response())

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
-use serde::Deserialize;
 
 use crate::accounts::Account;
 use crate::app::App;
@@ -13,16 +12,11 @@ use crate::kernel::page::Window;
 use crate::posts::Post;
 use crate::posts::conversations::{self, Conversation, Mark};
 use crate::posts::view::{self, View};
+use crate::ui::page::Paging;
 use crate::ui::{Page, PageResult, SignedIn, Ui, see_other};
 
 /// Conversations on a page.
 const MOST: i64 = 30;
-
-/// Where the list goes on.
-#[derive(Debug, Deserialize)]
-pub struct Paging {
-    before: Option<i64>,
-}
 
 /// A conversation as the list shows it.
 struct Line {

@@ -6,7 +6,6 @@ pub mod live;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
-use serde::Deserialize;
 
 use crate::app::App;
 use crate::kernel::page::Window;
@@ -17,16 +16,11 @@ use crate::posts::view::{self, View};
 use crate::posts::web::form::ComposeForm;
 use crate::timelines::houses::{self, House};
 use crate::timelines::{self, Tagged};
+use crate::ui::page::Paging;
 use crate::ui::{Page, PageResult, SignedIn, Ui, Visitor};
 
 /// Posts on a page.
 const POSTS: i64 = 20;
-
-/// Where a list goes on.
-#[derive(Debug, Deserialize)]
-pub struct Paging {
-    before: Option<i64>,
-}
 
 #[derive(Template)]
 #[template(path = "timelines/list.html")]
