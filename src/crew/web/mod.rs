@@ -18,6 +18,7 @@ use crate::kernel::page::Window;
 use crate::members::{places, requests};
 use crate::moderation::reports;
 use crate::ui::entitled::{Crew, Operator, Reader};
+use crate::ui::page::Paging;
 use crate::ui::page::with_status;
 use crate::ui::{Page, PageResult, Ui, see_other};
 
@@ -203,12 +204,6 @@ struct LogPage {
     ui: Ui,
     entries: Vec<Entry>,
     older: Option<i64>,
-}
-
-/// Where a list goes on.
-#[derive(Debug, serde::Deserialize)]
-pub struct Paging {
-    before: Option<i64>,
 }
 
 /// `GET /operator/log`: what anybody did with a right.
